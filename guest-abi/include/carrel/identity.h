@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * What a process's identity is made of. The identity is SHA-256 over: the
+ * create record; for every ADD, in order, its record and the 4096 bytes of the
+ * page; the init record. The hypervisor hashes from its own copy; hvreg
+ * measure computes the same. Little-endian, fixed-width, no padding. Leaf header.
+ */
+#ifndef CARREL_IDENTITY_H
+#define CARREL_IDENTITY_H
+
+#include <carrel/channel.h>
+
+#define CARREL_IDENTITY_SIZE	32
+
+#define CARREL_MEASURE_CREATE	CARREL_UL(0x3143455241455243)	/* "CREAREC1" */
+#define CARREL_MEASURE_ADD	CARREL_UL(0x3143455250444441)	/* "ADDPREC1" */
+#define CARREL_MEASURE_INIT	CARREL_UL(0x31434552494e4946)	/* "FINIREC1" */
+
+struct carrel_measure_create {
+	carrel_u64 magic;
+	carrel_u32 abi;
+	carrel_u32 limit;		/* chunks of 2 MiB */
+	carrel_u32 slots;
+	carrel_u32 blocks;
+	carrel_u64 entry;		/* CARREL_SHIM_START */
+	carrel_u64 threads;		/* CARREL_THREADS_VA */
+	carrel_u64 gate;		/* CARREL_GATE_VA */
+	carrel_u64 channel;		/* CARREL_CHANNEL_VA */
+};
+_Static_assert(sizeof(struct carrel_measure_create) == 56, "measured record");
+
+struct carrel_measure_add {
+	carrel_u64 magic;
+	carrel_u64 address;
+	carrel_u32 type;		/* type | rights, as in ADD */
+	carrel_u32 reserved;
+};
+_Static_assert(sizeof(struct carrel_measure_add) == 24, "measured record");
+
+struct carrel_measure_init {
+	carrel_u64 magic;
+};
+
+/*
+ * The manifest, added at CARREL_MANIFEST_VA (read-only) and so a part of the
+ * identity. Version 1 names one static program. Whatever is not fixed is
+ * marked host-chosen; a key bound to the identity will be refused then.
+ */
+#define CARREL_MANIFEST_MAGIC	CARREL_UL(0x3146494e414d4843)	/* "CHMANIF1" */
+#define CARREL_HOST_ARGV	1
+#define CARREL_HOST_ENV		2
+#define CARREL_HOST_CWD		4
+#define CARREL_HOST_FDS		8
+#define CARREL_PATH_MAX		1024
+
+struct carrel_manifest {
+	carrel_u64 magic;
+	carrel_u32 version;		/* 1 */
+	carrel_u32 host_chosen;		/* CARREL_HOST_* */
+	carrel_u32 slots;		/* as given to CREATE */
+	carrel_u32 blocks;
+	carrel_u64 program_size;
+	carrel_u8 program_sha256[32];
+	char program_path[CARREL_PATH_MAX];	/* NUL-terminated; where the shim opens it */
+	carrel_u8 reserved[4096 - 64 - CARREL_PATH_MAX];
+};
+_Static_assert(sizeof(struct carrel_manifest) == 4096, "manifest is one page");
+#endif
