@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Physical memory as the hypervisor reaches it: a direct map, writable and
+ * never executable, that leaves out the hypervisor's own text and read-only
+ * data. Hosted tests provide their own `phys_base`.
+ */
+#ifndef HV_BASE_PHYS_H
+#define HV_BASE_PHYS_H
+
+#include "types.h"
+
+#ifdef CARREL_HOSTED
+extern unsigned char *phys_base;
+static inline void *phys(u64 pa) { return phys_base + pa; }
+#else
+#define PHYS_BASE 0xFFFF800000000000UL
+static inline void *phys(u64 pa) { return (void *)(PHYS_BASE + pa); }
+#endif
+
+#endif

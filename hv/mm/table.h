@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Four-level tables: walk, map, unmap, split and protect, over an entry format.
+ * The same code serves the hypervisor's own map, NPT, EPT, private guest tables
+ * and (later) IOMMU tables; a format says what the bits mean, a memory says
+ * where table frames come from.
+ *
+ * Levels are the manuals': 1 = PTE (4 KiB), 2 = PDE (2 MiB), 3 = PDPTE (1 GiB),
+ * 4 = PML4E. Not locked: the owner of a table serialises its changes. Walks by
+ * hardware go on meanwhile, so every entry changes by one aligned 8-byte store,
+ * and a split fills the new table before it is linked.
+ */
+#ifndef HV_MM_TABLE_H
+#define HV_MM_TABLE_H
+
+#include <base/types.h>
+
+#define TABLE_R		1U
+#define TABLE_W		2U
+#define TABLE_X		4U
+#define TABLE_USER	8U	/* CPL 3 may use it (formats that know CPL) */
+
+enum memory_type {	/* PAT and MTRR encodings, SDM "Memory Types That Can Be Encoded" */
+	MEMORY_UC = 0,
+	MEMORY_WC = 1,
+	MEMORY_WT = 4,
+	MEMORY_WP = 5,
+	MEMORY_WB = 6,
+};
+
+/* One const object per entry format; all functions are pure. */
+struct table_format {
+	const char *name;
+	u8 largest_leaf;	/* highest level that may hold a leaf: 1, 2 or 3 */
+	bool (*present)(u64 entry);
+	bool (*leaf)(u64 entry, unsigned int level);
+	u64 (*address)(u64 entry, unsigned int level);	/* of page or next table */
+	unsigned int (*rights)(u64 entry);		/* TABLE_* of a leaf */
+	u64 (*make_leaf)(u64 pa, unsigned int level, unsigned int rights, enum memory_type type);
+	u64 (*make_branch)(u64 table_pa);
+	/* the same leaf one level down, or with other rights: type and software bits stay */
+	u64 (*split_leaf)(u64 entry, unsigned int level, unsigned int index);
+	u64 (*set_rights)(u64 entry, unsigned int level, unsigned int rights);
+};
+
+/* Where table frames come from: zeroed, page-aligned; 0 when there is none left. */
+struct table_memory {
+	u64 (*alloc)(struct table_memory *memory);
+	void (*free)(struct table_memory *memory, u64 pa);
+};
+
+struct table {
+	const struct table_format *format;
+	struct table_memory *memory;
+	u64 root;		/* physical address of the level-4 table */
+	u8 largest_leaf;	/* this machine's limit, at most the format's */
+};
+
+struct table_walk {
+	u64 entry;		/* the last entry read */
+	unsigned int level;	/* its level */
+	bool present;
+	u64 pa;			/* of the address asked for, if a present leaf was found */
+	unsigned int rights;
+};
+
+/* Returns 0 or -1 (no frame for the root). */
+int table_init(struct table *table, const struct table_format *format,
+	       struct table_memory *memory, unsigned int largest_leaf);
+
+/*
+ * Map [va, va + size) to [pa, pa + size) with the largest leaves that alignment
+ * allows. All page-aligned; nothing may be present there yet (ASSERT). Returns
+ * 0, or -1 when table frames ran out: then nothing of the range is mapped.
+ */
+int table_map(struct table *table, u64 va, u64 pa, u64 size, unsigned int rights,
+	      enum memory_type type);
+
+/* Make the range not present, splitting larger leaves at its edges and freeing
+ * tables that became empty. Returns 0, or -1 (no frame for a split; nothing changed). */
+int table_unmap(struct table *table, u64 va, u64 size);
+
+/* Change the rights of what is present in the range; holes are left. As above. */
+int table_protect(struct table *table, u64 va, u64 size, unsigned int rights);
+
+/* Where `va` leads. */
+struct table_walk table_walk(const struct table *table, u64 va);
+
+/* Pointer to the level-1 entry of `va`, making tables as needed; NULL if no frame or a
+ * larger leaf is in the way. For callers that keep software bits in not-present entries. */
+u64 *table_slot(struct table *table, u64 va);
+
+/* Give every table frame back; leaves are not touched. At most `budget` frames in one
+ * call: returns true when done, false when more is left (call again). */
+bool table_destroy(struct table *table, unsigned int *budget);
+
+#endif
