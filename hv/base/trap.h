@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exceptions and NMIs of the hypervisor itself: per-CPU GDT, TSS and IDT.
+ *
+ * #GP at an instruction listed in section `fixup` continues at its label. An NMI
+ * sets vt_cpu.nmi through `trap_nmi_flag` and, if RIP lies in a range listed in
+ * section `restart` (begin, end), continues at the range's begin: so a test of the flag
+ * followed by HLT or VM entry cannot lose one. Everything else is a panic.
+ */
+#ifndef HV_BASE_TRAP_H
+#define HV_BASE_TRAP_H
+
+#ifdef __ASSEMBLER__
+/* A stretch [begin, end) that an NMI restarts. */
+#define RESTART_RANGE(begin, end) \
+	.pushsection restart, "a"; .quad begin, end; .popsection
+#define HV_CS		0x08
+#define HV_DS		0x10
+#define HV_TR		0x18
+#else
+#include "types.h"
+
+#define HV_CS		0x08
+#define HV_DS		0x10
+#define HV_TR		0x18
+
+struct trap_tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 iomap;
+} __attribute__((packed));
+static_assert(sizeof(struct trap_tss) == 104, "SDM \"64-Bit TSS Format\"");
+
+#define TRAP_STACK	4096
+/* Per-CPU: tables and the separate stacks of NMI, #DF and #MC. */
+struct trap_cpu {
+	u64 gdt[6];
+	struct trap_tss tss;
+	u32 *nmi_flag;			/* set to 1 by an NMI */
+	u8 stacks[3][TRAP_STACK] __attribute__((aligned(16)));
+};
+
+/* Load GDT, TR and IDT on this CPU. GS base must already be set by the caller. */
+void trap_cpu_init(struct trap_cpu *trap);
+
+/* Called first on a panic, on the panicking CPU: the core stops the others and wipes. */
+extern void (*panic_hook)(void);
+#endif
+#endif
