@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine and its CPUs, as the core knows them. `machine` is filled by
+ * boot/main.c before the first guest instruction and constant afterwards, but
+ * for the CPUs' own objects.
+ */
+#ifndef HV_CORE_CPU_H
+#define HV_CORE_CPU_H
+
+#include <base/trap.h>
+#include <base/types.h>
+#include <mm/view.h>
+#include <virt/vt.h>
+
+/* Life of a CPU. PARKED owes no flush (mm/flush.h). */
+enum cpu_state {
+	CPU_ABSENT,
+	CPU_PARKED,		/* in the hypervisor, waiting for a SIPI of the guest */
+	CPU_STARTING,		/* has its start page, about to enter */
+	CPU_RUNNING,
+};
+
+struct thread;
+
+struct cpu {
+	struct cpu *self;		/* %gs:0 */
+	struct vt_cpu vt;
+	unsigned int id;
+	u32 apic_id;
+	volatile u32 state;		/* enum cpu_state */
+	volatile u32 sipi_page;
+	struct thread *thread;		/* in its process view on this CPU, or NULL */
+	struct vt_regs host_regs;	/* unused while in the host view */
+	u64 exits[VT_REASONS];
+	u64 mtrr_shadow_valid;
+	struct trap_cpu trap;
+	u8 stack[16384] __attribute__((aligned(16)));
+};
+
+struct machine {
+	const struct vt_ops *vt;
+	struct vt_machine vt_machine;
+	struct view host_view;
+	struct table_memory *pool;	/* the hypervisor's own frames */
+	struct cpu *cpus[MAX_CPUS];
+	unsigned int cpu_count;
+	u64 hv_base, hv_size;		/* physical, 2 MiB-aligned */
+	u64 ram_top;
+	bool cpuid_hv_bit;		/* option cpuid=hv */
+};
+extern struct machine machine;
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *cpu;
+
+	asm volatile("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+#endif
