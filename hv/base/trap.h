@@ -40,11 +40,13 @@ static_assert(sizeof(struct trap_tss) == 104, "SDM \"64-Bit TSS Format\"");
 struct trap_cpu {
 	u64 gdt[6];
 	struct trap_tss tss;
-	u32 *nmi_flag;			/* set to 1 by an NMI */
 	u8 stacks[3][TRAP_STACK] __attribute__((aligned(16)));
 };
 
-/* Load GDT, TR and IDT on this CPU. GS base must already be set by the caller. */
+/* What %gs:8 must point to: a u32 that an NMI sets to 1. */
+
+/* Load GDT, TR and IDT on this CPU. Loading selectors clears no base: the caller sets GS
+ * base afterwards, before the first NMI can arrive. */
 void trap_cpu_init(struct trap_cpu *trap);
 
 /* Called first on a panic, on the panicking CPU: the core stops the others and wipes. */

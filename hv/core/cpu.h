@@ -24,6 +24,7 @@ struct thread;
 
 struct cpu {
 	struct cpu *self;		/* %gs:0 */
+	u32 *nmi_flag;			/* %gs:8, base/trap.h: &vt.nmi */
 	struct vt_cpu vt;
 	unsigned int id;
 	u32 apic_id;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lock.h"
+#include "x86.h"
+
+#define LOG_SIZE	16384U		/* power of two */
+#define LOG_LINE	160U
+#define LOG_CONSOLES	2U
+/* A guest may make this many lines, then one more for each 2^32 cycles. */
+#define LOG_GUEST_BURST	64U
+
+static struct lock log_lock;
+static char ring[LOG_SIZE];
+static u64 written;		/* bytes since boot */
+static const struct console *consoles[LOG_CONSOLES];
+static unsigned int console_count;
+
+static u32 guest_lines;
+static u64 guest_dropped, guest_refill;
+
+void (*panic_hook)(void);
+
+static void echo(const char *text, size_t length)
+{
+	for (unsigned int i = 0; i < console_count; i++)
+		consoles[i]->write(text, length);
+}
+
+static void append(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		ring[written++ % LOG_SIZE] = text[i];
+}
+
+void log_add_console(const struct console *console)
+{
+	char text[256];
+	size_t n;
+	u64 position = 0;
+
+	if (console_count == LOG_CONSOLES)
+		return;
+	consoles[console_count] = console;
+	/* a console that comes late is shown what it missed */
+	while ((n = log_read(&position, text, sizeof(text))))
+		console->write(text, n);
+	console_count++;
+}
+
+static void emit(const char *format, va_list args)
+{
+	char line[LOG_LINE];
+	int length = snprintf(line, sizeof(line), "carrel: ");
+
+	length += vsnprintf(line + length, sizeof(line) - 1 - (size_t)length, format, args);
+	if ((size_t)length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	line[length++] = '\n';
+	lock_take(&log_lock);
+	append(line, (size_t)length);
+	echo(line, (size_t)length);
+	lock_release(&log_lock);
+}
+
+void log_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	emit(format, args);
+	va_end(args);
+}
+
+/* A bucket: full at boot, one line back for every 2^32 cycles. Racing CPUs may let one
+ * line more through; that is harmless. */
+static bool guest_may_log(void)
+{
+	u64 now = rdtsc() >> 32;
+
+	if (now > guest_refill) {
+		u64 back = min_u64(now - guest_refill, guest_lines);
+
+		guest_refill = now;
+		guest_lines -= (u32)back;
+	}
+	if (guest_lines >= LOG_GUEST_BURST) {
+		guest_dropped++;
+		return false;
+	}
+	guest_lines++;
+	return true;
+}
+
+void log_guest(const char *format, ...)
+{
+	va_list args;
+
+	if (!guest_may_log())
+		return;
+	if (guest_dropped) {
+		u64 dropped = guest_dropped;
+
+		guest_dropped = 0;
+		log_line("(%lu lines like the following were not written)", dropped);
+	}
+	va_start(args, format);
+	emit(format, args);
+	va_end(args);
+}
+
+size_t log_read(u64 *position, char *buffer, size_t room)
+{
+	size_t n = 0;
+
+	lock_take(&log_lock);
+	if (*position > written)
+		*position = written;
+	if (written - *position > LOG_SIZE)
+		*position = written - LOG_SIZE;
+	while (n < room && *position < written)
+		buffer[n++] = ring[(*position)++ % LOG_SIZE];
+	lock_release(&log_lock);
+	return n;
+}
+
+void panic(const char *format, ...)
+{
+	static u32 panicking;
+	char line[LOG_LINE];
+	va_list args;
+	int length;
+
+	/* only the first CPU speaks; the log's lock may be held by whoever was stopped */
+	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL))
+		for (;;)
+			asm volatile("cli; hlt");
+	va_start(args, format);
+	length = snprintf(line, sizeof(line), "carrel: PANIC: ");
+	length += vsnprintf(line + length, sizeof(line) - 1 - (size_t)length, format, args);
+	va_end(args);
+	if ((size_t)length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	line[length++] = '\n';
+	append(line, (size_t)length);
+	echo(line, (size_t)length);
+	if (panic_hook)
+		panic_hook();
+	for (;;)
+		asm volatile("cli; hlt");
+}
