@@ -18,6 +18,7 @@
 #include <base/types.h>
 #include <mm/table.h>
 #include <mm/view.h>
+#include <virt/vt_offsets.h>
 
 /* General registers but RSP, in the order of their encodings. Assembly knows the order. */
 struct vt_regs {
@@ -106,11 +107,22 @@ struct vt_cpu {
 	unsigned int id;
 };
 
+static_assert(offsetof(struct vt_cpu, regs.rax) == VT_RAX, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, regs.rdi) == VT_RDI, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, regs.r15) == VT_R15, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, control_pa) == VT_CONTROL_PA, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, current) == VT_CURRENT, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, stack_top) == VT_STACK_TOP, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, scratch) == VT_SCRATCH, "vt_offsets.h");
+
+#define VT_ONES 12288
+
 /* Machine facts that the back end needs; filled by boot/main.c before cpu_start. */
 struct vt_machine {
 	const struct view *host_view;
 	u64 msr_bitmap_pa;	/* made by the core's policy through the helpers below */
 	u64 io_bitmap_pa;
+	u64 ones_pa;		/* VT_ONES bytes of FFh: permission maps of a process view (SVM) */
 	u32 cr4_host_owned;	/* CR4 bits that the guest may not set (LA57, VMXE, SMXE) */
 };
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an SVM CPU must have, the permission maps, and the controls of both VMCBs. */
+#include "svm.h"
+
+#include <string.h>
+
+#include <base/x86.h>
+#include <carrel/hypercall.h>
+#include <carrel/thread.h>
+
+#define CPUID_SVM		BIT(2)		/* 80000001h ECX */
+#define CPUID_NX		BIT(20)		/* 80000001h EDX */
+#define CPUID_PAGE1GB		BIT(26)
+#define CPUID_NP		BIT(0)		/* 8000000Ah EDX */
+#define VM_CR_SVMDIS		BIT(4)
+
+#define MSRPM_SIZE		8192
+#define IOPM_SIZE		12288
+
+const char *svm_missing(void)
+{
+	if (cpuid(0x80000000, 0).eax < 0x8000000A || !(cpuid(0x80000001, 0).ecx & CPUID_SVM))
+		return "AMD SVM (CPUID 80000001h ECX[2])";
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
+		return "AMD SVM: switched off by the firmware (VM_CR.SVMDIS)";
+	if (!(cpuid(0x8000000A, 0).edx & CPUID_NP))
+		return "AMD SVM nested paging (CPUID 8000000Ah EDX[0])";
+	if (!(cpuid(0x80000001, 0).edx & CPUID_NX))
+		return "no-execute pages (CPUID 80000001h EDX[20])";
+	if (cpuid(0x8000000A, 0).ebx < 3)
+		return "at least three ASIDs (CPUID 8000000Ah EBX)";
+	return NULL;
+}
+
+u8 svm_largest_leaf(void)
+{
+	return cpuid(0x80000001, 0).edx & CPUID_PAGE1GB ? 3 : 2;
+}
+
+/* APM "MSR Intercepts": two bits an MSR, three ranges of 2000h MSRs. */
+void svm_msr_intercept(void *bitmap, u32 msr, bool read, bool write)
+{
+	static const u32 first[3] = { 0, 0xC0000000, 0xC0010000 };
+	u8 *map = bitmap;
+
+	for (unsigned int range = 0; range < 3; range++) {
+		u32 bit = (msr - first[range]) * 2;
+		u8 *byte = map + range * 0x800 + bit / 8;
+
+		if (msr < first[range] || msr >= first[range] + 0x2000)
+			continue;
+		*byte &= (u8)~(3U << bit % 8);
+		*byte |= (u8)(((read ? 1U : 0U) | (write ? 2U : 0U)) << bit % 8);
+	}
+}
+
+void svm_io_intercept(void *bitmap, u16 port, unsigned int count)
+{
+	u8 *map = bitmap;
+
+	for (unsigned int p = port; p < port + count; p++)
+		map[p / 8] |= (u8)(1U << p % 8);
+}
+
+void svm_bitmaps_init(void *msr_bitmap, void *io_bitmap)
+{
+	memset(msr_bitmap, 0xFF, MSRPM_SIZE);
+	memset(io_bitmap, 0, IOPM_SIZE);
+	/* ports past FFFFh, as of a 4-byte access at FFFFh: APM "IOIO Permission Map" */
+	((u8 *)io_bitmap)[8192] = 0xFF;
+}
+
+static void host_control(struct vmcb *v, const struct vt_machine *machine)
+{
+	v->intercept1 = SVM_INIT | SVM_CPUID | SVM_INVD | SVM_INVLPGA | SVM_IOIO_PROT | SVM_MSR_PROT |
+		(u32)SVM_SHUTDOWN;
+	v->intercept2 = SVM_VMRUN | SVM_VMMCALL | SVM_VMLOAD | SVM_VMSAVE | SVM_STGI | SVM_CLGI |
+		SVM_SKINIT;
+	v->iopm_base = machine->io_bitmap_pa;
+	v->msrpm_base = machine->msr_bitmap_pa;
+	v->asid = SVM_ASID_HOST;
+	v->n_cr3 = machine->host_view->table.root;
+	v->tlb_control = SVM_TLB_FLUSH_ALL;
+}
+
+/*
+ * A process view: everything intercepted but what its own code may do. IRET is
+ * not: the shim returns to the program with it. The constants are design
+ * section 4, "Crossing". The permission maps are two pages of ones each; the
+ * host's bitmap pages lie behind them (start.c).
+ */
+static void process_control(struct vmcb *v, u64 ones_pa)
+{
+	v->intercept_cr = 0xFFFFFFFF;
+	v->intercept_dr = 0xFFFFFFFF;
+	v->intercept_exceptions = 0xFFFFFFFF;
+	v->intercept1 = 0xFFFFFFFF & ~(u32)(SVM_IRET | SVM_SMI | SVM_FERR_FREEZE | SVM_PAUSE | BIT(16) | BIT(17) |
+					    BIT(14) | BIT(4) | BIT(5));
+	/* VMRUN .. SKINIT, ICEBP, WBINVD, MONITOR, MWAIT, XSETBV; RDTSCP passes (TSC_AUX is 0) */
+	v->intercept2 = SVM_VMRUN | SVM_VMMCALL | SVM_VMLOAD | SVM_VMSAVE | SVM_STGI | SVM_CLGI |
+		SVM_SKINIT | SVM_ICEBP | SVM_WBINVD | SVM_MONITOR | SVM_MWAIT | SVM_MWAIT_ARMED |
+		SVM_XSETBV;
+	v->v_intr = SVM_V_INTR_MASKING;
+	v->iopm_base = ones_pa;
+	v->msrpm_base = ones_pa;
+	v->tlb_control = SVM_TLB_FLUSH_ALL;
+}
+
+static void process_state(struct vmcb *v)
+{
+	static const u32 optional = CR4_UMIP | CR4_FSGSBASE;
+	u32 features = cpuid(7, 0).ebx & 1 ? CR4_FSGSBASE : 0;
+
+	features |= cpuid(7, 0).ecx & BIT(2) ? CR4_UMIP : 0;
+	v->cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
+	v->cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | (features & optional);
+	v->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
+	v->g_pat = PAT_RESET;
+	v->dr7 = 0x400;
+	v->dr6 = 0xFFFF0FF0;
+	v->gdtr = (struct svm_segment){ .limit = 0x37, .base = CARREL_DESC_VA };
+	v->idtr = (struct svm_segment){ .limit = 0 };
+	v->tr = (struct svm_segment){ .attributes = 0x08B };
+	v->ldtr = (struct svm_segment){ .attributes = 0x002 };	/* not present */
+	v->ds = v->es = v->fs = v->gs = (struct svm_segment){ .attributes = 0xC93, .limit = 0xFFFFFFFF };
+	v->star = (u64)0x23 << 48 | (u64)0x10 << 32;
+	v->lstar = CARREL_BOUNCE_VA;
+	v->sfmask = RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_RF;
+}
+
+void svm_control_init(struct vt_cpu *vt, const struct vt_machine *machine)
+{
+	struct vmcb *host = vt->control[SVM_HOST], *process = vt->control[SVM_PROCESS];
+
+	host->np_enable = SVM_NP_ENABLE;
+	process->np_enable = SVM_NP_ENABLE;
+	host_control(host, machine);
+	process_control(process, machine->ones_pa);
+	process_state(process);
+}
+
+const struct vt_ops svm_ops = {
+	.name = "SVM",
+	.insn = CARREL_INSN_VMMCALL,
+	.call_bytes = { 0x0F, 0x01, 0xD9 },
+	.missing = svm_missing,
+	.nested = &svm_nested_format,
+	.largest_leaf = svm_largest_leaf,
+	.cpu_size = svm_cpu_size,
+	.msr_bitmap_size = MSRPM_SIZE,
+	.io_bitmap_size = IOPM_SIZE,
+	.msr_intercept = svm_msr_intercept,
+	.io_intercept = svm_io_intercept,
+	.bitmaps_init = svm_bitmaps_init,
+	.cpu_start = svm_cpu_start,
+	.cpu_stop = svm_cpu_stop,
+	.host_enter_linux = svm_host_enter_linux,
+	.host_enter_sipi = svm_host_enter_sipi,
+	.host_wait_sipi = svm_host_wait_sipi,
+	.run = svm_run,
+	.get = svm_get,
+	.set = svm_set,
+	.skip = svm_skip,
+	.inject = svm_inject,
+	.inject_nmi = svm_inject_nmi,
+	.reinject = svm_reinject,
+	.set_cr = svm_set_cr,
+	.get_efer = svm_get_efer,
+	.set_efer = svm_set_efer,
+	.process_load = svm_process_load,
+	.process_save = svm_process_save,
+	.flush_all = svm_flush_all,
+	.flush_view = svm_flush_view,
+};

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* AMD SVM: the VMCB as the APM defines it, and what the files of this room share. */
+#ifndef HV_VIRT_SVM_H
+#define HV_VIRT_SVM_H
+
+#include <virt/vt.h>
+
+extern const struct vt_ops svm_ops;
+
+/* Intercept vectors, APM "VMCB Layout, Control Area". */
+#define SVM_INTR		BIT(0)	/* offset 00Ch */
+#define SVM_NMI			BIT(1)
+#define SVM_SMI			BIT(2)
+#define SVM_INIT		BIT(3)
+#define SVM_RDPMC		BIT(15)
+#define SVM_CPUID		BIT(18)
+#define SVM_RSM			BIT(19)
+#define SVM_IRET		BIT(20)
+#define SVM_INTN		BIT(21)
+#define SVM_INVD		BIT(22)
+#define SVM_PAUSE		BIT(23)
+#define SVM_HLT			BIT(24)
+#define SVM_INVLPG		BIT(25)
+#define SVM_INVLPGA		BIT(26)
+#define SVM_IOIO_PROT		BIT(27)
+#define SVM_MSR_PROT		BIT(28)
+#define SVM_TASK_SWITCH		BIT(29)
+#define SVM_FERR_FREEZE		BIT(30)
+#define SVM_SHUTDOWN		BIT(31)
+#define SVM_VMRUN		BIT(0)	/* offset 010h */
+#define SVM_VMMCALL		BIT(1)
+#define SVM_VMLOAD		BIT(2)
+#define SVM_VMSAVE		BIT(3)
+#define SVM_STGI		BIT(4)
+#define SVM_CLGI		BIT(5)
+#define SVM_SKINIT		BIT(6)
+#define SVM_ICEBP		BIT(8)
+#define SVM_WBINVD		BIT(9)
+#define SVM_MONITOR		BIT(10)
+#define SVM_MWAIT		BIT(11)
+#define SVM_MWAIT_ARMED		BIT(12)
+#define SVM_XSETBV		BIT(13)
+
+#define SVM_V_INTR_MASKING	BIT(24)
+#define SVM_NP_ENABLE		BIT(0)
+
+#define SVM_TLB_NOTHING		0
+#define SVM_TLB_FLUSH_ALL	1
+#define SVM_TLB_FLUSH_ASID	3
+
+/* Exit codes, APM appendix "SVM Intercept Exit Codes". */
+enum svm_exit_code {
+	SVM_EXIT_EXCP0 = 0x40,
+	SVM_EXIT_EXCP31 = 0x5F,
+	SVM_EXIT_INTR = 0x60,
+	SVM_EXIT_NMI = 0x61,
+	SVM_EXIT_SMI = 0x62,
+	SVM_EXIT_INIT = 0x63,
+	SVM_EXIT_CPUID = 0x72,
+	SVM_EXIT_IRET = 0x74,
+	SVM_EXIT_INTN = 0x75,
+	SVM_EXIT_INVD = 0x76,
+	SVM_EXIT_HLT = 0x78,
+	SVM_EXIT_INVLPGA = 0x7A,
+	SVM_EXIT_IOIO = 0x7B,
+	SVM_EXIT_MSR = 0x7C,
+	SVM_EXIT_TASK_SWITCH = 0x7D,
+	SVM_EXIT_SHUTDOWN = 0x7F,
+	SVM_EXIT_VMRUN = 0x80,
+	SVM_EXIT_VMMCALL = 0x81,
+	SVM_EXIT_VMLOAD = 0x82,
+	SVM_EXIT_VMSAVE = 0x83,
+	SVM_EXIT_STGI = 0x84,
+	SVM_EXIT_CLGI = 0x85,
+	SVM_EXIT_SKINIT = 0x86,
+	SVM_EXIT_RDTSCP = 0x87,
+	SVM_EXIT_ICEBP = 0x88,
+	SVM_EXIT_WBINVD = 0x89,
+	SVM_EXIT_XSETBV = 0x8D,
+	SVM_EXIT_NPF = 0x400,
+};
+
+/* EVENTINJ and EXITINTINFO, APM "Event Injection". */
+#define SVM_EVENT_INTR		(0ULL << 8)
+#define SVM_EVENT_NMI		(2ULL << 8)
+#define SVM_EVENT_EXCEPTION	(3ULL << 8)
+#define SVM_EVENT_SOFT		(4ULL << 8)
+#define SVM_EVENT_TYPE		(7ULL << 8)
+#define SVM_EVENT_ERROR		BIT(11)
+#define SVM_EVENT_VALID		BIT(31)
+
+struct svm_segment {
+	u16 selector;
+	u16 attributes;		/* descriptor bits 55:52 and 47:40 */
+	u32 limit;
+	u64 base;
+};
+
+/* APM appendix "Layout of VMCB". */
+struct vmcb {
+	u32 intercept_cr, intercept_dr, intercept_exceptions;	/* 000h */
+	u32 intercept1, intercept2, intercept3;			/* 00Ch */
+	u8 reserved1[0x3C - 0x18];
+	u16 pause_threshold, pause_count;
+	u64 iopm_base, msrpm_base, tsc_offset;			/* 040h */
+	u32 asid;						/* 058h */
+	u8 tlb_control, reserved2[3];
+	u64 v_intr;						/* 060h */
+	u64 interrupt_shadow;					/* 068h */
+	u64 exitcode, exitinfo1, exitinfo2, exitintinfo;	/* 070h */
+	u64 np_enable;						/* 090h */
+	u64 avic_bar, ghcb;
+	u64 eventinj;						/* 0A8h */
+	u64 n_cr3;						/* 0B0h */
+	u64 lbr_control;
+	u32 clean, reserved3;					/* 0C0h */
+	u64 nrip;						/* 0C8h */
+	u8 fetched, bytes[15];
+	u8 reserved4[0x400 - 0xE0];
+	struct svm_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;	/* 400h */
+	u8 reserved5[0x4CB - 0x4A0];
+	u8 cpl;							/* 4CBh */
+	u32 reserved6;
+	u64 efer;						/* 4D0h */
+	u8 reserved7[0x548 - 0x4D8];
+	u64 cr4, cr3, cr0, dr7, dr6, rflags, rip;		/* 548h */
+	u8 reserved8[0x5D8 - 0x580];
+	u64 rsp;						/* 5D8h */
+	u64 s_cet, ssp, isst;
+	u64 rax, star, lstar, cstar, sfmask, kernel_gs_base;	/* 5F8h */
+	u64 sysenter_cs, sysenter_esp, sysenter_eip, cr2;	/* 628h */
+	u8 reserved9[0x668 - 0x648];
+	u64 g_pat, dbgctl, br_from, br_to, last_excp_from, last_excp_to;	/* 668h */
+	u8 reserved10[0x6E0 - 0x698];
+	u64 spec_ctrl;						/* 6E0h */
+	u8 reserved11[4096 - 0x6E8];
+} __attribute__((packed));
+static_assert(sizeof(struct vmcb) == 4096, "APM: the VMCB is one page");
+static_assert(offsetof(struct vmcb, exitcode) == 0x70, "APM");
+static_assert(offsetof(struct vmcb, np_enable) == 0x90, "APM");
+static_assert(offsetof(struct vmcb, eventinj) == 0xA8, "APM");
+static_assert(offsetof(struct vmcb, nrip) == 0xC8, "APM");
+static_assert(offsetof(struct vmcb, es) == 0x400, "APM");
+static_assert(offsetof(struct vmcb, cpl) == 0x4CB, "APM");
+static_assert(offsetof(struct vmcb, efer) == 0x4D0, "APM");
+static_assert(offsetof(struct vmcb, cr4) == 0x548, "APM");
+static_assert(offsetof(struct vmcb, rip) == 0x578, "APM");
+static_assert(offsetof(struct vmcb, rsp) == 0x5D8, "APM");
+static_assert(offsetof(struct vmcb, rax) == 0x5F8, "APM");
+static_assert(offsetof(struct vmcb, cr2) == 0x640, "APM");
+static_assert(offsetof(struct vmcb, g_pat) == 0x668, "APM");
+static_assert(offsetof(struct vmcb, spec_ctrl) == 0x6E0, "APM");
+
+#define SVM_HOST	0
+#define SVM_PROCESS	1
+
+/* Which view an ASID of this CPU stands for. ASID 1 is the host view's. */
+#define SVM_ASID_HOST	1
+#define SVM_ASIDS	256	/* used at most */
+
+/* vt->extra. */
+struct svm_cpu {
+	u64 own_state_pa;	/* VMSAVE area of the hypervisor itself */
+	u32 asids;		/* this CPU has 0 .. asids - 1 */
+	u32 asid_next;
+	u16 asid_tag[SVM_ASIDS];	/* tag of the process view that owns it, 0 none */
+	bool nrip, flush_by_asid;
+	bool tsc_aux;
+	u64 host_tsc_aux;
+};
+
+static inline struct vmcb *svm_vmcb(struct vt_cpu *vt)
+{
+	return vt->control[vt->current];
+}
+
+static inline struct svm_cpu *svm_cpu(struct vt_cpu *vt)
+{
+	return vt->extra;
+}
+
+/* npt.c */
+extern const struct table_format svm_nested_format;
+
+/* control.c */
+const char *svm_missing(void);
+u8 svm_largest_leaf(void);
+void svm_bitmaps_init(void *msr_bitmap, void *io_bitmap);
+void svm_msr_intercept(void *bitmap, u32 msr, bool read, bool write);
+void svm_io_intercept(void *bitmap, u16 port, unsigned int count);
+void svm_control_init(struct vt_cpu *vt, const struct vt_machine *machine);
+
+/* start.c */
+size_t svm_cpu_size(void);
+int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *memory);
+void svm_cpu_stop(struct vt_cpu *vt);
+void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
+			  u16 gdt_limit);
+void svm_host_enter_sipi(struct vt_cpu *vt, u8 page);
+bool svm_host_wait_sipi(struct vt_cpu *vt);
+
+/* exit.c */
+u64 svm_get(struct vt_cpu *vt, enum vt_field field);
+void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value);
+void svm_skip(struct vt_cpu *vt, const struct vt_exit *exit);
+void svm_inject(struct vt_cpu *vt, unsigned int vector, s64 error);
+void svm_inject_nmi(struct vt_cpu *vt);
+void svm_reinject(struct vt_cpu *vt, const struct vt_exit *exit);
+void svm_set_cr(struct vt_cpu *vt, unsigned int cr, u64 value);
+u64 svm_get_efer(struct vt_cpu *vt);
+void svm_set_efer(struct vt_cpu *vt, u64 value);
+
+/* process.c */
+void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
+		      const struct vt_process *process);
+void svm_process_save(struct vt_cpu *vt, struct vt_context *context);
+void svm_flush_all(struct vt_cpu *vt);
+void svm_flush_view(struct vt_cpu *vt, const struct view *view);
+
+/* run.S; calls svm_exit */
+void svm_run(struct vt_cpu *vt) __attribute__((noreturn));
+void svm_exit(struct vt_cpu *vt);
+
+#endif
