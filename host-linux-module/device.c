@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
+/* /dev/carrel: the node, and what user space may ask of it. */
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <carrel/ioctl.h>
+#include "device.h"
+#include "hypercall.h"
+#include "mapping.h"
+#include "process.h"
+
+static unsigned int gid;
+module_param(gid, uint, 0444);
+MODULE_PARM_DESC(gid, "group of /dev/carrel, as a number (0)");
+
+/* HC_LOG gives its text in the first five registers. */
+#define LOG_PIECE	offsetof(struct hc_regs, r9)
+#define LOG_MAX		16384
+#define ADD_PAGES_MAX	512
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	file->private_data = process_new();
+	return file->private_data ? nonseekable_open(inode, file) : -ENOMEM;
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	process_put(file->private_data);
+	return 0;
+}
+
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return mapping_map(file->private_data, vma);
+}
+
+/* msync of one page of the mapping is a request; see ioctl.h. */
+static int device_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	if (start < 0 || !PAGE_ALIGNED(start) || end != start + PAGE_SIZE - 1)
+		return -EINVAL;
+	return process_request(file->private_data, start >> PAGE_SHIFT);
+}
+
+static long ioc_create(struct process *process, void __user *user)
+{
+	struct carrel_ioc_create create;
+	long error;
+
+	if (copy_from_user(&create, user, sizeof(create)))
+		return -EFAULT;
+	error = process_create(process, &create);
+	if (error)
+		return error;
+	return copy_to_user(user, &create, sizeof(create)) ? -EFAULT : 0;
+}
+
+static long add_each(struct process *process, const struct carrel_ioc_add *add, struct page *page)
+{
+	u64 offset;
+	long error;
+
+	for (offset = 0; offset < (u64)add->pages << PAGE_SHIFT; offset += PAGE_SIZE) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (copy_from_user(page_address(page), u64_to_user_ptr(add->source + offset),
+				   PAGE_SIZE))
+			return -EFAULT;
+		error = process_add(process, page, add->address + offset, add->type);
+		if (error)
+			return error;
+		cond_resched();
+	}
+	return 0;
+}
+
+static long ioc_add(struct process *process, void __user *user)
+{
+	struct carrel_ioc_add add;
+	struct page *page;
+	long error;
+
+	if (copy_from_user(&add, user, sizeof(add)))
+		return -EFAULT;
+	if (add.pages == 0 || add.pages > ADD_PAGES_MAX)
+		return -EINVAL;
+	if (!PAGE_ALIGNED(add.address) || add.address > CARREL_END)
+		return -EINVAL;
+	if (add.source > TASK_SIZE_MAX)
+		return -EFAULT;
+	if (add.type & ~(CARREL_RIGHTS | CARREL_ADD_TYPES))
+		return -EINVAL;
+	page = alloc_page(GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return -ENOMEM;
+	error = add_each(process, &add, page);
+	__free_page(page);
+	return error;
+}
+
+static long ioc_init(struct process *process, void __user *user)
+{
+	struct carrel_ioc_init init;
+	long error = process_init(process, &init);
+
+	if (error)
+		return error;
+	return copy_to_user(user, &init, sizeof(init)) ? -EFAULT : 0;
+}
+
+static long ioc_info(void __user *user)
+{
+	struct carrel_ioc_info info;
+	struct hc_regs regs;
+	long result;
+
+	if (copy_from_user(&info, user, sizeof(info)))
+		return -EFAULT;
+	regs = (struct hc_regs){ .rdi = info.what, .rsi = info.index, .rdx = info.sub };
+	result = hc_finish(CARREL_HC_INFO, &regs);
+	if (result)
+		return hc_errno(CARREL_HC_INFO, result);
+	info.value[0] = regs.rdi;
+	info.value[1] = regs.rsi;
+	info.value[2] = regs.rdx;
+	info.value[3] = regs.r10;
+	info.value[4] = regs.r8;
+	info.value[5] = regs.r9;
+	return copy_to_user(user, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+/* Fills `text` with whole pieces; returns the bytes, or an errno. Moves *position on. */
+static long read_log(char *text, size_t size, u64 *position)
+{
+	struct hc_regs regs;
+	size_t done = 0;
+	long bytes;
+
+	while (size - done >= LOG_PIECE && !signal_pending(current)) {
+		regs = (struct hc_regs){ .rdi = *position };
+		bytes = hc_once(CARREL_HC_LOG, &regs);
+		if (bytes < 0)
+			return hc_errno(CARREL_HC_LOG, bytes);
+		if (bytes > LOG_PIECE)
+			return -EIO;
+		*position = regs.r9;
+		if (bytes == 0)
+			break;
+		memcpy(text + done, &regs, bytes);
+		done += bytes;
+		cond_resched();
+	}
+	return done;
+}
+
+static long ioc_log(void __user *user)
+{
+	struct carrel_ioc_log log;
+	size_t size;
+	char *text;
+	long bytes;
+
+	if (copy_from_user(&log, user, sizeof(log)))
+		return -EFAULT;
+	if (log.size < LOG_PIECE || log.reserved)
+		return -EINVAL;
+	size = min_t(size_t, log.size, LOG_MAX);
+	text = kmalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!text)
+		return -ENOMEM;
+	bytes = read_log(text, size, &log.position);
+	if (bytes >= 0) {
+		log.size = bytes;
+		if (copy_to_user(u64_to_user_ptr(log.buffer), text, bytes) ||
+		    copy_to_user(user, &log, sizeof(log)))
+			bytes = -EFAULT;
+	}
+	kfree(text);
+	return min(bytes, 0L);
+}
+
+static long device_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	void __user *user = (void __user *)argument;
+
+	switch (command) {
+	case CARREL_IOC_CREATE:
+		return ioc_create(file->private_data, user);
+	case CARREL_IOC_ADD:
+		return ioc_add(file->private_data, user);
+	case CARREL_IOC_INIT:
+		return ioc_init(file->private_data, user);
+	case CARREL_IOC_INFO:
+		return ioc_info(user);
+	case CARREL_IOC_LOG:
+		return ioc_log(user);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = device_open,
+	.release = device_release,
+	.mmap = device_mmap,
+	.fsync = device_fsync,
+	.unlocked_ioctl = device_ioctl,
+	.llseek = no_llseek,
+};
+
+/* A misc device cannot choose its group, so this is a character device of its own. */
+static struct class *device_class;
+static struct device *device;
+static struct cdev *cdev;
+
+static char *device_node(struct device *unused, umode_t *mode, kuid_t *node_uid, kgid_t *node_gid)
+{
+	kgid_t kgid = make_kgid(&init_user_ns, gid);
+
+	if (mode)
+		*mode = 0660;
+	if (node_gid && gid_valid(kgid))
+		*node_gid = kgid;
+	return NULL;
+}
+
+static const struct device_type device_type = {
+	.name = "carrel",
+	.devnode = device_node,
+};
+
+static void device_free(struct device *dev)
+{
+	kfree(dev);
+}
+
+static int add_node(dev_t number)
+{
+	int error;
+
+	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	if (!device)
+		return -ENOMEM;
+	device_initialize(device);
+	device->class = device_class;
+	device->type = &device_type;
+	device->devt = number;
+	device->release = device_free;
+	error = dev_set_name(device, "carrel");
+	if (!error)
+		error = device_add(device);
+	if (error)
+		put_device(device);
+	return error;
+}
+
+int device_init(void)
+{
+	dev_t number;
+	int error;
+
+	error = alloc_chrdev_region(&number, 0, 1, "carrel");
+	if (error)
+		return error;
+	device_class = class_create(THIS_MODULE, "carrel");
+	if (IS_ERR(device_class)) {
+		error = PTR_ERR(device_class);
+		goto unregister;
+	}
+	error = -ENOMEM;
+	cdev = cdev_alloc();
+	if (!cdev)
+		goto destroy_class;
+	cdev->owner = THIS_MODULE;
+	cdev->ops = &device_fops;
+	error = cdev_add(cdev, number, 1);
+	if (error)
+		goto delete_cdev;
+	error = add_node(number);
+	if (error)
+		goto delete_cdev;
+	return 0;
+delete_cdev:
+	cdev_del(cdev);
+destroy_class:
+	class_destroy(device_class);
+unregister:
+	unregister_chrdev_region(number, 1);
+	return error;
+}
+
+void device_exit(void)
+{
+	dev_t number = device->devt;
+
+	device_unregister(device);
+	cdev_del(cdev);
+	class_destroy(device_class);
+	unregister_chrdev_region(number, 1);
+}

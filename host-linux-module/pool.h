@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Memory that leaves the kernel: chunks to donate, blocks to lend, and what they are charged to. */
+#ifndef CARREL_MODULE_POOL_H
+#define CARREL_MODULE_POOL_H
+
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/sched/user.h>
+#include <carrel/channel.h>
+
+#define CHUNK_ORDER	(CARREL_CHUNK_SHIFT - PAGE_SHIFT)
+#define CHUNK_PAGES	(1UL << CHUNK_ORDER)
+#define BLOCK_ORDER	(CARREL_BLOCK_SHIFT - PAGE_SHIFT)
+#define BLOCK_PAGES	(1UL << BLOCK_ORDER)
+
+/* A chunk of 2 MiB that the hypervisor has. */
+struct chunk {
+	struct list_head list;
+	struct page *page;
+};
+
+/*
+ * Charges pages that no LRU can reclaim to `user`, against RLIMIT_MEMLOCK of the
+ * current task. -ENOMEM above it, unless the task has CAP_IPC_LOCK.
+ */
+int pool_charge(struct user_struct *user, unsigned long pages);
+void pool_uncharge(struct user_struct *user, unsigned long pages);
+
+/*
+ * Takes a chunk from the kernel, charged to the current cgroup and to `user`,
+ * and donates it: to `process`, or to nobody in particular if that is 0.
+ * Sleeps. -ENOMEM: none to be had; -EIO, -ENOSPC: the hypervisor refused.
+ */
+struct chunk *pool_donate(struct user_struct *user, u64 process);
+
+/*
+ * Asks the chunk back and frees it, and `chunk` itself. What the hypervisor does
+ * not give back is never freed: it stays marked, out of use, and is counted.
+ */
+void pool_take_back(struct user_struct *user, struct chunk *chunk);
+
+/* A zeroed block of the channel, every page with a count of its own; NULL if there is none. */
+struct page *pool_block(void);
+void pool_free_block(struct page *block);
+
+/* Counts a block that cannot be freed because it may still be lent. */
+void pool_leak_block(struct page *block);
+
+#endif
