@@ -5,7 +5,7 @@
 #
 #	make -f third-party.mk B=build all
 #
-# Wants:  B, CC, HV_CFLAGS, SHIM_CFLAGS (how the hypervisor and the shim are compiled).
+# Wants:  B, CC (GCC), HV_CFLAGS, SHIM_CFLAGS (how the hypervisor and the shim are compiled).
 # Gives:  TP_LIBC_HV TP_BEARSSL_HV TP_LIBC_SHIM TP_BEARSSL_SHIM   the archives (link libc last)
 #         TP_CPPFLAGS_NEWLIB     to see newlib's headers and the compiler's, and no others
 #         TP_CPPFLAGS_BEARSSL    to see BearSSL's headers
