@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""QEMU's own emulation: an AMD machine with SVM and nested paging on any host."""
+
+import paths
+import qemu
+
+MEMORY_MIB = 1024
+TIMEOUT_SECONDS = 120
+POWER_OFF_SECONDS = 20
+
+
+def command(run, files, work):
+    """The emulator's command line and the environment it needs beyond ours."""
+    thread = "single" if run.icount else "multi"
+    # smm=off: a system-management interrupt would come back with EFER.SVME clear.
+    arguments = [paths.need_package(qemu.QEMU, "qemu-system-x86"), "-M", "q35,smm=off",
+                 "-accel", f"tcg,thread={thread}", "-cpu", "max",
+                 "-d", "cpu_reset"]
+    if run.icount:
+        # One instruction is one nanosecond of guest time, and nothing comes from the host.
+        arguments += ["-icount", "shift=0,sleep=off", "-seed", "1",
+                      "-rtc", "base=2024-01-01T00:00:00,clock=vm"]
+    return arguments + qemu.machine(run, files, work) + run.qemu_args, {}

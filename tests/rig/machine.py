@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs one emulated machine to its end, within a time limit, and says how far it came.
+
+The emulator is one process that dies with the rig, however the rig dies. Everything that is known
+of the guest comes from files that the emulator writes.
+"""
+
+import os
+import re
+import subprocess
+import time
+
+import grub
+import paths
+
+POLL_SECONDS = 0.02
+SLOW_POLL_SECONDS = 0.5
+TAIL_LINES = 12
+# What QEMU logs at every reset of a CPU.
+REGISTERS = re.compile(r"CPU Reset|[ER]?[A-Z0-9]{2,5} *=|XMM|FPR")
+
+
+class Machine:
+    """One run. `logs` is the folder with kernel.log, output.log, carrel.log and emulator.log."""
+
+    def __init__(self, command, console, logs, *, cwd, environment=None, until=None):
+        """`console` takes the second serial port; `until` ends the run when a log line has it."""
+        self._command = command
+        self._console = console
+        self._logs = logs
+        self._cwd = cwd
+        self._environment = environment
+        self._until = re.compile(until.encode()) if until else None
+        self._process = None
+        self._offset = 0
+
+    def run(self, timeout, power_off_grace):
+        """Returns COMMAND's status (0 if `until` was seen); raises RigError otherwise.
+
+        timeout: seconds until COMMAND must have ended; power_off_grace: seconds from then until
+        the machine must be off."""
+        with open(self.log("emulator"), "ab") as log:
+            self._process = subprocess.Popen(
+                ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._command], cwd=self._cwd,
+                env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            return self._watch(timeout, power_off_grace)
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+    def log(self, name):
+        return os.path.join(self._logs, f"{name}.log")
+
+    def _watch(self, timeout, grace):
+        deadline = time.monotonic() + timeout
+        next_slow = 0
+        leaving = False
+        while True:
+            ended = self._process.poll() is not None
+            self._read_console()
+            now = time.monotonic()
+            if ended or now >= next_slow:
+                next_slow = now + SLOW_POLL_SECONDS
+                if self._until and self._until_seen():
+                    return 0
+                self._give_up_early()
+            if self._console.reached == "exit" and not leaving:
+                leaving = True
+                deadline = now + grace
+            if ended:
+                return self._result()
+            if now >= deadline:
+                raise paths.RigError(self._timed_out(timeout))
+            time.sleep(POLL_SECONDS)
+
+    def _read_console(self):
+        try:
+            with open(self.log("output"), "rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        self._offset += len(data)
+        self._console.feed(data)
+
+    def _until_seen(self):
+        return any(self._until.search(_read(self.log(name))) for name in ("carrel", "kernel"))
+
+    def _give_up_early(self):
+        """Some ends are certain long before the time limit."""
+        if grub.FAILED.encode() in _read(self.log("kernel")):
+            raise paths.RigError(f"GRUB could not boot this\n{self._tail('kernel')}")
+        if self._console.failure:
+            raise paths.RigError(f"/init could not prepare the guest: {self._console.failure}\n"
+                                 + self._tail("kernel"))
+
+    def _result(self):
+        self._console.finish()
+        if self._console.status is None:
+            raise paths.RigError(f"the machine stopped before COMMAND had ended{self._why()}; "
+                                 f"{self._last_step()}\n{self._tails()}")
+        return self._console.status
+
+    def _timed_out(self, timeout):
+        if self._console.status is not None:
+            return ("COMMAND ended with status "
+                    f"{self._console.status}, but the guest did not power off\n{self._tails()}")
+        return f"no end within {timeout:g} s; {self._last_step()}\n{self._tails()}"
+
+    def _why(self):
+        log = _read(self.log("emulator")).lower()
+        if b"triple fault" in log or b"3rd exception" in log:
+            return " by a triple fault"
+        if b"Kernel panic" in _read(self.log("kernel")):
+            return " by a kernel panic"
+        return " (a reset, a power-off, or the emulator's own end)"
+
+    def _last_step(self):
+        """The last step that was reached, in the order GRUB, hypervisor, kernel, init, command."""
+        if self._console.reached == "run":
+            return "the last step reached: COMMAND was running"
+        if self._console.reached == "init":
+            return "the last step reached: /init"
+        kernel = _read(self.log("kernel"))
+        if b"Linux version" in kernel or b"Kernel panic" in kernel:
+            return "the last step reached: the kernel (--append loglevel=8 shows more)"
+        if _read(self.log("carrel")):
+            return ("the last step reached: the hypervisor, and perhaps the kernel "
+                    "(--append loglevel=8 shows it)")
+        if grub.STARTING.encode() in kernel:
+            return ("the last step reached: GRUB started what it had loaded "
+                    "(--append loglevel=8 shows the kernel)")
+        if kernel:
+            return "the last step reached: firmware or GRUB"
+        return "nothing was reached: not even GRUB"
+
+    def _tails(self):
+        return "\n".join(filter(None, map(self._tail, ("emulator", "carrel", "kernel"))))
+
+    def _tail(self, name):
+        text = _read(self.log(name)).decode("utf-8", "replace").replace("\r", "")
+        lines = [line for line in text.split("\n") if line.strip()]
+        if name == "emulator" and "Triple fault" in lines:
+            # QEMU prints the registers after it.
+            lines = lines[lines.index("Triple fault"):][:TAIL_LINES]
+        elif name == "emulator":
+            lines = [line for line in lines if not REGISTERS.match(line)]
+        lines = lines[-TAIL_LINES:]
+        return "\n".join([f"--- the end of {name}.log", *lines]) if lines else ""
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The part of QEMU's command line that its engines share."""
+
+import os
+import shutil
+
+import paths
+
+QEMU = "/usr/bin/qemu-system-x86_64"
+OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
+OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS.fd"
+
+
+def machine(run, files, work):
+    """Arguments for devices and firmware; `work` is a folder of this run alone."""
+    ports = enumerate((files.kernel_log, files.output, files.carrel_log), start=1)
+    arguments = ["-display", "none", "-nodefaults", "-no-user-config", "-no-reboot",
+                 "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
+    for number, path in ports:
+        arguments += ["-chardev", f"file,id=com{number},path={_escape(path)}",
+                      "-serial", f"chardev:com{number}"]
+    arguments += ["-drive",
+                  f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={_escape(files.cd)}",
+                  "-device", "ide-cd,drive=cd,bus=ide.1,bootindex=0",
+                  "-drive", f"if=none,id=run,format=raw,file={_escape(files.disk)}",
+                  "-device", "ide-hd,drive=run,bus=ide.0,bootindex=1"]
+    if run.firmware == "uefi":
+        arguments += _uefi(work)
+    return arguments
+
+
+def _uefi(work):
+    code = paths.need_package(OVMF_CODE, "ovmf")
+    variables = os.path.join(work, "variables.fd")
+    shutil.copyfile(paths.need_package(OVMF_VARIABLES, "ovmf"), variables)
+    return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={_escape(variables)}"]
+
+
+def _escape(path):
+    """A path inside an option's list of values, which a comma would end."""
+    return path.replace(",", ",,")
