@@ -22,6 +22,9 @@ enum cpu_state {
 
 struct thread;
 
+/* MTRR MSRs 200h to 26Fh, and 2FFh as the last. */
+#define CPU_MTRRS	113
+
 struct cpu {
 	struct cpu *self;		/* %gs:0 */
 	u32 *nmi_flag;			/* %gs:8, base/trap.h: &vt.nmi */
@@ -31,9 +34,11 @@ struct cpu {
 	volatile u32 state;		/* enum cpu_state */
 	volatile u32 sipi_page;
 	struct thread *thread;		/* in its process view on this CPU, or NULL */
-	struct vt_regs host_regs;	/* unused while in the host view */
 	u64 exits[VT_REASONS];
-	u64 mtrr_shadow_valid;
+	u64 mtrr[CPU_MTRRS];		/* what the guest wrote, where mtrr_written has a bit */
+	u64 mtrr_written[2];
+	u32 deliveries;			/* event deliveries cut short at one RIP */
+	u64 delivery_rip;
 	struct trap_cpu trap;
 	u8 stack[16384] __attribute__((aligned(16)));
 };
@@ -48,8 +53,19 @@ struct machine {
 	u64 hv_base, hv_size;		/* physical, 2 MiB-aligned */
 	u64 ram_top;
 	bool cpuid_hv_bit;		/* option cpuid=hv */
+	u8 init_handling;		/* INFO_PLATFORM: 0 not intercepted, 1 trapped, 2 native */
+	volatile bool apic_trapped;	/* INFO_PLATFORM: the APIC page still traps */
 };
 extern struct machine machine;
+
+/* Allocate and fill the object of one CPU (boot CPU, before the others start). */
+struct cpu *cpu_make(unsigned int id, u32 apic_id);
+
+/* On the CPU itself: GS base, traps, control registers, back end. NULL, or what it lacks. */
+const char *cpu_init(struct cpu *cpu);
+
+/* Wait in the hypervisor for a startup IPI of the guest, then enter the guest there. */
+void cpu_park(struct cpu *cpu) __attribute__((noreturn));
 
 static inline struct cpu *this_cpu(void)
 {

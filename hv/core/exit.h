@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One dispatch for every exit of every view. */
+#ifndef HV_CORE_EXIT_H
+#define HV_CORE_EXIT_H
+
+#include "cpu.h"
+
+/* The handler that boot gives to the back end; `cpu` is a struct cpu. */
+void exit_handle(void *cpu, const struct vt_exit *exit);
+
+/* Before power goes or the machine resets: no secret stays in memory. */
+void exit_wipe(void);
+
+/* Names of the exit counters, for INFO. */
+const char *exit_name(enum vt_reason reason);
+
+#endif

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy.h"
+
+#include <base/log.h>
+#include <base/x86.h>
+#include <carrel/hypercall.h>
+
+#include "apic.h"
+#include "exit.h"
+#include "stats.h"
+
+/* --- CPUID ------------------------------------------------------------------------- */
+
+#define CPUID1_ECX_VMX		BIT(5)
+#define CPUID1_ECX_SMX		BIT(6)
+#define CPUID1_ECX_OSXSAVE	BIT(27)
+#define CPUID1_ECX_HYPERVISOR	BIT(31)
+#define CPUID7_EBX_SGX		BIT(2)
+#define CPUID7_EBX_PT		BIT(25)
+#define CPUID7_ECX_OSPKE	BIT(4)
+#define CPUID7_ECX_LA57		BIT(16)
+#define CPUID7_ECX_SGX_LC	BIT(30)
+#define CPUID7_EDX_UINTR	BIT(5)
+#define CPUIDD1_EAX_XSAVES	BIT(3)
+#define CPUID81_ECX_SVM		BIT(2)
+#define CPUID81_ECX_IBS		BIT(10)
+#define CPUID81_ECX_SKINIT	BIT(12)
+#define CR4_PKE			BIT(22)
+
+static struct cpuid own_leaf(u32 leaf)
+{
+	switch (leaf) {
+	case CARREL_CPUID_BASE:
+		return (struct cpuid){ CARREL_CPUID_MAX, CARREL_SIG_EBX, CARREL_SIG_ECX,
+				       CARREL_SIG_EDX };
+	case CARREL_CPUID_ABI:
+		return (struct cpuid){ .eax = CARREL_ABI_VERSION, .ebx = machine.vt->insn };
+	default:
+		return (struct cpuid){ 0 };
+	}
+}
+
+/* Two bits of CPUID mirror CR4, and the CR4 that CPUID sees is the hypervisor's. */
+static u32 mirror(u32 value, u32 bit, bool set)
+{
+	return set ? value | bit : value & ~bit;
+}
+
+static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
+{
+	switch (leaf) {
+	case 1:
+		r->ecx &= ~(u32)(CPUID1_ECX_VMX | CPUID1_ECX_SMX);
+		r->ecx = mirror(r->ecx, CPUID1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+		if (machine.cpuid_hv_bit)
+			r->ecx |= (u32)CPUID1_ECX_HYPERVISOR;
+		break;
+	case 7:
+		if (subleaf)
+			break;
+		r->ebx &= ~(u32)(CPUID7_EBX_SGX | CPUID7_EBX_PT);
+		r->ecx &= ~(u32)(CPUID7_ECX_LA57 | CPUID7_ECX_SGX_LC);
+		r->ecx = mirror(r->ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
+		r->edx &= ~(u32)CPUID7_EDX_UINTR;
+		break;
+	case 0xD:
+		if (subleaf == 1) {	/* no XSAVES: XSS has no bits */
+			r->eax &= ~(u32)CPUIDD1_EAX_XSAVES;
+			r->ecx = r->edx = 0;
+		}
+		break;
+	case 0x12: case 0x14: case 0x1B:	/* SGX, PT, PCONFIG */
+	case 0x8000000A: case 0x8000001B: case 0x8000001F:	/* SVM, IBS, SME and SEV */
+		*r = (struct cpuid){ 0 };
+		break;
+	case 0x80000001:
+		r->ecx &= ~(u32)(CPUID81_ECX_SVM | CPUID81_ECX_IBS | CPUID81_ECX_SKINIT);
+		break;
+	}
+}
+
+static struct cpuid answer(u32 leaf, u32 subleaf, u64 cr4)
+{
+	struct cpuid r;
+
+	if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
+		return own_leaf(leaf);
+	r = cpuid(leaf, subleaf);
+	filter(&r, leaf, subleaf, cr4);
+	return r;
+}
+
+static void give(struct vt_regs *regs, const struct cpuid *r)
+{
+	regs->rax = r->eax;
+	regs->rbx = r->ebx;
+	regs->rcx = r->ecx;
+	regs->rdx = r->edx;
+}
+
+void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
+{
+	struct vt_regs *regs = &cpu->vt.regs;
+	u32 leaf = (u32)regs->rax;
+	bool mirrors = leaf == 1 || leaf == 7;
+	struct cpuid r = answer(leaf, (u32)regs->rcx,
+				mirrors ? machine.vt->get(&cpu->vt, VT_CR4) : 0);
+
+	give(regs, &r);
+	machine.vt->skip(&cpu->vt, exit);
+}
+
+void policy_cpuid_process(struct cpu *cpu)
+{
+	struct vt_regs *regs = &cpu->vt.regs;
+	u32 leaf = (u32)regs->rax;
+	struct cpuid r = answer(leaf, (u32)regs->rcx, CR4_OSXSAVE);
+
+	if (leaf == 1)
+		r.ebx &= 0x00FFFFFF;	/* initial APIC id */
+	if (leaf == 0xB || leaf == 0x1F)
+		r.edx = 0;		/* x2APIC id */
+	if (leaf == 0x8000001E)
+		r = (struct cpuid){ 0 };
+	give(regs, &r);
+}
+
+/* --- MSRs -------------------------------------------------------------------------- */
+
+/*
+ * An allowlist: what no row names is #GP. PASS is no exit at all. DO exits and is carried
+ * out, so that it is counted and can be refused later. DROP ignores a write, with a line in
+ * the log. Rows may overlap; the last that names an MSR counts.
+ */
+enum action { GP, PASS, DO, DROP, EFER, APIC_BASE, MTRR, X2APIC_ICR, FEATURE_CONTROL };
+
+struct msr_rule {
+	u32 first, last;
+	u8 read, write;
+};
+
+static const struct msr_rule msr_rules[] = {
+	/* first, last, read, write */
+	{ 0x00000000, 0x00000001, DO, DO },		/* P5 machine check */
+	{ 0x00000006, 0x00000006, DO, GP },		/* MONITOR_FILTER_SIZE */
+	{ 0x00000010, 0x00000010, PASS, DROP },		/* TIME_STAMP_COUNTER */
+	{ 0x00000017, 0x00000017, DO, GP },		/* PLATFORM_ID */
+	{ 0x0000001B, 0x0000001B, PASS, APIC_BASE },
+	{ 0x0000002A, 0x0000002A, DO, DO },		/* EBL_CR_POWERON */
+	{ 0x00000034, 0x00000034, DO, GP },		/* SMI_COUNT */
+	{ 0x0000003A, 0x0000003A, FEATURE_CONTROL, GP },
+	{ 0x0000003B, 0x0000003B, PASS, DROP },		/* TSC_ADJUST */
+	{ 0x00000048, 0x00000049, PASS, PASS },		/* SPEC_CTRL, PRED_CMD */
+	{ 0x00000079, 0x00000079, GP, DROP },		/* BIOS_UPDT_TRIG */
+	{ 0x0000008B, 0x0000008B, DO, DO },		/* BIOS_SIGN_ID */
+	{ 0x000000C1, 0x000000C8, PASS, PASS },		/* PMCx */
+	{ 0x000000CE, 0x000000CF, DO, GP },		/* PLATFORM_INFO, CORE_CAPABILITIES */
+	{ 0x000000E1, 0x000000E1, DO, DO },		/* UMWAIT_CONTROL */
+	{ 0x000000E2, 0x000000E2, DO, GP },		/* PKG_CST_CONFIG_CONTROL */
+	{ 0x000000E7, 0x000000E8, PASS, PASS },		/* MPERF, APERF */
+	{ 0x000000FE, 0x000000FE, DO, GP },		/* MTRRCAP */
+	{ 0x0000010A, 0x0000010B, PASS, PASS },		/* ARCH_CAPABILITIES, FLUSH_CMD */
+	{ 0x00000122, 0x00000122, DO, DO },		/* TSX_CTRL */
+	{ 0x00000140, 0x00000140, DO, DO },		/* MISC_FEATURES_ENABLES */
+	{ 0x00000174, 0x00000176, PASS, PASS },		/* SYSENTER_* */
+	{ 0x00000179, 0x0000017B, DO, DO },		/* MCG_* */
+	{ 0x00000186, 0x0000018D, PASS, PASS },		/* PERFEVTSELx */
+	{ 0x00000198, 0x00000199, DO, DO },		/* PERF_STATUS, PERF_CTL */
+	{ 0x0000019A, 0x0000019D, DO, DO },		/* thermal */
+	{ 0x000001A0, 0x000001A2, DO, DO },		/* MISC_ENABLE, temperature target */
+	{ 0x000001A6, 0x000001A7, DO, DO },		/* OFFCORE_RSP */
+	{ 0x000001AD, 0x000001B2, DO, DO },		/* turbo, ENERGY_PERF_BIAS, package thermal */
+	{ 0x000001C8, 0x000001C9, DO, DO },		/* LBR_SELECT, TOS */
+	{ 0x000001D9, 0x000001D9, DO, DO },		/* DEBUGCTL: exit and filter, see do_write */
+	{ 0x000001DB, 0x000001DE, DO, DO },		/* LASTBRANCH, LASTINT */
+	{ 0x00000200, 0x00000213, MTRR, MTRR },
+	{ 0x00000250, 0x00000250, MTRR, MTRR },
+	{ 0x00000258, 0x00000259, MTRR, MTRR },
+	{ 0x00000268, 0x0000026F, MTRR, MTRR },
+	{ 0x00000277, 0x00000277, PASS, PASS },		/* PAT */
+	{ 0x00000280, 0x0000029F, DO, DO },		/* MCi_CTL2 */
+	{ 0x000002FF, 0x000002FF, MTRR, MTRR },
+	{ 0x00000309, 0x0000030C, PASS, PASS },		/* FIXED_CTRx */
+	{ 0x00000345, 0x00000345, DO, GP },		/* PERF_CAPABILITIES */
+	{ 0x0000038D, 0x00000390, PASS, PASS },		/* PERF_GLOBAL_* */
+	{ 0x00000400, 0x0000047F, DO, DO },		/* MCi_* */
+	{ 0x000004C1, 0x000004C8, PASS, PASS },		/* full-width PMCx */
+	{ 0x000006E0, 0x000006E0, PASS, PASS },		/* TSC_DEADLINE */
+	{ 0x00000600, 0x0000060F, DO, GP },		/* power units, RAPL (DS_AREA: see below) */
+	{ 0x00000600, 0x00000600, GP, GP },		/* DS_AREA: BTS and PEBS buffers */
+	{ 0x00000610, 0x0000064F, DO, GP },		/* RAPL, C-state residency: read only */
+	{ 0x00000770, 0x00000777, DO, DO },		/* HWP */
+	{ 0x00000800, 0x000008FF, PASS, PASS },		/* x2APIC */
+	{ 0x00000830, 0x00000830, PASS, X2APIC_ICR },
+	{ 0xC0000080, 0xC0000080, EFER, EFER },
+	{ 0xC0000081, 0xC0000084, PASS, PASS },		/* STAR .. SFMASK */
+	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base, TSC_AUX */
+	{ 0xC0000104, 0xC0000104, DO, GP },		/* TSC ratio */
+	{ 0xC00000E7, 0xC00000E9, PASS, GP },		/* read-only MPERF, APERF, IRPERF */
+	{ 0xC0010000, 0xC0010007, PASS, PASS },		/* AMD PerfEvtSel, PerfCtr */
+	{ 0xC0010010, 0xC0010010, DO, GP },		/* SYSCFG */
+	{ 0xC0010015, 0xC0010015, DO, DROP },		/* HWCR */
+	{ 0xC0010016, 0xC001001D, DO, GP },		/* IORR, TOP_MEM, TOP_MEM2 */
+	{ 0xC001001F, 0xC001001F, DO, DROP },		/* NB_CFG */
+	{ 0xC0010020, 0xC0010020, GP, DROP },		/* PATCH_LOADER */
+	{ 0xC0010055, 0xC0010055, DO, DROP },		/* interrupt pending message */
+	{ 0xC0010058, 0xC0010058, DO, GP },		/* MMIO configuration base */
+	{ 0xC0010061, 0xC0010068, DO, GP },		/* P-states */
+	{ 0xC0010111, 0xC0010113, GP, GP },		/* SMM base, address, mask */
+	{ 0xC0010114, 0xC0010118, GP, GP },		/* VM_CR .. SVM key */
+	{ 0xC0010140, 0xC0010141, DO, DROP },		/* OSVW */
+	{ 0xC0010200, 0xC001020B, PASS, PASS },		/* core performance counters */
+	{ 0xC0011020, 0xC0011023, DO, DROP },		/* LS_CFG and its like */
+	{ 0xC0011029, 0xC0011029, DO, DROP },		/* DE_CFG */
+};
+
+#define DEBUGCTL_REFUSED	(BIT(6) | BIT(7) | BIT(8) | BIT(13))	/* TR, BTS, BTINT, RTM */
+
+static struct msr_rule rule_of(u32 msr)
+{
+	struct msr_rule found = { .read = GP, .write = GP };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rules); i++) {
+		if (msr >= msr_rules[i].first && msr <= msr_rules[i].last)
+			found = msr_rules[i];
+	}
+	return found;
+}
+
+/* MTRRs: the hardware keeps the firmware's values, which EPT types were derived from; the
+ * guest sees what it wrote. */
+static unsigned int mtrr_index(u32 msr)
+{
+	return msr == MSR_MTRR_DEF_TYPE ? CPU_MTRRS - 1 : msr - MSR_MTRR_PHYSBASE0;
+}
+
+static int mtrr_read(struct cpu *cpu, u32 msr, u64 *value)
+{
+	unsigned int i = mtrr_index(msr);
+
+	if (cpu->mtrr_written[i / 64] & BIT(i % 64)) {
+		*value = cpu->mtrr[i];
+		return 0;
+	}
+	return rdmsr_safe(msr, value);
+}
+
+static int mtrr_write(struct cpu *cpu, u32 msr, u64 value)
+{
+	unsigned int i = mtrr_index(msr);
+	u64 present;
+
+	if (rdmsr_safe(msr, &present))
+		return -1;
+	cpu->mtrr[i] = value;
+	cpu->mtrr_written[i / 64] |= BIT(i % 64);
+	return 0;
+}
+
+#define APIC_BASE_ENABLE	BIT(11)
+#define APIC_BASE_X2APIC	BIT(10)
+
+/* The APIC keeps its address: moving it over another frame would redirect accesses. */
+static int apic_base_write(u64 value)
+{
+	u64 now = rdmsr(MSR_APIC_BASE);
+
+	if ((value ^ now) & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC))
+		return -1;
+	return wrmsr_safe(MSR_APIC_BASE, value);
+}
+
+#define EFER_SETTABLE	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | BIT(13) | BIT(14) | BIT(15))
+
+static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
+{
+	switch (action) {
+	case DO: case PASS:
+		return rdmsr_safe(msr, value);
+	case MTRR:
+		return mtrr_read(cpu, msr, value);
+	case EFER:
+		*value = machine.vt->get_efer(&cpu->vt);
+		return 0;
+	case FEATURE_CONTROL:	/* locked, with VMX and SMX off */
+		*value = 1;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
+{
+	switch (action) {
+	case DO: case PASS:
+		if (msr == MSR_DEBUGCTL && value & DEBUGCTL_REFUSED)
+			return -1;
+		return wrmsr_safe(msr, value);
+	case DROP:
+		log_guest("write of MSR %x dropped", msr);
+		return 0;
+	case MTRR:
+		return mtrr_write(cpu, msr, value);
+	case EFER:
+		if (value & ~EFER_SETTABLE)
+			return -1;
+		machine.vt->set_efer(&cpu->vt, value);
+		return 0;
+	case APIC_BASE:
+		return apic_base_write(value);
+	case X2APIC_ICR:
+		apic_icr_write((u32)value, (u32)(value >> 32));
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
+{
+	struct vt_regs *regs = &cpu->vt.regs;
+	struct msr_rule rule = rule_of(exit->msr);
+	u64 value = (regs->rdx << 32) | (u32)regs->rax;
+	int failed;
+
+	if (exit->reason == VT_MSR_READ)
+		failed = do_read(cpu, exit->msr, rule.read, &value);
+	else
+		failed = do_write(cpu, exit->msr, rule.write, value);
+	if (failed) {
+		stats_add(&stats.refused_registers, 1);
+		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		return;
+	}
+	if (exit->reason == VT_MSR_READ) {
+		regs->rax = (u32)value;
+		regs->rdx = value >> 32;
+	}
+	machine.vt->skip(&cpu->vt, exit);
+}
+
+/* --- Ports ------------------------------------------------------------------------- */
+
+#define PORT_KBC_COMMAND	0x64
+#define PORT_CMOS_INDEX		0x70
+#define PORT_CMOS_DATA		0x71
+#define PORT_SYSTEM_CONTROL	0x92
+#define PORT_RESET_CONTROL	0xCF9
+#define CMOS_SHUTDOWN_STATUS	0x0F
+#define CMOS_WARM_RESET		0x0A
+#define PM1_SLP_EN		BIT(13)
+
+static struct platform_ports platform;
+static u8 cmos_index;
+
+void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
+		    const struct platform_ports *ports)
+{
+	vt->bitmaps_init(msr_bitmap, io_bitmap);
+	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rules); i++) {
+		const struct msr_rule *rule = &msr_rules[i];
+
+		for (u32 msr = rule->first; msr <= rule->last; msr++)
+			vt->msr_intercept(msr_bitmap, msr, rule->read != PASS, rule->write != PASS);
+	}
+	platform = *ports;
+	vt->io_intercept(io_bitmap, PORT_KBC_COMMAND, 1);
+	vt->io_intercept(io_bitmap, PORT_CMOS_INDEX, 2);
+	vt->io_intercept(io_bitmap, PORT_SYSTEM_CONTROL, 1);
+	vt->io_intercept(io_bitmap, PORT_RESET_CONTROL, 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		if (ports->pm1_cnt[i])
+			vt->io_intercept(io_bitmap, ports->pm1_cnt[i], 2);
+	}
+	if (ports->reset_port)
+		vt->io_intercept(io_bitmap, ports->reset_port, 1);
+}
+
+static u32 port_in(u16 port, u8 size)
+{
+	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+static void port_out(u16 port, u8 size, u32 value)
+{
+	if (size == 1)
+		outb(port, (u8)value);
+	else if (size == 2)
+		outw(port, (u16)value);
+	else
+		outl(port, value);
+}
+
+/* The byte that this write puts into `port`, or -1 when it does not touch it. */
+static int byte_for(const struct vt_exit *exit, u32 value, u16 port)
+{
+	if (port < exit->port || port >= exit->port + exit->size)
+		return -1;
+	return (int)(value >> 8 * (port - exit->port) & 0xFF);
+}
+
+/* Does this write take power from the machine or reset it? Then secrets go first. */
+static bool ends_machine(const struct vt_exit *exit, u32 value)
+{
+	int kbc = byte_for(exit, value, PORT_KBC_COMMAND);
+	int control = byte_for(exit, value, PORT_SYSTEM_CONTROL);
+	int reset = byte_for(exit, value, PORT_RESET_CONTROL);
+	int fadt = platform.reset_port ? byte_for(exit, value, platform.reset_port) : -1;
+
+	if ((kbc >= 0 && (kbc & 0xF1) == 0xF0 && !(kbc & 1)) || (control >= 0 && control & 1) ||
+	    (reset >= 0 && reset & 4) || (fadt >= 0 && fadt == platform.reset_value))
+		return true;
+	for (unsigned int i = 0; i < 2; i++) {
+		int high = platform.pm1_cnt[i] ?
+			byte_for(exit, value, (u16)(platform.pm1_cnt[i] + 1)) : -1;
+
+		if (high >= 0 && (u32)high << 8 & PM1_SLP_EN)
+			return true;
+	}
+	return false;
+}
+
+/* Linux writes 0Ah to the shutdown status byte before it wakes a CPU: the APIC trap goes
+ * up for the INIT that follows. */
+static void watch_cmos(const struct vt_exit *exit, u32 value)
+{
+	int index = byte_for(exit, value, PORT_CMOS_INDEX);
+	int data = byte_for(exit, value, PORT_CMOS_DATA);
+
+	if (index >= 0)
+		cmos_index = (u8)index & 0x7F;
+	if (data == CMOS_WARM_RESET && cmos_index == CMOS_SHUTDOWN_STATUS)
+		apic_expect_start();
+}
+
+void policy_io(struct cpu *cpu, const struct vt_exit *exit)
+{
+	struct vt_regs *regs = &cpu->vt.regs;
+	u32 mask = exit->size == 4 ? 0xFFFFFFFF : (1U << 8 * exit->size) - 1;
+	u32 value = (u32)regs->rax & mask;
+
+	if (exit->string) {	/* nobody does this to these ports in earnest */
+		stats_add(&stats.refused_registers, 1);
+		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		return;
+	}
+	if (exit->in) {
+		value = port_in(exit->port, exit->size) & mask;
+		regs->rax = exit->size == 4 ? value : (regs->rax & ~(u64)mask) | value;
+	} else {
+		watch_cmos(exit, value);
+		if (ends_machine(exit, value))
+			exit_wipe();
+		port_out(exit->port, exit->size, value);
+	}
+	machine.vt->skip(&cpu->vt, exit);
+}
+
+/* --- Control registers and XCR0 ---------------------------------------------------- */
+
+void policy_cr(struct cpu *cpu, const struct vt_exit *exit)
+{
+	if (exit->cr == 4 && exit->value & machine.vt_machine.cr4_host_owned) {
+		stats_add(&stats.refused_registers, 1);
+		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		return;
+	}
+	machine.vt->set_cr(&cpu->vt, exit->cr, exit->value);
+	machine.vt->skip(&cpu->vt, exit);
+}
+
+void policy_xsetbv(struct cpu *cpu, const struct vt_exit *exit)
+{
+	const struct vt_regs *regs = &cpu->vt.regs;
+
+	if (xsetbv_safe((u32)regs->rcx, (regs->rdx << 32) | (u32)regs->rax))
+		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+	else
+		machine.vt->skip(&cpu->vt, exit);
+}
