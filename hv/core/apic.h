@@ -22,8 +22,6 @@ void apic_boot(enum apic_mode mode, bool keep_trap);
  * False when it does not come within about a second. */
 bool apic_start_parked(struct cpu *cpu);
 
-/* A parked CPU of this set gets the guest's start page. */
-
 /* A nested fault of the host view: true if it was an access that the trap caught. */
 bool apic_fault(struct cpu *cpu, const struct vt_exit *exit);
 

@@ -24,15 +24,17 @@ struct thread;
 
 /* MTRR MSRs 200h to 26Fh, and 2FFh as the last. */
 #define CPU_MTRRS	113
+#define CPU_SIPI	0x100U
 
 struct cpu {
 	struct cpu *self;		/* %gs:0 */
 	u32 *nmi_flag;			/* %gs:8, base/trap.h: &vt.nmi */
 	struct vt_cpu vt;
+	void *vt_memory;		/* the back end's, cpu_size() bytes */
 	unsigned int id;
 	u32 apic_id;
 	volatile u32 state;		/* enum cpu_state */
-	volatile u32 sipi_page;
+	volatile u32 sipi_page;		/* CPU_SIPI | page, 0 none */
 	struct thread *thread;		/* in its process view on this CPU, or NULL */
 	u64 exits[VT_REASONS];
 	u64 host_xcr0, host_xss, host_xfd;	/* the host's, while in a process view (xstate.c) */

@@ -9,6 +9,14 @@
  * 4 = PML4E. Not locked: the owner of a table serialises its changes. Walks by
  * hardware go on meanwhile, so every entry changes by one aligned 8-byte store,
  * and a split fills the new table before it is linked.
+ *
+ * A CPU may have cached the way to a table, so a table that was linked once is
+ * given back only by table_prune and table_destroy, whose memory's `free` must
+ * not hand the frame out again before the flush debts of that moment are paid.
+ * table_unmap keeps emptied tables: mapping there again needs no frame.
+ *
+ * Entries that are not present belong to the table's owner: any value but 0
+ * means "in use" here and is never overwritten by table_map.
  */
 #ifndef HV_MM_TABLE_H
 #define HV_MM_TABLE_H
@@ -68,30 +76,65 @@ struct table_walk {
 int table_init(struct table *table, const struct table_format *format,
 	       struct table_memory *memory, unsigned int largest_leaf);
 
+/* Bytes that one entry of `level` covers. */
+static inline u64 table_size(unsigned int level)
+{
+	return PAGE_SIZE << 9 * (level - 1);
+}
+
 /*
  * Map [va, va + size) to [pa, pa + size) with the largest leaves that alignment
- * allows. All page-aligned; nothing may be present there yet (ASSERT). Returns
- * 0, or -1 when table frames ran out: then nothing of the range is mapped.
+ * allows. All page-aligned; nothing may be present or in use there yet (ASSERT).
+ * Returns 0, or -1 when table frames ran out: then nothing of the range is mapped.
  */
 int table_map(struct table *table, u64 va, u64 pa, u64 size, unsigned int rights,
 	      enum memory_type type);
 
-/* Make the range not present, splitting larger leaves at its edges and freeing
- * tables that became empty. Returns 0, or -1 (no frame for a split; nothing changed). */
+/* Make the range not present, splitting larger leaves at its edges. Entries that are not
+ * present stay as they are. Returns 0, or -1 (no frame for a split; nothing changed). */
 int table_unmap(struct table *table, u64 va, u64 size);
 
-/* Change the rights of what is present in the range; holes are left. As above. */
+/* Change the rights (not 0) of what is present in the range; holes are left. As above. */
 int table_protect(struct table *table, u64 va, u64 size, unsigned int rights);
 
 /* Where `va` leads. */
 struct table_walk table_walk(const struct table *table, u64 va);
 
-/* Pointer to the level-1 entry of `va`, making tables as needed; NULL if no frame or a
- * larger leaf is in the way. For callers that keep software bits in not-present entries. */
+/*
+ * The entry that decides about `va`: the first on the way that is no branch, or the level-1
+ * entry. Never NULL; *level tells where it stands. It covers the table_size(*level) bytes
+ * around `va`.
+ */
+u64 *table_entry(const struct table *table, u64 va, unsigned int *level);
+
+/* Put a table whose 512 entries are `fill` in place of the not-present `entry` of `level`
+ * (2 or more). Returns the new table's first entry, NULL if there is no frame. */
+u64 *table_grow(struct table *table, u64 *entry, unsigned int level, u64 fill);
+
+/* Pointer to the level-1 entry of `va`, making tables as needed; NULL if no frame, or a
+ * larger leaf or an entry in use is in the way. For callers that keep software bits in
+ * not-present entries. */
 u64 *table_slot(struct table *table, u64 va);
 
-/* Give every table frame back; leaves are not touched. At most `budget` frames in one
- * call: returns true when done, false when more is left (call again). */
+/* Give back the tables on the way to `va` that hold nothing, lowest first; never the root. */
+void table_prune(struct table *table, u64 va);
+
+/*
+ * Give every table frame back, the root last (`root` becomes 0); leaves are not touched. At
+ * most `*budget` frames in one call, and `*budget` is lowered by what was used: returns true
+ * when done, false when more is left (call again). No CPU may enter the table any more.
+ */
 bool table_destroy(struct table *table, unsigned int *budget);
+
+/* One store that a hardware walk sees whole, and after everything written before it. */
+static inline void table_set(u64 *entry, u64 value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+static inline u64 table_get(const u64 *entry)
+{
+	return __atomic_load_n(entry, __ATOMIC_RELAXED);
+}
 
 #endif

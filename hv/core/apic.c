@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "apic.h"
+
+#include <base/lock.h>
+#include <base/log.h>
+#include <base/phys.h>
+#include <base/x86.h>
+#include <mm/flush.h>
+
+#include "guestmem.h"
+#include "trampoline.h"
+
+#define APIC_PAGE		0xFEE00000UL
+#define APIC_ICR_LOW		0x300
+#define APIC_ICR_HIGH		0x310
+#define APIC_BASE_X2APIC	BIT(10)
+#define ICR_DELIVERY		0x700U
+#define ICR_NMI			0x400U
+#define ICR_INIT		0x500U
+#define ICR_STARTUP		0x600U
+#define ICR_LOGICAL		BIT(11)
+#define ICR_PENDING		BIT(12)
+#define ICR_ASSERT		BIT(14)
+#define ICR_LEVEL		BIT(15)
+#define ICR_SHORTHAND		0xC0000U
+#define ICR_OTHERS		0xC0000U
+#define ICR_ALL			0x80000U
+#define ICR_SELF		0x40000U
+
+/* One INIT or SIPI of the guest at a time; also the trampoline's lock. */
+static struct lock apic_lock;
+static enum apic_mode mode;
+static bool keep_trap, armed;
+
+static bool x2apic(void)
+{
+	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
+}
+
+static void icr_write(u32 low, u32 destination)
+{
+	volatile u32 *apic = phys(APIC_PAGE);
+
+	if (x2apic()) {
+		wrmsr(MSR_X2APIC_ICR, (u64)destination << 32 | low);
+		return;
+	}
+	while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
+		pause();
+	apic[APIC_ICR_HIGH / 4] = destination << 24;
+	apic[APIC_ICR_LOW / 4] = low;
+	while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
+		pause();
+}
+
+/* About a microsecond each on every PC: a write to the POST port. */
+static void delay_us(unsigned int us)
+{
+	while (us--)
+		outb(0x80, 0);
+}
+
+void apic_nmi(const struct cpu *cpu)
+{
+	icr_write(ICR_NMI | ICR_ASSERT, cpu->apic_id);
+}
+
+static bool wait_parked(const struct cpu *cpu, unsigned int us)
+{
+	for (unsigned int i = 0; i < us; i += 50) {
+		if (__atomic_load_n(&cpu->state, __ATOMIC_ACQUIRE) == CPU_PARKED)
+			return true;
+		delay_us(50);
+	}
+	return false;
+}
+
+/* SDM "MP Initialization": INIT, 10 ms, SIPI, 200 us, SIPI. */
+static bool start_parked(struct cpu *cpu)
+{
+	u8 page = trampoline_prepare(cpu);
+
+	__atomic_store_n(&cpu->state, CPU_ABSENT, __ATOMIC_RELEASE);
+	icr_write(ICR_INIT | ICR_ASSERT, cpu->apic_id);
+	delay_us(10000);
+	for (unsigned int attempt = 0; attempt < 2; attempt++) {
+		icr_write(ICR_STARTUP | ICR_ASSERT | page, cpu->apic_id);
+		if (wait_parked(cpu, attempt ? 1000000 : 20000))
+			return true;
+	}
+	return false;
+}
+
+bool apic_start_parked(struct cpu *cpu)
+{
+	bool parked;
+
+	lock_take(&apic_lock);
+	parked = start_parked(cpu);
+	lock_release(&apic_lock);
+	return parked;
+}
+
+/* --- The trap ---------------------------------------------------------------------- */
+
+static void arm(bool up)
+{
+	if (mode != APIC_TRAP || armed == up)
+		return;
+	if (view_limit_page(&machine.host_view, APIC_PAGE,
+			    up ? TABLE_R : TABLE_R | TABLE_W | TABLE_X))
+		panic("no memory to change the APIC page's rights");
+	armed = up;
+	/* Taking the right away owes only the writer's own flush: that CPU sends the INIT.
+	 * Giving it back owes none: a stale entry exits once more and is let through. */
+	if (up)
+		machine.vt->flush_all(&this_cpu()->vt);
+}
+
+static bool any_parked(void)
+{
+	for (unsigned int i = 0; i < machine.cpu_count; i++) {
+		if (machine.cpus[i]->state == CPU_PARKED)
+			return true;
+	}
+	return false;
+}
+
+static void rearm(void)
+{
+	arm(keep_trap || any_parked());
+}
+
+void apic_boot(enum apic_mode chosen, bool keep)
+{
+	mode = chosen;
+	keep_trap = keep;
+	rearm();
+}
+
+bool apic_trap_armed(void)
+{
+	return armed;
+}
+
+enum apic_mode apic_mode(void)
+{
+	return mode;
+}
+
+void apic_expect_start(void)
+{
+	lock_take(&apic_lock);
+	arm(true);
+	lock_release(&apic_lock);
+}
+
+/* INIT to a CPU that runs the guest: it is reset for real and comes back parked, by the
+ * trampoline. To one that is parked already: nothing is left to do. */
+static void send_init(struct cpu *cpu)
+{
+	if (cpu == this_cpu()) {
+		log_guest("INIT of CPU %u to itself refused", cpu->id);
+		return;
+	}
+	if (cpu->state == CPU_PARKED)
+		return;
+	if (!start_parked(cpu))
+		log_line("CPU %u did not come back after INIT", cpu->id);
+	else
+		arm(true);
+}
+
+static void send_startup(struct cpu *cpu, u8 page)
+{
+	if (cpu->state != CPU_PARKED)
+		return;		/* a second SIPI is ignored, as by hardware */
+	__atomic_store_n(&cpu->state, CPU_STARTING, __ATOMIC_RELEASE);
+	__atomic_store_n(&cpu->sipi_page, CPU_SIPI | page, __ATOMIC_RELEASE);
+	apic_nmi(cpu);
+}
+
+static bool addressed(const struct cpu *cpu, u32 low, u32 destination)
+{
+	switch (low & ICR_SHORTHAND) {
+	case ICR_OTHERS: return cpu != this_cpu();
+	case ICR_ALL: return true;
+	case ICR_SELF: return cpu == this_cpu();
+	default: break;
+	}
+	/* logical destinations are not used for INIT and SIPI by anyone we know */
+	return !(low & ICR_LOGICAL) && cpu->apic_id == destination;
+}
+
+static void start_command(u32 low, u32 destination)
+{
+	lock_take(&apic_lock);
+	for (unsigned int i = 0; i < machine.cpu_count; i++) {
+		struct cpu *cpu = machine.cpus[i];
+
+		if (!addressed(cpu, low, destination))
+			continue;
+		if ((low & ICR_DELIVERY) == ICR_STARTUP)
+			send_startup(cpu, (u8)low);
+		else if (!(low & ICR_LEVEL) || low & ICR_ASSERT)
+			send_init(cpu);
+	}
+	rearm();
+	lock_release(&apic_lock);
+}
+
+void apic_icr_write(u32 low, u32 high)
+{
+	u32 delivery = low & ICR_DELIVERY;
+
+	if (mode == APIC_TRAP && (delivery == ICR_INIT || delivery == ICR_STARTUP))
+		start_command(low, x2apic() ? high : high >> 24);
+	else if (x2apic())
+		wrmsr_safe(MSR_X2APIC_ICR, (u64)high << 32 | low);
+	else
+		((volatile u32 *)phys(APIC_PAGE))[APIC_ICR_LOW / 4] = low;
+}
+
+/* --- Decoding the write ------------------------------------------------------------ */
+
+/* Registers of a ModRM byte, in the order of their encodings; RSP apart. */
+static u64 *register_of(struct vt_regs *regs, unsigned int number)
+{
+	return &regs->rax + number;
+}
+
+/* Bytes of ModRM, SIB and displacement; 0 for a register operand. 64-bit addressing. */
+static unsigned int modrm_length(const u8 *p, unsigned int left)
+{
+	unsigned int mod = p[0] >> 6, rm = p[0] & 7, length = 1;
+
+	if (mod == 3 || left < 2)
+		return 0;
+	if (rm == 4) {
+		length++;
+		if (mod == 0 && (p[1] & 7) == 5)
+			length += 4;
+	} else if (mod == 0 && rm == 5) {
+		length += 4;
+	}
+	return length + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
+}
+
+/*
+ * Linux writes the xAPIC with `mov %r32, m32`, `movl $imm, m32`, or `xchg` where X86_BUG_11AP
+ * holds. Anything else gets #GP and a line in the log. Returns the instruction's length,
+ * 0 when it is none of these.
+ */
+static unsigned int decode_store(struct cpu *cpu, u32 *value, u64 **exchange)
+{
+	u8 b[GUESTMEM_INSN_MAX];
+	unsigned int n = guestmem_fetch(cpu, b), at = 0, rex = 0, length, reg;
+
+	*exchange = NULL;
+	if (n >= 1 && (b[0] & 0xF0) == 0x40)
+		rex = b[at++];
+	if (n < at + 2 || rex & 8)
+		return 0;
+	length = modrm_length(b + at + 1, n - at - 1);
+	reg = (b[at + 1] >> 3 & 7) | (rex & 4 ? 8 : 0);
+	if (!length)
+		return 0;
+	if (b[at] == 0x89 || b[at] == 0x87) {
+		*value = reg == 4 ? (u32)machine.vt->get(&cpu->vt, VT_RSP) :
+			(u32)*register_of(&cpu->vt.regs, reg);
+		if (b[at] == 0x87 && reg != 4)
+			*exchange = register_of(&cpu->vt.regs, reg);
+		return at + 1 + length;
+	}
+	if (b[at] == 0xC7 && (b[at + 1] & 0x38) == 0 && n >= at + 5 + length) {
+		const u8 *imm = b + at + 1 + length;
+
+		*value = imm[0] | (u32)imm[1] << 8 | (u32)imm[2] << 16 | (u32)imm[3] << 24;
+		return at + 5 + length;
+	}
+	return 0;
+}
+
+bool apic_fault(struct cpu *cpu, const struct vt_exit *exit)
+{
+	volatile u32 *apic = phys(APIC_PAGE);
+	u32 offset = (u32)(exit->address - APIC_PAGE), value;
+	struct vt_exit skip = *exit;
+	u64 *exchange;
+
+	if (mode != APIC_TRAP || exit->address < APIC_PAGE || offset >= PAGE_SIZE || !exit->write)
+		return false;
+	if (!armed)
+		return true;	/* a stale entry: retry */
+	skip.length = (u8)decode_store(cpu, &value, &exchange);
+	if (!skip.length || offset & 15) {
+		log_guest("write to the APIC page at offset %x not understood", offset);
+		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		return true;
+	}
+	if (exchange)
+		*exchange = apic[offset / 4];
+	if (offset == APIC_ICR_LOW)
+		apic_icr_write(value, apic[APIC_ICR_HIGH / 4]);
+	else
+		apic[offset / 4] = value;
+	machine.vt->skip(&cpu->vt, &skip);
+	return true;
+}
+
+/* --- Native mode ------------------------------------------------------------------- */
+
+void apic_init(struct cpu *cpu)
+{
+	if (mode == APIC_TRAP) {
+		/* Sent by send_init above: this CPU stops the back end, takes the reset that is
+		 * pending, and comes back by the trampoline. Sent by a guest that got round the
+		 * trap: it is lost to the guest until the guest sends a SIPI; the same holds. */
+		machine.vt->cpu_stop(&cpu->vt);
+		for (;;)
+			asm volatile("cli; hlt");
+	}
+	__atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
+	if (!machine.vt->host_wait_sipi(&cpu->vt))
+		panic("CPU %u: INIT exit without wait-for-SIPI", cpu->id);
+}
+
+void apic_sipi(struct cpu *cpu, u8 page)
+{
+	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
+	machine.vt->host_enter_sipi(&cpu->vt, page);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entry format of private guest page tables: four-level paging of long mode
+ * (SDM "4-Level Paging", APM "Long-Mode Page Translation").
+ *
+ * Present entries are made with A = 1, and D = 1 where writable, so no walk
+ * writes; memory type WB. An entry that is not present but not 0 is one of
+ *
+ *   DEMAND  nothing behind it yet; a zero page comes at the first touch that
+ *           the rights allow. Levels 1 to 3: it stands for all that it covers.
+ *   HELD    level 1: a page without any right (PROT_NONE) that keeps its frame.
+ */
+#ifndef HV_MM_GUEST_FORMAT_H
+#define HV_MM_GUEST_FORMAT_H
+
+#include "table.h"
+
+#define GUEST_P		BIT(0)
+#define GUEST_W		BIT(1)
+#define GUEST_US	BIT(2)
+#define GUEST_A		BIT(5)
+#define GUEST_D		BIT(6)
+#define GUEST_PS	BIT(7)
+#define GUEST_NX	BIT(63)
+#define GUEST_ADDRESS	0x000FFFFFFFFFF000ULL
+
+/* Meanings with P = 0; the CPU ignores all other bits then. */
+#define GUEST_DEMAND	BIT(1)
+#define GUEST_HELD	BIT(2)
+#define GUEST_SOFT_SHIFT 9	/* DEMAND: TABLE_R, TABLE_W, TABLE_X in bits 9 to 11 */
+
+extern const struct table_format guest_format;
+
+static inline bool guest_present(u64 entry)
+{
+	return entry & GUEST_P;
+}
+
+/* True if a frame stands behind the level-1 entry. */
+static inline bool guest_has_frame(u64 entry)
+{
+	return (entry & GUEST_P) || (entry & GUEST_HELD);
+}
+
+static inline bool guest_is_demand(u64 entry)
+{
+	return !(entry & GUEST_P) && (entry & GUEST_DEMAND);
+}
+
+static inline u64 guest_frame(u64 entry)
+{
+	return entry & GUEST_ADDRESS;
+}
+
+static inline u64 guest_make_demand(unsigned int rights)
+{
+	return GUEST_DEMAND | (u64)rights << GUEST_SOFT_SHIFT;
+}
+
+/* Level-1 entry of a page of the process; without rights, a HELD one. */
+static inline u64 guest_make_page(u64 pa, unsigned int rights)
+{
+	if (!rights)
+		return pa | GUEST_HELD;
+	return pa | GUEST_P | GUEST_A | (rights & TABLE_USER ? GUEST_US : 0) |
+		(rights & TABLE_W ? GUEST_W | GUEST_D : 0) | (rights & TABLE_X ? 0 : GUEST_NX);
+}
+
+/* Rights that a level-1 entry gives, or would give at the first touch. */
+static inline unsigned int guest_rights(u64 entry)
+{
+	if (guest_is_demand(entry))
+		return entry >> GUEST_SOFT_SHIFT & (TABLE_R | TABLE_W | TABLE_X);
+	if (!guest_present(entry))
+		return 0;
+	return TABLE_R | (entry & GUEST_W ? TABLE_W : 0) | (entry & GUEST_NX ? 0 : TABLE_X) |
+		(entry & GUEST_US ? TABLE_USER : 0);
+}
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "table.h"
+
+#include <base/log.h>
+#include <base/phys.h>
+
+#define ENTRIES		512U
+#define ROOT_LEVEL	4U
+
+static unsigned int index_of(u64 va, unsigned int level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1);
+}
+
+static bool is_branch(const struct table_format *format, u64 entry, unsigned int level)
+{
+	return level > 1 && format->present(entry) && !format->leaf(entry, level);
+}
+
+static u64 *entries_of(const struct table *table, u64 entry, unsigned int level)
+{
+	return phys(table->format->address(entry, level));
+}
+
+int table_init(struct table *table, const struct table_format *format,
+	       struct table_memory *memory, unsigned int largest_leaf)
+{
+	ASSERT(largest_leaf >= 1 && largest_leaf <= format->largest_leaf);
+	table->format = format;
+	table->memory = memory;
+	table->largest_leaf = largest_leaf;
+	table->root = memory->alloc(memory);
+	return table->root ? 0 : -1;
+}
+
+u64 *table_entry(const struct table *table, u64 va, unsigned int *level)
+{
+	u64 *entries = phys(table->root);
+
+	for (unsigned int at = ROOT_LEVEL;; at--) {
+		u64 *entry = &entries[index_of(va, at)];
+		u64 value = table_get(entry);
+
+		if (!is_branch(table->format, value, at)) {
+			*level = at;
+			return entry;
+		}
+		entries = entries_of(table, value, at);
+	}
+}
+
+struct table_walk table_walk(const struct table *table, u64 va)
+{
+	struct table_walk walk = { 0 };
+
+	walk.entry = table_get(table_entry(table, va, &walk.level));
+	walk.present = table->format->present(walk.entry);
+	if (walk.present) {
+		walk.pa = table->format->address(walk.entry, walk.level) +
+			(va & (table_size(walk.level) - 1));
+		walk.rights = table->format->rights(walk.entry);
+	}
+	return walk;
+}
+
+u64 *table_grow(struct table *table, u64 *entry, unsigned int level, u64 fill)
+{
+	u64 pa, *entries;
+
+	ASSERT(level > 1 && !table->format->present(table_get(entry)));
+	pa = table->memory->alloc(table->memory);
+	if (!pa)
+		return NULL;
+	entries = phys(pa);
+	if (fill)
+		for (unsigned int i = 0; i < ENTRIES; i++)
+			entries[i] = fill;
+	table_set(entry, table->format->make_branch(pa));
+	return entries;
+}
+
+u64 *table_slot(struct table *table, u64 va)
+{
+	unsigned int level;
+	u64 *entry = table_entry(table, va, &level);
+
+	while (level > 1) {
+		u64 *entries = table_get(entry) ? NULL : table_grow(table, entry, level, 0);
+
+		if (!entries)
+			return NULL;
+		entry = &entries[index_of(va, --level)];
+	}
+	return entry;
+}
+
+/* Replace a leaf by a table of leaves one level down that translate alike: no CPU owes. */
+static int split(struct table *table, u64 *entry, unsigned int level)
+{
+	u64 pa = table->memory->alloc(table->memory);
+	u64 old = table_get(entry);
+	u64 *entries;
+
+	if (!pa)
+		return -1;
+	entries = phys(pa);
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		entries[i] = table->format->split_leaf(old, level, i);
+	table_set(entry, table->format->make_branch(pa));
+	return 0;
+}
+
+/* Split until no leaf has `va` strictly inside. */
+static int split_at(struct table *table, u64 va)
+{
+	for (;;) {
+		unsigned int level;
+		u64 *entry = table_entry(table, va, &level);
+
+		if (level == 1 || IS_ALIGNED(va, table_size(level)) ||
+		    !table->format->present(table_get(entry)))
+			return 0;
+		if (split(table, entry, level))
+			return -1;
+	}
+}
+
+static void check_range(u64 va, u64 size)
+{
+	ASSERT(IS_ALIGNED(va, PAGE_SIZE) && IS_ALIGNED(size, PAGE_SIZE));
+	ASSERT(size && va + (size - 1) >= va);
+}
+
+/* Bytes from `va` that the entry of `level` covers, at most `left`. */
+static u64 step_of(u64 va, unsigned int level, u64 left)
+{
+	return min_u64(left, table_size(level) - (va & (table_size(level) - 1)));
+}
+
+/*
+ * Apply set_rights, or clear (rights 0), to every leaf in the range; the edges
+ * were split, so every leaf met lies wholly inside.
+ */
+static void change_leaves(struct table *table, u64 va, u64 size, unsigned int rights)
+{
+	const struct table_format *format = table->format;
+
+	while (size) {
+		unsigned int level;
+		u64 *entry = table_entry(table, va, &level);
+		u64 step = step_of(va, level, size);
+		u64 old = table_get(entry);
+
+		if (format->present(old))
+			table_set(entry, rights ? format->set_rights(old, level, rights) : 0);
+		va += step;
+		size -= step;
+	}
+}
+
+static int change(struct table *table, u64 va, u64 size, unsigned int rights)
+{
+	check_range(va, size);
+	if (split_at(table, va) || (va + size && split_at(table, va + size)))
+		return -1;
+	change_leaves(table, va, size, rights);
+	return 0;
+}
+
+int table_unmap(struct table *table, u64 va, u64 size)
+{
+	return change(table, va, size, 0);
+}
+
+int table_protect(struct table *table, u64 va, u64 size, unsigned int rights)
+{
+	ASSERT(rights);
+	return change(table, va, size, rights);
+}
+
+/* Set one leaf at `va`, the largest that fits; returns its size, 0 if a frame is missing. */
+static u64 map_leaf(struct table *table, u64 va, u64 pa, u64 left, unsigned int rights,
+		    enum memory_type type)
+{
+	unsigned int level;
+	u64 *entry = table_entry(table, va, &level);
+
+	ASSERT(!table_get(entry));
+	while (level > table->largest_leaf || !IS_ALIGNED(va | pa, table_size(level)) ||
+	       left < table_size(level)) {
+		u64 *entries = table_grow(table, entry, level, 0);
+
+		if (!entries)
+			return 0;
+		entry = &entries[index_of(va, --level)];
+	}
+	table_set(entry, table->format->make_leaf(pa, level, rights, type));
+	return table_size(level);
+}
+
+int table_map(struct table *table, u64 va, u64 pa, u64 size, unsigned int rights,
+	      enum memory_type type)
+{
+	u64 done = 0;
+
+	check_range(va, size);
+	check_range(pa, size);
+	ASSERT(rights);
+	while (done < size) {
+		u64 step = map_leaf(table, va + done, pa + done, size - done, rights, type);
+
+		if (!step) {
+			change_leaves(table, va, done, 0);
+			return -1;
+		}
+		done += step;
+	}
+	return 0;
+}
+
+static bool is_empty(const u64 *entries)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		if (table_get(&entries[i]))
+			return false;
+	return true;
+}
+
+/* Give back the lowest table on the way to `va` if it is empty. */
+static bool prune_lowest(struct table *table, u64 va)
+{
+	u64 *entries = phys(table->root), *parent = NULL;
+	unsigned int level = ROOT_LEVEL;
+	u64 pa = 0;
+
+	for (;;) {
+		u64 *entry = &entries[index_of(va, level)];
+
+		if (!is_branch(table->format, table_get(entry), level))
+			break;
+		parent = entry;
+		pa = table->format->address(table_get(entry), level);
+		entries = phys(pa);
+		level--;
+	}
+	if (!parent || !is_empty(entries))
+		return false;
+	table_set(parent, 0);
+	table->memory->free(table->memory, pa);
+	return true;
+}
+
+void table_prune(struct table *table, u64 va)
+{
+	while (prune_lowest(table, va))
+		;
+}
+
+/* The children of one table, depth first; true when it has no branch left. */
+static bool destroy_below(struct table *table, u64 *entries, unsigned int level,
+			  unsigned int *budget)
+{
+	for (unsigned int i = 0; level > 1 && i < ENTRIES; i++) {
+		u64 value = table_get(&entries[i]);
+
+		if (!is_branch(table->format, value, level))
+			continue;
+		if (!destroy_below(table, entries_of(table, value, level), level - 1, budget) ||
+		    !*budget)
+			return false;
+		table_set(&entries[i], 0);
+		table->memory->free(table->memory, table->format->address(value, level));
+		--*budget;
+	}
+	return true;
+}
+
+bool table_destroy(struct table *table, unsigned int *budget)
+{
+	if (!table->root)
+		return true;
+	if (!destroy_below(table, phys(table->root), ROOT_LEVEL, budget) || !*budget)
+		return false;
+	table->memory->free(table->memory, table->root);
+	table->root = 0;
+	--*budget;
+	return true;
+}

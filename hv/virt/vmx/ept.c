@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entry format of extended page tables (SDM "The Extended Page Table Mechanism").
+ * The memory type lies in the leaf; the guest's PAT combines with it, its MTRRs
+ * do not count. Accessed and dirty flags stay off (EPTP bit 6): nobody reads
+ * them, and with them each walk of guest tables would be a write of theirs and
+ * the CPU would write into ours.
+ */
+#include "vmx.h"
+
+#define EPT_R		BIT(0)
+#define EPT_W		BIT(1)
+#define EPT_X		BIT(2)
+#define EPT_TYPE_SHIFT	3
+#define EPT_TYPE	(7ULL << EPT_TYPE_SHIFT)
+#define EPT_LEAF	BIT(7)		/* levels 2 and 3; ignored at level 1 */
+#define EPT_ADDRESS	0x000FFFFFFFFFF000ULL
+
+static bool ept_present(u64 entry)
+{
+	return entry & (EPT_R | EPT_W | EPT_X);
+}
+
+static bool ept_leaf(u64 entry, unsigned int level)
+{
+	return level == 1 || (entry & EPT_LEAF);
+}
+
+static u64 ept_address(u64 entry, unsigned int level)
+{
+	u64 address = entry & EPT_ADDRESS;
+
+	return ept_leaf(entry, level) ? ALIGN_DOWN(address, PAGE_SIZE << 9 * (level - 1)) : address;
+}
+
+static unsigned int ept_rights(u64 entry)
+{
+	return TABLE_USER | (entry & EPT_R ? TABLE_R : 0) | (entry & EPT_W ? TABLE_W : 0) |
+		(entry & EPT_X ? TABLE_X : 0);
+}
+
+/* A present leaf can be read: write-only, and on some CPUs execute-only, is a misconfiguration. */
+static u64 rights_bits(unsigned int rights)
+{
+	return EPT_R | (rights & TABLE_W ? EPT_W : 0) | (rights & TABLE_X ? EPT_X : 0);
+}
+
+static u64 ept_make_leaf(u64 pa, unsigned int level, unsigned int rights, enum memory_type type)
+{
+	return pa | rights_bits(rights) | (u64)type << EPT_TYPE_SHIFT | (level > 1 ? EPT_LEAF : 0);
+}
+
+static u64 ept_make_branch(u64 table_pa)
+{
+	return table_pa | EPT_R | EPT_W | EPT_X;
+}
+
+static enum memory_type type_of(u64 entry)
+{
+	return (enum memory_type)((entry & EPT_TYPE) >> EPT_TYPE_SHIFT);
+}
+
+static u64 ept_split_leaf(u64 entry, unsigned int level, unsigned int index)
+{
+	u64 pa = ept_address(entry, level) + index * (PAGE_SIZE << 9 * (level - 2));
+
+	return ept_make_leaf(pa, level - 1, ept_rights(entry), type_of(entry));
+}
+
+static u64 ept_set_rights(u64 entry, unsigned int level, unsigned int rights)
+{
+	return ept_make_leaf(ept_address(entry, level), level, rights, type_of(entry));
+}
+
+const struct table_format vmx_nested_format = {
+	.name = "EPT",
+	.largest_leaf = 3,
+	.present = ept_present,
+	.leaf = ept_leaf,
+	.address = ept_address,
+	.rights = ept_rights,
+	.make_leaf = ept_make_leaf,
+	.make_branch = ept_make_branch,
+	.split_leaf = ept_split_leaf,
+	.set_rights = ept_set_rights,
+};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop of a VMX CPU: load the guest's registers, enter, save, handle, again.
+ *
+ * The host RSP of both VMCSs is the end of vt->regs, the first member of struct
+ * vt_cpu: an exit pushes the registers into place, and RSP is then the vt_cpu
+ * itself. Nothing else uses that stack: interrupts are off, and NMI, #DF and
+ * #MC have stacks of their own.
+ *
+ * An NMI in root mode sets vt->nmi. One that hits between the test of the flag
+ * and the entry restarts at the test (RESTART_RANGE): RSP and the registers are
+ * then those of the test, so it may be repeated.
+ */
+#include <base/trap.h>
+#include <virt/vt_offsets.h>
+
+#define VT_REGS_SIZE	128
+
+	.macro	LOAD_REGS		/* RBX = vt; RSP = end of vt->regs afterwards */
+	mov	%rbx, %rsp
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rbx
+	pop	%rbp			/* reserved_rsp */
+	pop	%rbp
+	pop	%rsi
+	pop	%rdi
+	pop	%r8
+	pop	%r9
+	pop	%r10
+	pop	%r11
+	pop	%r12
+	pop	%r13
+	pop	%r14
+	pop	%r15
+	.endm
+
+	.macro	LEAVE_REGS		/* back to the handler's stack; RBX = RDI = vt */
+	lea	-VT_REGS_SIZE(%rsp), %rbx
+	mov	VT_STACK_TOP(%rbx), %rsp
+	mov	%rbx, %rdi
+	.endm
+
+	.text
+	.globl	vmx_run, vmx_exit_entry
+vmx_run:
+	mov	%rdi, %rbx
+	jmp	vmx_enter
+
+	.balign 64
+vmx_exit_entry:
+	push	%r15
+	push	%r14
+	push	%r13
+	push	%r12
+	push	%r11
+	push	%r10
+	push	%r9
+	push	%r8
+	push	%rdi
+	push	%rsi
+	push	%rbp
+	push	%rbp			/* reserved_rsp */
+	push	%rbx
+	push	%rdx
+	push	%rcx
+	push	%rax
+	mov	%rsp, %rbx
+	mov	%rsp, %rdi
+	mov	VT_STACK_TOP(%rbx), %rsp
+	call	vmx_exit
+vmx_enter:
+	LOAD_REGS
+vmx_resume:
+	cmpl	$0, (VT_NMI - VT_REGS_SIZE)(%rsp)
+	jne	vmx_owed_nmi
+	vmresume
+vmx_resume_end:
+
+	/* VMfail. The VMCS may just be one that was never entered: then VMLAUNCH. */
+vmx_refused:
+	LEAVE_REGS
+	call	vmx_entry_refused
+	test	%al, %al
+	jz	vmx_enter
+	LOAD_REGS
+vmx_launch:
+	cmpl	$0, (VT_NMI - VT_REGS_SIZE)(%rsp)
+	jne	vmx_owed_nmi
+	vmlaunch
+vmx_launch_end:
+	jmp	vmx_refused
+
+vmx_owed_nmi:
+	LEAVE_REGS
+	call	vmx_root_nmi
+	jmp	vmx_enter
+
+	RESTART_RANGE(vmx_resume, vmx_resume_end)
+	RESTART_RANGE(vmx_launch, vmx_launch_end)
+	.section .note.GNU-stack, "", @progbits
