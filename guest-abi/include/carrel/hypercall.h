@@ -6,7 +6,8 @@
  * RAX = number; arguments RDI RSI RDX R10 R8 R9; result in RAX: zero or a
  * positive status, or a negative CARREL_E*. Some calls return further values in
  * RDI RSI RDX R10 R8 R9; registers not named by a call keep their value.
- * Arguments are numbers and frame numbers, never pointers.
+ * Arguments are numbers and frame numbers, never pointers: a frame is a physical
+ * address >> 12, a block >> CARREL_BLOCK_SHIFT, a chunk >> CARREL_CHUNK_SHIFT.
  *
  * Leaf header: assembly and C, kernel, user and hypervisor include it.
  */
@@ -103,6 +104,11 @@
 					   RSI = DMA protection (0 none), RDX = APIC trap armed */
 
 #define CARREL_LAUNCH_UNMEASURED 0
+
+/* States of a process, in INFO_PROCESS. */
+#define CARREL_PROCESS_NEW	0	/* created; pages are added */
+#define CARREL_PROCESS_READY	1	/* measured; threads may enter */
+#define CARREL_PROCESS_DEAD	2	/* killed, or being destroyed */
 
 /* Codes of NOTE and DIE: numbers alone reach the log, never data. */
 #define CARREL_NOTE_ENOSYS	1	/* number = a system call that the shim does not serve */

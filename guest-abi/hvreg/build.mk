@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# hvreg. Wants B, CC and what third-party.mk and guest-abi/build.mk give.
+
+CARREL_VERSION ?= 0.1
+
+HVREG_SOURCES := $(wildcard guest-abi/hvreg/*.c) guest-abi/hvreg/shim.S
+HVREG_OBJS := $(HVREG_SOURCES:%=$(B)/%.o)
+# Static, so that it runs in any root folder and the carrier holds as little as possible.
+HVREG_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -DCARREL_VERSION='"$(CARREL_VERSION)"' \
+	-Wall -Wextra -Werror -fno-pie -fcf-protection=none -Iguest-abi/include \
+	$(TP_CPPFLAGS_BEARSSL)
+
+$(B)/hvreg: $(HVREG_OBJS) $(TP_BEARSSL_SHIM)
+	$(CC) -static -no-pie -s -o $@ $^
+
+$(HVREG_OBJS): $(wildcard guest-abi/hvreg/*.h) $(wildcard guest-abi/include/carrel/*.h) \
+	guest-abi/hvreg/build.mk | $(TP_STAMP)
+
+$(B)/guest-abi/hvreg/%.c.o: guest-abi/hvreg/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HVREG_CFLAGS) -c -o $@ $<
+
+$(B)/guest-abi/hvreg/shim.S.o: guest-abi/hvreg/shim.S $(SHIM_ELF)
+	@mkdir -p $(@D)
+	$(CC) -DSHIM_ELF='"$(SHIM_ELF)"' -c -o $@ $<

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <linux/rseq.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "carrier.h"
+#include "device.h"
+#include "fail.h"
+
+#define ADD_PAGES_MAX	512U
+#define PAGE		4096UL
+
+/* The arena begins at the first block that holds no slot. */
+#define ARENA_BLOCK	((LAUNCH_SLOTS * CARREL_SLOT_STRIDE + CARREL_BLOCK_SIZE - 1) / \
+			 CARREL_BLOCK_SIZE)
+#define ARENA_SIZE	((LAUNCH_BLOCKS - ARENA_BLOCK) * CARREL_BLOCK_SIZE)
+#define ARENA		((char *)CARREL_CHANNEL_VA + ARENA_BLOCK * CARREL_BLOCK_SIZE)
+_Static_assert(LAUNCH_BLOCKS > ARENA_BLOCK, "the start block needs room");
+
+static void map(const struct carrier *carrier)
+{
+	void *at = (void *)CARREL_BASE;
+	void *mapping = mmap(at, CARREL_MMAP_SIZE(LAUNCH_BLOCKS),
+			     PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_SHARED | MAP_FIXED_NOREPLACE, carrier->device, 0);
+
+	if (mapping != at)
+		device_fail("mmap", mapping == MAP_FAILED ? errno : EEXIST);
+}
+
+static void create(struct carrier *carrier, const struct launch *launch)
+{
+	struct carrel_ioc_create create = {
+		.abi = launch->create.abi,
+		.limit = launch->create.limit,
+		.slots = launch->create.slots,
+		.blocks = launch->create.blocks,
+	};
+
+	if (ioctl(carrier->device, CARREL_IOC_CREATE, &create)) {
+		if (errno == EINVAL)
+			fail(EXIT_OWN, "choose a smaller --memory",
+			     "CREATE refused: more memory than this machine has (%lu MiB)",
+			     launch->create.limit * (CARREL_CHUNK_SIZE >> 20));
+		device_fail("CREATE", errno);
+	}
+	carrier->process = create.process;
+	memcpy(carrier->ticket, create.ticket, sizeof(carrier->ticket));
+}
+
+static void add(const struct carrier *carrier, const struct launch_run *run)
+{
+	struct carrel_ioc_add request;
+	uint32_t done;
+
+	for (done = 0; done < run->pages; done += request.pages) {
+		request = (struct carrel_ioc_add){
+			.source = (uintptr_t)run->bytes + done * PAGE,
+			.address = run->address + done * PAGE,
+			.pages = run->pages - done < ADD_PAGES_MAX ? run->pages - done : ADD_PAGES_MAX,
+			.type = run->type,
+		};
+		if (ioctl(carrier->device, CARREL_IOC_ADD, &request))
+			device_fail("ADD", errno);
+	}
+}
+
+void carrier_create(struct carrier *carrier, const struct launch *launch)
+{
+	struct carrel_ioc_init init;
+	unsigned int i;
+
+	carrier->device = device_open();
+	map(carrier);
+	create(carrier, launch);
+	for (i = 0; i < launch->run_count; i++)
+		add(carrier, &launch->runs[i]);
+	if (ioctl(carrier->device, CARREL_IOC_INIT, &init))
+		device_fail("INIT", errno);
+	memcpy(carrier->identity, init.identity, sizeof(carrier->identity));
+}
+
+static void fill_slots(const struct carrier *carrier)
+{
+	struct carrel_slot *slot;
+	unsigned int i;
+
+	for (i = 0; i < LAUNCH_SLOTS; i++) {
+		slot = (struct carrel_slot *)(CARREL_CHANNEL_VA + i * CARREL_SLOT_STRIDE);
+		slot->thread = i;
+		slot->process = carrier->process;
+		memcpy(slot->ticket, carrier->ticket, sizeof(slot->ticket));
+	}
+}
+
+/* Copies the strings to `offset` of the arena; returns where they end. Sets *count. */
+static size_t put_strings(char **strings, size_t offset, uint32_t *count)
+{
+	size_t length;
+
+	for (*count = 0; strings[*count]; ++*count) {
+		length = strlen(strings[*count]) + 1;
+		if (length > ARENA_SIZE - offset)
+			fail(EXIT_OWN, "clear the environment with env -i, or use xargs",
+			     "arguments and environment are longer than %lu bytes", ARENA_SIZE);
+		memcpy(ARENA + offset, strings[*count], length);
+		offset += length;
+	}
+	return offset;
+}
+
+static void fill_start(char **argv)
+{
+	struct carrel_start *start = (struct carrel_start *)ARENA;
+	size_t size;
+
+	size = put_strings(argv, sizeof(*start), &start->argc);
+	size = put_strings(environ, size, &start->envc);
+	start->size = size;
+	start->arena_size = ARENA_SIZE;
+	start->uid = getuid();
+	start->euid = geteuid();
+	start->gid = getgid();
+	start->egid = getegid();
+	start->secure = getauxval(AT_SECURE);
+	start->magic = CARREL_START_MAGIC;
+}
+
+/*
+ * What ps and /proc show. hvreg's own arguments lie before the program's, back
+ * to back; the kernel may be told so, or else the program's are moved there.
+ */
+static void take_name(const struct program *program, char **argv, char *arguments)
+{
+	char *first = argv[0], *end = first;
+	char **string;
+
+	prctl(PR_SET_NAME, program->name);
+	if (!prctl(PR_SET_MM, PR_SET_MM_ARG_START, first, 0, 0))
+		return;
+	for (string = argv; *string; string++)
+		end = *string + strlen(*string) + 1;
+	memmove(arguments, first, end - first);
+	memset(arguments + (end - first), 0, first - arguments);
+}
+
+/* The kernel must write nothing of libc's any more, and none of its lists matter. */
+static void leave_libc(void)
+{
+	char *thread = __builtin_thread_pointer();
+
+	if (__rseq_size)
+		syscall(SYS_rseq, thread + __rseq_offset, sizeof(struct rseq),
+			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	syscall(SYS_set_robust_list, NULL, 3 * sizeof(long));
+	syscall(SYS_set_tid_address, NULL);
+}
+
+/* The stub finds slot 0 by its stack pointer. */
+static _Noreturn void enter(void)
+{
+	asm volatile("movq %0, %%rsp\n\t"
+		     "xorl %%ebp, %%ebp\n\t"
+		     "jmp *%1"
+		     : : "r" (CARREL_CHANNEL_VA + CARREL_SLOT_STRIDE - 128),
+			 "r" (CARREL_GATE_VA + CARREL_GATE_ENTER) : "memory");
+	__builtin_unreachable();
+}
+
+void carrier_start(struct carrier *carrier, const struct program *program, char **argv)
+{
+	fill_slots(carrier);
+	fill_start(argv);
+	close(carrier->device);
+	take_name(program, argv, program_invocation_name);
+	leave_libc();
+	enter();
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hvreg's commands. Each gets its own name as argv[0] and returns the exit
+ * status, or does not return.
+ */
+#ifndef HVREG_COMMANDS_H
+#define HVREG_COMMANDS_H
+
+int run_command(int argc, char **argv);
+int measure_command(int argc, char **argv);
+int ps_command(int argc, char **argv);
+int status_command(int argc, char **argv);
+int log_command(int argc, char **argv);
+
+#endif

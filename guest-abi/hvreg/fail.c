@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unbuffered, so that nothing of it is left behind whoever runs next in this process. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "fail.h"
+
+static void say(const char *format, va_list arguments)
+{
+	char text[2048];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	dprintf(STDERR_FILENO, "hvreg: %s\n", text);
+}
+
+void fail(int status, const char *advice, const char *what, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, what);
+	say(what, arguments);
+	va_end(arguments);
+	if (advice)
+		dprintf(STDERR_FILENO, "hvreg: %s\n", advice);
+	_exit(status);
+}
+
+void fail_usage(const char *command, const char *what, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, what);
+	say(what, arguments);
+	va_end(arguments);
+	dprintf(STDERR_FILENO, "hvreg: try: hvreg %s%s--help\n", command, *command ? " " : "");
+	_exit(EXIT_OWN);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <bearssl_hash.h>
+#include <elf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <carrel/hypercall.h>
+#include <carrel/thread.h>
+#include "fail.h"
+#include "launch.h"
+
+#define PAGE	4096UL
+
+/* The shim as it was linked; shim.S embeds it. */
+extern const unsigned char shim_elf[], shim_elf_end[];
+
+static _Noreturn void fail_shim(void)
+{
+	fail(EXIT_OWN, "rebuild it", "hvreg was built with a malformed shim");
+}
+
+static void add_run(struct launch *launch, const unsigned char *bytes, uint64_t address,
+		    uint64_t pages, uint32_t type)
+{
+	if (launch->run_count == LAUNCH_RUNS_MAX)
+		fail_shim();
+	launch->runs[launch->run_count++] = (struct launch_run){ bytes, address, pages, type };
+}
+
+/* All of the segment's pages: the file's bytes, then zeros. */
+static void add_segment(struct launch *launch, const Elf64_Phdr *segment)
+{
+	uint64_t size = (segment->p_memsz + PAGE - 1) & ~(PAGE - 1);
+	uint32_t rights = 0;
+	unsigned char *bytes;
+
+	if (segment->p_vaddr % PAGE || segment->p_filesz > segment->p_memsz ||
+	    segment->p_vaddr < CARREL_SHIM_VA || segment->p_vaddr > CARREL_SHIM_END ||
+	    segment->p_memsz > CARREL_SHIM_END - segment->p_vaddr ||
+	    segment->p_offset > (uint64_t)(shim_elf_end - shim_elf) ||
+	    segment->p_filesz > shim_elf_end - shim_elf - segment->p_offset ||
+	    (segment->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
+		fail_shim();
+	bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bytes == MAP_FAILED)
+		fail(EXIT_OWN, NULL, "out of memory");
+	memcpy(bytes, shim_elf + segment->p_offset, segment->p_filesz);
+	rights |= segment->p_flags & PF_R ? CARREL_R : 0;
+	rights |= segment->p_flags & PF_W ? CARREL_W : 0;
+	rights |= segment->p_flags & PF_X ? CARREL_X : 0;
+	add_run(launch, bytes, segment->p_vaddr, size / PAGE, CARREL_ADD_PAGE | rights);
+}
+
+static void add_shim(struct launch *launch)
+{
+	const Elf64_Ehdr *header = (const void *)shim_elf;
+	const Elf64_Phdr *segments = (const void *)(shim_elf + header->e_phoff);
+	unsigned int i;
+
+	if (shim_elf_end - shim_elf < (long)sizeof(*header) ||
+	    memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    header->e_phentsize != sizeof(*segments) ||
+	    header->e_phoff > (uint64_t)(shim_elf_end - shim_elf) || header->e_phoff % 8 ||
+	    header->e_phnum * sizeof(*segments) > shim_elf_end - shim_elf - header->e_phoff)
+		fail_shim();
+	for (i = 0; i < header->e_phnum; i++)
+		if (segments[i].p_type == PT_LOAD && segments[i].p_memsz)
+			add_segment(launch, &segments[i]);
+}
+
+static void add_manifest(struct launch *launch, const struct program *program)
+{
+	struct carrel_manifest *manifest = &launch->manifest;
+
+	manifest->magic = CARREL_MANIFEST_MAGIC;
+	manifest->version = 1;
+	manifest->host_chosen = CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD |
+		CARREL_HOST_FDS;
+	manifest->slots = LAUNCH_SLOTS;
+	manifest->blocks = LAUNCH_BLOCKS;
+	manifest->program_size = program->size;
+	memcpy(manifest->program_sha256, program->sha256, sizeof(manifest->program_sha256));
+	strcpy(manifest->program_path, program->path);
+	add_run(launch, (const void *)manifest, CARREL_MANIFEST_VA, 1, CARREL_ADD_PAGE | CARREL_R);
+}
+
+void launch_build(struct launch *launch, const struct program *program, uint32_t limit)
+{
+	memset(launch, 0, sizeof(*launch));
+	launch->create = (struct carrel_measure_create){
+		.magic = CARREL_MEASURE_CREATE,
+		.abi = CARREL_ABI_VERSION,
+		.limit = limit,
+		.slots = LAUNCH_SLOTS,
+		.blocks = LAUNCH_BLOCKS,
+		.entry = CARREL_SHIM_START,
+		.threads = CARREL_THREADS_VA,
+		.gate = CARREL_GATE_VA,
+		.channel = CARREL_CHANNEL_VA,
+	};
+	add_shim(launch);
+	add_manifest(launch, program);
+}
+
+static void hash_run(br_sha256_context *context, const struct launch_run *run)
+{
+	struct carrel_measure_add add = { .magic = CARREL_MEASURE_ADD, .type = run->type };
+	uint32_t i;
+
+	for (i = 0; i < run->pages; i++) {
+		add.address = run->address + i * PAGE;
+		br_sha256_update(context, &add, sizeof(add));
+		br_sha256_update(context, run->bytes + i * PAGE, PAGE);
+	}
+}
+
+void launch_identity(const struct launch *launch, uint8_t identity[CARREL_IDENTITY_SIZE])
+{
+	struct carrel_measure_init init = { .magic = CARREL_MEASURE_INIT };
+	br_sha256_context context;
+	unsigned int i;
+
+	br_sha256_init(&context);
+	br_sha256_update(&context, &launch->create, sizeof(launch->create));
+	for (i = 0; i < launch->run_count; i++)
+		hash_run(&context, &launch->runs[i]);
+	br_sha256_update(&context, &init, sizeof(init));
+	br_sha256_out(&context, identity);
+}

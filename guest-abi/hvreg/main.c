@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* hvreg: runs programs in private views of the Carrel hypervisor and tells about it. */
+#include <stdio.h>
+#include <string.h>
+#include <carrel/hypercall.h>
+#include "commands.h"
+#include "fail.h"
+
+static const char help[] =
+"usage: hvreg COMMAND [OPTION]...\n"
+"\n"
+"  run [--json] [--memory MiB] [--] PROG [ARG]...\n"
+"                      run a program where the kernel cannot read it\n"
+"  measure [--json] [--memory MiB] [--] PROG\n"
+"                      print the identity that the program would have\n"
+"  ps [--json]         list the protected processes\n"
+"  status [--json]     tell about the hypervisor\n"
+"  log [--follow]      print the hypervisor's log\n"
+"  COMMAND --help      tell about one command\n"
+"  --version           print hvreg's version\n"
+"\n"
+"Exit status: the program's; 125 hvreg failed, 126 the program cannot be run,\n"
+"127 the program was not found. See hvreg(1).\n";
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "run", run_command },
+	{ "measure", measure_command },
+	{ "ps", ps_command },
+	{ "status", status_command },
+	{ "log", log_command },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	if (argc < 2)
+		fail_usage("", "no command");
+	if (!strcmp(argv[1], "--help")) {
+		fputs(help, stdout);
+		return fflush(stdout) ? EXIT_OWN : 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("hvreg %s (ABI %d)\n", CARREL_VERSION, CARREL_ABI_VERSION);
+		return fflush(stdout) ? EXIT_OWN : 0;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fail_usage("", "unknown command '%s'", argv[1]);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* hvreg run: this process becomes the program, protected. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+#include "carrier.h"
+#include "commands.h"
+#include "fail.h"
+#include "json.h"
+#include "options.h"
+#include "text.h"
+
+static const char help[] =
+"usage: hvreg run [--json] [--memory MiB] [--] PROG [ARG]...\n"
+"\n"
+"Runs PROG where neither the kernel nor another process can read or change its\n"
+"memory and registers. PROG is found as execvp(3) finds it and must be a\n"
+"statically linked program for x86-64.\n"
+"\n"
+"  --json         before the start, one line of JSON on standard error: pid,\n"
+"                 process (as in 'hvreg ps'), identity, program, sha256\n"
+"  --memory MiB   the most memory it may use (128)\n"
+"\n"
+"Exit status: PROG's; 125 hvreg failed, 126 PROG cannot be run, 127 no PROG.\n";
+
+/* Composed first, so that it is one write. */
+static void print_json(const struct carrier *carrier, const struct program *program)
+{
+	char line[8 * CARREL_PATH_MAX], hex[HEX_IDENTITY];
+	struct json json = { .stream = fmemopen(line, sizeof(line), "w") };
+
+	if (!json.stream)
+		fail(EXIT_OWN, NULL, "out of memory");
+	json_object(&json, NULL);
+	json_number(&json, "pid", getpid());
+	json_number(&json, "process", carrier->process);
+	text_hex(hex, carrier->identity);
+	json_string(&json, "identity", hex);
+	json_string(&json, "program", program->path);
+	text_hex(hex, program->sha256);
+	json_string(&json, "sha256", hex);
+	json_object_end(&json);
+	fputc('\n', json.stream);
+	fclose(json.stream);
+	if (write(STDERR_FILENO, line, strlen(line)) < 0)
+		fail(EXIT_OWN, NULL, "cannot write to standard error");
+}
+
+int run_command(int argc, char **argv)
+{
+	static struct launch launch;
+	struct carrier carrier;
+	struct options options;
+	struct program program;
+
+	(void)argc;
+	options_parse(&options, OPTION_JSON | OPTION_MEMORY, help, argv);
+	if (!options.operands[0])
+		fail_usage(argv[0], "run: no program");
+	if (getauxval(AT_SECURE))
+		fail(EXIT_OWN, "remove its set-user-ID bit and capabilities",
+		     "hvreg must not run with more rights than its caller");
+	program_find(&program, options.operands[0]);
+	launch_build(&launch, &program, options.limit);
+	carrier_create(&carrier, &launch);
+	if (options.json)
+		print_json(&carrier, &program);
+	carrier_start(&carrier, &program, options.operands);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Text that goes to people and programs. */
+#ifndef HVREG_TEXT_H
+#define HVREG_TEXT_H
+
+#include <stdint.h>
+
+#define HEX_IDENTITY	65	/* 32 bytes as hexadecimal digits, and the NUL */
+
+void text_hex(char hex[HEX_IDENTITY], const void *bytes32);
+
+/* Text in registers: up to 8 bytes each, NUL-padded. `text` has room for count * 8 + 1. */
+void text_of_registers(char *text, const uint64_t *registers, unsigned int count);
+
+/* Ends what was written to standard output. The command's exit status: 0, or 125 if it failed. */
+int text_done(void);
+
+#endif
