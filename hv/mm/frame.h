@@ -14,7 +14,13 @@
  *   FAMILY    one family                               -> NOBODY when the last frame is free
  *
  * The chunk array is protected by one lock, `frame_lock`; the records inside a family's
- * chunks by that family's lock.
+ * chunks, and the links between these chunks, by that family's lock. Order: frame_lock,
+ * then a family's. Both are taken with interrupts off.
+ *
+ * A free frame costs nothing until it is wanted: STALE ones, which the family never used,
+ * are scrubbed when they are allocated and may go back to the host as they are; a frame
+ * that was used is scrubbed as soon as it is free, and then CLEAN. Each chunk has its own
+ * free list, so that a chunk leaves a family in one step however many frames it has.
  */
 #ifndef HV_MM_FRAME_H
 #define HV_MM_FRAME_H
@@ -26,15 +32,21 @@ enum chunk_state { CHUNK_NONE, CHUNK_MIXED, CHUNK_HOST, CHUNK_HV, CHUNK_LEAVING,
 		   CHUNK_FAMILY };
 
 struct chunk {
-	u64 value;	/* LEAVING: stamp of the flush debt; FAMILY: pa of the 512 frame records */
+	union {
+		u64 value;	/* LEAVING: stamp of the flush debt */
+		struct {	/* FAMILY: neighbours in a list of the family, 0 ends it */
+			u32 next, prev;
+		};
+	};
 	u32 lent;	/* a bit per 64 KiB block lent as a channel (HOST and MIXED only) */
 	u16 family;	/* FAMILY: id */
-	u8 state;
+	u8 state;	/* enum chunk_state */
 	u8 reserved;
 };
 static_assert(sizeof(struct chunk) == 16, "chunk record");
 
-/* A stretch of the firmware's memory map, copied at boot, sorted, not overlapping. */
+/* A stretch of the firmware's memory map, in bytes, copied at boot. Ranges that overlap, are
+ * empty or run past 2^64 do no harm: whatever an unusable range touches is unusable. */
 struct ram_range {
 	u64 base, size;
 	bool usable;
@@ -51,33 +63,39 @@ enum frame_use {
 	FRAME_PAGE,		/* private page */
 };
 
-struct frame {		/* 8 bytes; 512 of them describe a chunk */
-	u32 next;	/* free lists: frame number of the next, 0 ends it */
+struct frame {		/* 8 bytes; 512 of them, in the chunk's first frame, describe a chunk */
+	u32 next;	/* free: index in the chunk of the next free frame, 0 ends the list;
+			   LIMBO: frame number of the next; RECORDS: index of the first free frame */
 	u8 use;		/* enum frame_use */
 	u8 flags;
-	u16 count;	/* PAGE: mappings */
+	u16 count;	/* PAGE: mappings; RECORDS: free frames of the chunk */
 };
 static_assert(sizeof(struct frame) == 8, "frame record");
 
-/* The memory of one family. Lives in the process object; id 1 .. FAMILY_MAX. */
+/*
+ * The memory of one family. Lives in the process object; id 1 .. FAMILY_MAX, all
+ * else 0 at first. Whoever alone can reach a family may copy it: that is how the
+ * object that holds it is freed before the last chunk is unbound.
+ */
 struct family {
 	struct lock lock;
 	u16 id;
 	u32 chunks;		/* bound */
 	u32 free;		/* frames in the free lists */
 	u32 used;		/* frames in use, limbo included, records not */
-	u32 stale, clean, limbo;	/* list heads: frame numbers, 0 empty */
+	u32 open, full;		/* chunks with free frames, and without: index of the first, 0 none */
+	u32 limbo;		/* frame number of the first frame in limbo, 0 none */
 	u64 limbo_stamp;	/* newest flush debt of anything in limbo */
-	u32 first_chunk;	/* chunks are found through the chunk array; a hint */
 };
 
 extern struct lock frame_lock;
 
 /*
  * Boot: take the array (zeroed, `chunks` records), classify from the firmware's
- * map. [hv_base, hv_base + hv_size) is 2 MiB-aligned and becomes HV; a chunk that
- * is usable RAM throughout, above 1 MiB and outside every `reserved` range becomes
- * HOST; one that touches usable RAM MIXED; the rest NONE.
+ * map. [hv_base, hv_base + hv_size) is 2 MiB-aligned, lies below the array's end
+ * and becomes HV; a chunk that is usable RAM throughout, above 1 MiB and outside
+ * every unusable range becomes HOST; one that touches usable RAM MIXED; the rest
+ * NONE. Array and map are kept, not copied: they stay for ever and unchanged.
  */
 void frame_boot(struct chunk *array, u64 chunks, const struct ram_range *map, size_t count,
 		u64 hv_base, u64 hv_size);
@@ -95,17 +113,26 @@ bool frame_is_host_ram(u64 pa, u64 size);
 int frame_lend(u64 block);
 int frame_unlend(u64 block);
 
-/* Movers, each under frame_lock; 0 or a CARREL_E* code. See the table above. */
+/*
+ * Movers: the caller holds frame_lock. 0, or
+ * CARREL_EARG    no such chunk
+ * CARREL_EOWNER  the chunk is not in the state (or the family) that the move starts from
+ * CARREL_ESTATE  HOST, but with blocks lent; FAMILY, but with frames in use
+ */
 int frame_leave(u64 chunk, u64 stamp);		/* HOST, nothing lent -> LEAVING */
-int frame_arrive(u64 chunk);			/* LEAVING -> NOBODY */
+int frame_arrive(u64 chunk);			/* LEAVING -> NOBODY; the caller saw the stamp paid */
 int frame_bind(struct family *family, u64 chunk);	/* NOBODY -> FAMILY; builds the records in its
 							   first frame; all others STALE and free */
-int frame_unbind(struct family *family, u64 chunk);	/* FAMILY -> NOBODY; every frame free, all
-							   CLEAN or STALE; else CARREL_ESTATE */
+int frame_unbind(struct family *family, u64 chunk);	/* FAMILY -> NOBODY; every frame free */
 int frame_return(u64 chunk);			/* NOBODY -> HOST */
 
-/* A scrubbed frame for `use`, or 0 when the family has none. Takes the family's lock.
- * `raw` frames are handed out unscrubbed: the caller overwrites all 4096 bytes at once. */
+/* A chunk of the family whose frames are all free, or 0 when the first chunk with free frames
+ * is not such a one: after everything was given back it finds each chunk in turn. */
+u64 frame_idle_chunk(struct family *family);
+
+/* A scrubbed frame for `use` (OBJECT or later), or 0 when the family has none. Takes the
+ * family's lock. `raw` frames are handed out unscrubbed: the caller overwrites all 4096 bytes
+ * at once, before any CPU can reach it. */
 u64 frame_alloc(struct family *family, enum frame_use use, bool raw);
 
 /* Give back a frame that no CPU can reach any more: write back caches, scrub, CLEAN. */
@@ -114,9 +141,12 @@ void frame_free(struct family *family, u64 pa);
 /* Give back a frame that CPUs may still reach until debts of `stamp` are paid. */
 void frame_limbo(struct family *family, u64 pa, u64 stamp);
 
-/* Scrub and free everything in limbo (the caller saw that limbo_stamp is paid); at most
- * `budget` frames: true when limbo is empty. */
-bool frame_reclaim(struct family *family, unsigned int budget);
+/*
+ * Scrub and free frames in limbo, at most `budget`; true when limbo is empty. `paid` is a
+ * limbo_stamp that the caller read and then saw paid: if a newer debt came meanwhile, the
+ * rest stays where it is.
+ */
+bool frame_reclaim(struct family *family, u64 paid, unsigned int budget);
 
 /* The record of a frame of this family, NULL if it is not its. */
 struct frame *frame_record(const struct family *family, u64 pa);

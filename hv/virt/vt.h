@@ -114,7 +114,7 @@ static_assert(offsetof(struct vt_cpu, control_pa) == VT_CONTROL_PA, "vt_offsets.
 static_assert(offsetof(struct vt_cpu, current) == VT_CURRENT, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, stack_top) == VT_STACK_TOP, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, scratch) == VT_SCRATCH, "vt_offsets.h");
-static_assert(offsetof(struct vt_cpu, nmi) == VT_NMI, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, nmi) == VT_NMI_FLAG, "vt_offsets.h");
 
 #define VT_ONES 12288
 

@@ -19,4 +19,4 @@
 #define VT_CURRENT	0xA0
 #define VT_STACK_TOP	0xC8
 #define VT_SCRATCH	0xD0
-#define VT_NMI		0xF0
+#define VT_NMI_FLAG		0xF0

@@ -73,7 +73,7 @@ vmx_exit_entry:
 vmx_enter:
 	LOAD_REGS
 vmx_resume:
-	cmpl	$0, (VT_NMI - VT_REGS_SIZE)(%rsp)
+	cmpl	$0, (VT_NMI_FLAG - VT_REGS_SIZE)(%rsp)
 	jne	vmx_owed_nmi
 	vmresume
 vmx_resume_end:
@@ -86,7 +86,7 @@ vmx_refused:
 	jz	vmx_enter
 	LOAD_REGS
 vmx_launch:
-	cmpl	$0, (VT_NMI - VT_REGS_SIZE)(%rsp)
+	cmpl	$0, (VT_NMI_FLAG - VT_REGS_SIZE)(%rsp)
 	jne	vmx_owed_nmi
 	vmlaunch
 vmx_launch_end:
