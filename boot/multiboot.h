@@ -7,6 +7,7 @@
 #ifndef BOOT_MULTIBOOT_H
 #define BOOT_MULTIBOOT_H
 
+#include <base/framebuffer.h>
 #include <boot/e820.h>
 
 #define MULTIBOOT1_MAGIC	0x2BADB002U	/* EAX at entry */
@@ -21,17 +22,6 @@ enum { BOOT_KERNEL, BOOT_INITRD };		/* the order of the modules */
 struct boot_module {
 	u64 base, end;
 	char line[BOOT_LINE_SIZE];
-};
-
-enum framebuffer_kind { FRAMEBUFFER_NONE, FRAMEBUFFER_TEXT, FRAMEBUFFER_RGB };
-
-struct framebuffer {
-	enum framebuffer_kind kind;
-	u64 base;
-	u32 pitch;		/* bytes a line */
-	u32 width, height;	/* pixels, or characters for TEXT */
-	u8 bpp;			/* RGB: 15, 16, 24 or 32 */
-	u8 red_at, red_size, green_at, green_size, blue_at, blue_size;	/* bits of a pixel */
 };
 
 struct boot_efi {

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Text goes out character by character; what is on the screen is never read, but to scroll. */
+#include <string.h>
+
+#include <base/bytes.h>
+#include <drivers/screen/font.h>
+#include <drivers/screen/screen.h>
+
+#define CELL_WIDTH	8U
+#define CELL_HEIGHT	16U	/* each row of the font twice */
+#define TEXT_BLANK	0x0720	/* space, light grey on black */
+
+const struct framebuffer screen_vga_text = {
+	.kind = FRAMEBUFFER_TEXT, .base = 0xB8000, .pitch = 160, .width = 80, .height = 25,
+};
+
+static struct framebuffer fb;		/* kind NONE: write nowhere */
+static u32 columns, lines;
+static u32 column, line;
+static u32 white;
+
+static u32 field(u8 at, u8 size)
+{
+	return (u32)((BIT(size) - 1) << at);
+}
+
+void screen_use(const struct framebuffer *screen)
+{
+	memset(&fb, 0, sizeof(fb));
+	if (!screen)
+		return;
+	columns = screen->width;
+	lines = screen->height;
+	if (screen->kind == FRAMEBUFFER_RGB) {
+		columns /= CELL_WIDTH;
+		lines /= CELL_HEIGHT;
+		white = field(screen->red_at, screen->red_size) |
+			field(screen->green_at, screen->green_size) |
+			field(screen->blue_at, screen->blue_size);
+	}
+	if (!columns || !lines)
+		return;
+	fb = *screen;
+	column = 0;
+	/* text scrolls up from the bottom, as the firmware's did; pixels are too many to move */
+	line = fb.kind == FRAMEBUFFER_TEXT ? lines - 1 : 0;
+}
+
+static u8 *text_line(u32 y)
+{
+	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
+}
+
+static void text_scroll(void)
+{
+	memmove(text_line(0), text_line(1), (u64)(lines - 1) * fb.pitch);
+	for (u32 x = 0; x < columns; x++)
+		((volatile u16 *)text_line(lines - 1))[x] = TEXT_BLANK;
+}
+
+static void text_put(char c)
+{
+	((volatile u16 *)text_line(line))[column] = (TEXT_BLANK & 0xFF00) | (u8)c;
+}
+
+static u8 *pixel_row(u32 y)
+{
+	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
+}
+
+static void pixel_clear_line(void)
+{
+	for (u32 y = 0; y < CELL_HEIGHT; y++)
+		memset(pixel_row(line * CELL_HEIGHT + y), 0, fb.width * ((fb.bpp + 7U) / 8));
+}
+
+static void pixel_put(char c)
+{
+	u64 glyph = font[c - FONT_FIRST];
+	u32 bytes = (fb.bpp + 7U) / 8;
+
+	for (u32 y = 0; y < CELL_HEIGHT; y++) {
+		u8 bits = (u8)(glyph >> (y / 2 * 8));
+		u8 *to = pixel_row(line * CELL_HEIGHT + y) + (u64)column * CELL_WIDTH * bytes;
+
+		for (u32 x = 0; x < CELL_WIDTH; x++, to += bytes) {
+			u32 colour = bits & (0x80U >> x) ? white : 0;
+
+			if (bytes == 4)
+				put32(to, colour);
+			else
+				memcpy(to, &colour, bytes);
+		}
+	}
+}
+
+static void next_line(void)
+{
+	column = 0;
+	if (fb.kind == FRAMEBUFFER_TEXT) {
+		text_scroll();
+		return;
+	}
+	line = (line + 1) % lines;
+	pixel_clear_line();
+}
+
+static void put(char c)
+{
+	if (c == '\n' || column == columns)
+		next_line();
+	if (c == '\n')
+		return;
+	if (c < FONT_FIRST || c > FONT_LAST)
+		c = ' ';
+	if (fb.kind == FRAMEBUFFER_TEXT)
+		text_put(c);
+	else
+		pixel_put(c);
+	column++;
+}
+
+static void screen_write(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length && fb.kind != FRAMEBUFFER_NONE; i++)
+		put(text[i]);
+}
+
+const struct console screen_console = { .write = screen_write };

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The screen as the loader left it: boot finds it, a driver writes on it, Linux inherits it. */
+#ifndef HV_BASE_FRAMEBUFFER_H
+#define HV_BASE_FRAMEBUFFER_H
+
+#include "types.h"
+
+enum framebuffer_kind { FRAMEBUFFER_NONE, FRAMEBUFFER_TEXT, FRAMEBUFFER_RGB };
+
+struct framebuffer {
+	enum framebuffer_kind kind;
+	u64 base;		/* physical address */
+	u32 pitch;		/* bytes a line, at least what the width needs */
+	u32 width, height;	/* pixels, or characters for TEXT; not 0 */
+	u8 bpp;			/* RGB: bits a pixel, 15 to 32 */
+	u8 red_at, red_size, green_at, green_size, blue_at, blue_size;	/* bits of a pixel */
+};
+
+#endif
