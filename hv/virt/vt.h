@@ -131,6 +131,7 @@ struct vt_ops {
 	const char *name;		/* "SVM", "VMX" */
 	u32 insn;			/* CARREL_INSN_* */
 	u8 call_bytes[3];		/* its hypercall instruction */
+	bool native_sipi;		/* host_wait_sipi works: INIT and SIPI can be left to exits */
 
 	/* NULL, or the name of the first thing this CPU lacks ("AMD SVM nested paging (NPT)"). */
 	const char *(*missing)(void);

@@ -273,6 +273,7 @@ struct vmx_cpu {
 	u64 eptp, cr3;			/* what the process VMCS holds */
 	u16 vpid;
 	bool ibpb, verw, l1d_flush;	/* barriers that this CPU needs, process.c */
+	bool left_process;		/* since the last entry of the host view */
 	u32 msr_count;
 	struct vmx_switched_msr msrs[VMX_SWITCHED_MSRS];
 };
@@ -365,6 +366,7 @@ void vmx_process_init(struct vmx_cpu *own);
 void vmx_process_load(struct vt_cpu *vt, const struct vt_context *context,
 		      const struct vt_process *process);
 void vmx_process_save(struct vt_cpu *vt, struct vt_context *context);
+void vmx_barriers(struct vmx_cpu *own);
 void vmx_flush_all(struct vt_cpu *vt);
 void vmx_flush_view(struct vt_cpu *vt, const struct view *view);
 
@@ -372,7 +374,7 @@ void vmx_flush_view(struct vt_cpu *vt, const struct view *view);
 void vmx_run(struct vt_cpu *vt) __attribute__((noreturn));
 extern const char vmx_exit_entry[];	/* host RIP of both VMCSs */
 void vmx_exit(struct vt_cpu *vt);
-void vmx_entry_failed(struct vt_cpu *vt);
+bool vmx_entry_refused(struct vt_cpu *vt);
 void vmx_root_nmi(struct vt_cpu *vt);
 
 #endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a VMX exit to the core's words, and the state of the guest that was left. */
+#include "vmx.h"
+
+#include <base/x86.h>
+
+/* SDM "Exit Qualification for Control-Register Accesses" and the tables after it. */
+#define CR_NUMBER(q)		((q) & 15)
+#define CR_TYPE(q)		((q) >> 4 & 3)
+#define CR_REGISTER(q)		((q) >> 8 & 15)
+#define CR_MOV_TO		0
+#define REGISTER_RSP		4
+#define IO_SIZE(q)		(((q) & 7) + 1)
+#define IO_IN			BIT(3)
+#define IO_STRING		BIT(4)
+#define IO_REP			BIT(5)
+#define IO_PORT(q)		((q) >> 16)
+#define EPT_VIOLATION_WRITE	BIT(1)
+#define EPT_VIOLATION_FETCH	BIT(2)
+#define EPT_VIOLATION_IRET	BIT(12)		/* NMI unblocking due to IRET */
+#define DEBUGCTL_BTF		BIT(1)
+
+#define VECTOR_MC		18
+#define ERROR_VMRESUME_NOT_LAUNCHED 5		/* "VM-Instruction Error Numbers" */
+#define CANONICAL_END		BIT(47)
+
+static void decode_exception(struct vt_exit *exit)
+{
+	u64 event = vmread(VMCS_EXIT_EVENT);
+
+	if ((event & EVENT_TYPE) == EVENT_NMI) {
+		exit->reason = VT_NMI;
+		return;
+	}
+	exit->reason = VT_EXCEPTION;
+	exit->vector = event & EVENT_VECTOR;
+	exit->error = event & EVENT_ERROR_CODE ? vmread(VMCS_EXIT_ERROR_CODE) : 0;
+	exit->address = exit->vector == VECTOR_PF ? vmread(VMCS_EXIT_QUALIFICATION) : 0;
+	if ((event & EVENT_TYPE) > EVENT_SOFT_INTERRUPT)	/* INT1, INT3, INTO */
+		exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
+}
+
+static u64 register_of(struct vt_cpu *vt, unsigned int number)
+{
+	return number == REGISTER_RSP ? vmread(VMCS_GUEST_RSP) : (&vt->regs.rax)[number];
+}
+
+/*
+ * A MOV that would change a bit of ours. For CR0 the length stays 0: set_cr makes
+ * the read shadow agree, and the CPU executes the instruction again, itself,
+ * with whatever it brings along: long mode, PDPTEs, #GP.
+ */
+static void decode_cr(struct vt_cpu *vt, struct vt_exit *exit)
+{
+	u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+
+	if (CR_TYPE(q) != CR_MOV_TO) {
+		exit->reason = VT_OTHER_INSN;
+		return;
+	}
+	exit->reason = VT_CR_WRITE;
+	exit->cr = CR_NUMBER(q);
+	exit->value = register_of(vt, CR_REGISTER(q));
+	if (!(vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST))
+		exit->value = (u32)exit->value;
+	if (exit->cr != 0)
+		exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
+}
+
+static void decode_io(struct vt_exit *exit)
+{
+	u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+
+	exit->reason = VT_IO;
+	exit->size = IO_SIZE(q);
+	exit->in = q & IO_IN;
+	exit->string = q & IO_STRING;
+	exit->rep = q & IO_REP;
+	exit->port = (u16)IO_PORT(q);
+	exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
+}
+
+static void decode_ept_violation(struct vt_exit *exit)
+{
+	u64 q = vmread(VMCS_EXIT_QUALIFICATION);
+
+	exit->reason = VT_NESTED_FAULT;
+	exit->address = vmread(VMCS_GUEST_PHYSICAL);
+	exit->write = q & EPT_VIOLATION_WRITE;
+	exit->fetch = q & EPT_VIOLATION_FETCH;
+	exit->delivering = vmread(VMCS_IDT_EVENT) & EVENT_VALID;
+	/* an IRET that faults has opened the door to NMIs already; it will run again */
+	if (q & EPT_VIOLATION_IRET && !exit->delivering)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+}
+
+static void set_nmi_window(struct vmx_cpu *own, bool on)
+{
+	own->nmi_window = on;
+	vmwrite(VMCS_PIN_CONTROLS, own->host_pin | (on ? PIN_NMI | PIN_VIRTUAL_NMIS : 0));
+	vmwrite(VMCS_PROC_CONTROLS, own->host_proc | (on ? PROC_NMI_WINDOW : 0));
+}
+
+static void decode_instruction(struct vt_exit *exit, enum vt_reason reason)
+{
+	exit->reason = reason;
+	exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
+}
+
+static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
+{
+	switch (raw) {
+	case EXIT_CPUID:
+		decode_instruction(exit, VT_CPUID);
+		break;
+	case EXIT_VMCALL:
+		decode_instruction(exit, VT_HYPERCALL);
+		break;
+	case EXIT_RDMSR:
+		exit->msr = (u32)vt->regs.rcx;
+		decode_instruction(exit, VT_MSR_READ);
+		break;
+	case EXIT_WRMSR:
+		exit->msr = (u32)vt->regs.rcx;
+		decode_instruction(exit, VT_MSR_WRITE);
+		break;
+	case EXIT_XSETBV:
+		decode_instruction(exit, VT_XSETBV);
+		break;
+	case EXIT_INVD:
+		decode_instruction(exit, VT_INVD);
+		break;
+	case EXIT_EXCEPTION_NMI:
+		decode_exception(exit);
+		break;
+	case EXIT_EXTERNAL_INTERRUPT:
+		exit->reason = VT_INTERRUPT;
+		break;
+	case EXIT_IO:
+		decode_io(exit);
+		break;
+	case EXIT_CR_ACCESS:
+		decode_cr(vt, exit);
+		break;
+	case EXIT_EPT_VIOLATION:
+		decode_ept_violation(exit);
+		break;
+	case EXIT_NMI_WINDOW:		/* an NMI that was owed can be injected now */
+		set_nmi_window(vmx_cpu(vt), false);
+		exit->reason = VT_NMI;
+		break;
+	case EXIT_TRIPLE_FAULT:
+		exit->reason = VT_SHUTDOWN;
+		break;
+	case EXIT_INIT:
+		exit->reason = VT_INIT;
+		break;
+	case EXIT_SIPI:
+		exit->reason = VT_SIPI;
+		exit->vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xFF;
+		break;
+	case EXIT_VMCLEAR ... EXIT_VMXON:
+	case EXIT_GETSEC: case EXIT_INVEPT: case EXIT_INVVPID: case EXIT_ENCLS:
+	case EXIT_TASK_SWITCH:		/* no 64-bit guest can; none is carried out */
+		exit->reason = VT_VIRT_INSN;
+		break;
+	case EXIT_HLT: case EXIT_INVLPG: case EXIT_RDPMC: case EXIT_MOV_DR: case EXIT_MWAIT:
+	case EXIT_MONITOR: case EXIT_GDTR_IDTR: case EXIT_LDTR_TR: case EXIT_WBINVD:
+		exit->reason = VT_OTHER_INSN;
+		break;
+	default:	/* bit 31: a failed entry; the rest our controls cannot cause */
+		exit->reason = VT_ENTRY_FAILED;
+		break;
+	}
+}
+
+static void start_exit(const struct vt_cpu *vt, u64 raw, struct vt_exit *exit)
+{
+	exit->process = vt->current == VMX_PROCESS;
+	exit->length = 0;
+	exit->delivering = false;
+	exit->raw = raw;
+}
+
+/* Called by run.S after every exit. */
+void vmx_exit(struct vt_cpu *vt)
+{
+	u32 raw = (u32)vmread(VMCS_EXIT_REASON);
+	struct vt_exit exit;
+
+	start_exit(vt, raw, &exit);
+	decode(vt, raw, &exit);
+	vt->handler(vt->cpu, &exit);
+	if (vmx_cpu(vt)->left_process)
+		vmx_barriers(vmx_cpu(vt));
+}
+
+/* Called by run.S when VMRESUME or VMLAUNCH failed. True: enter by VMLAUNCH. */
+bool vmx_entry_refused(struct vt_cpu *vt)
+{
+	u64 error = vmread(VMCS_INSTRUCTION_ERROR);
+	struct vt_exit exit;
+
+	if (error == ERROR_VMRESUME_NOT_LAUNCHED)
+		return true;
+	start_exit(vt, BIT(32) | error, &exit);
+	exit.reason = VT_ENTRY_FAILED;
+	vt->handler(vt->cpu, &exit);
+	return false;
+}
+
+/* Called by run.S when an NMI arrived in root mode. */
+void vmx_root_nmi(struct vt_cpu *vt)
+{
+	struct vt_exit exit;
+
+	__atomic_store_n(&vt->nmi, 0, __ATOMIC_RELAXED);
+	start_exit(vt, EXIT_EXCEPTION_NMI, &exit);
+	exit.reason = VT_NMI;
+	vt->handler(vt->cpu, &exit);
+	if (vmx_cpu(vt)->left_process)
+		vmx_barriers(vmx_cpu(vt));
+}
+
+u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
+{
+	(void)vt;
+	switch (field) {
+	case VT_RIP: return vmread(VMCS_GUEST_RIP);
+	case VT_RSP: return vmread(VMCS_GUEST_RSP);
+	case VT_RFLAGS: return vmread(VMCS_GUEST_RFLAGS);
+	case VT_CR0: return (vmread(VMCS_GUEST_CR0) & ~vmread(VMCS_CR0_MASK)) |
+			(vmread(VMCS_CR0_SHADOW) & vmread(VMCS_CR0_MASK));
+	case VT_CR3: return vmread(VMCS_GUEST_CR3);
+	case VT_CR4: return vmread(VMCS_GUEST_CR4) & ~vmread(VMCS_CR4_MASK);
+	case VT_EFER: return vmread(VMCS_GUEST_EFER);
+	case VT_CPL: return RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS));
+	case VT_CS_BASE: return vmread(VMCS_GUEST_CS_BASE);
+	case VT_CS_L: return (vmread(VMCS_GUEST_CS_RIGHTS) & RIGHTS_L) &&
+			(vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST);
+	}
+	return 0;
+}
+
+void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
+{
+	(void)vt;
+	switch (field) {
+	case VT_RIP: vmwrite(VMCS_GUEST_RIP, value); break;
+	case VT_RSP: vmwrite(VMCS_GUEST_RSP, value); break;
+	case VT_RFLAGS: vmwrite(VMCS_GUEST_RFLAGS, value); break;
+	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE: case VT_CS_L:
+		break;	/* set_cr and set_efer change those that may change */
+	}
+}
+
+/* As the instruction would have ended: the shadow and RF are over, and with TF set (and BTF
+ * clear) a single-step trap is pending. */
+static void end_instruction(u64 rflags, u64 shadow)
+{
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+	vmwrite(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	if (rflags & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_BS);
+}
+
+/* The instruction pointer left its 4 GiB: it wraps outside 64-bit mode, and at the end of the
+ * lower half the next fetch is a #GP. A process view that does this dies of a failed entry. */
+static void wrap_rip(struct vt_cpu *vt, u64 rip, u64 next)
+{
+	if (!vmx_get(vt, VT_CS_L)) {
+		vmwrite(VMCS_GUEST_RIP, (u32)next);
+	} else if (next == CANONICAL_END && vt->current == VMX_HOST) {
+		vmwrite(VMCS_GUEST_RIP, rip);
+		vmx_inject(vt, VECTOR_GP, 0);
+	}
+}
+
+void vmx_skip(struct vt_cpu *vt, const struct vt_exit *exit)
+{
+	u64 rip, next, rflags, shadow;
+
+	if (!exit->length)
+		return;		/* it is executed again: decode_cr */
+	rip = vmread(VMCS_GUEST_RIP);
+	rflags = vmread(VMCS_GUEST_RFLAGS);
+	shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+	next = rip + exit->length;
+	vmwrite(VMCS_GUEST_RIP, next);
+	if (shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || rflags & (RFLAGS_TF | RFLAGS_RF))
+		end_instruction(rflags, shadow);
+	if ((rip ^ next) >> 32)
+		wrap_rip(vt, rip, next);
+}
+
+/* SDM "VM-Entry Controls for Event Injection". A fault pushes RF set; in real mode there is no
+ * error code. */
+void vmx_inject(struct vt_cpu *vt, unsigned int vector, s64 error)
+{
+	u64 event = vector | EVENT_HARD_EXCEPTION | EVENT_VALID;
+
+	(void)vt;
+	if (error >= 0 && vmread(VMCS_GUEST_CR0) & CR0_PE) {
+		event |= EVENT_ERROR_CODE;
+		vmwrite(VMCS_ENTRY_ERROR_CODE, (u64)error);
+	}
+	if (vector != VECTOR_DB && vector != VECTOR_MC)
+		vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+	vmwrite(VMCS_ENTRY_EVENT, event);
+}
+
+/*
+ * At the next entry if it is free and NMIs are open, else as soon as they are:
+ * the NMI-window exit comes back as VT_NMI. Only a guest that was inside its NMI
+ * handler, in the shadow of MOV SS or about to get another event needs that. A
+ * CPU that waits for a SIPI ignores NMIs.
+ */
+void vmx_inject_nmi(struct vt_cpu *vt)
+{
+	u64 blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	if (vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_WAIT_FOR_SIPI)
+		return;
+	if (blocked & (BLOCKING_BY_MOV_SS | BLOCKING_BY_NMI) ||
+	    vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) {
+		set_nmi_window(vmx_cpu(vt), true);
+		return;
+	}
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~BLOCKING_BY_STI);
+	vmwrite(VMCS_ENTRY_EVENT, VECTOR_NMI | EVENT_NMI | EVENT_VALID);
+}
+
+void vmx_reinject(struct vt_cpu *vt, const struct vt_exit *exit)
+{
+	u64 event = vmread(VMCS_IDT_EVENT);
+
+	(void)vt;
+	(void)exit;
+	if (!(event & EVENT_VALID))
+		return;
+	event &= EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE | EVENT_VECTOR;
+	if (event & EVENT_ERROR_CODE)
+		vmwrite(VMCS_ENTRY_ERROR_CODE, vmread(VMCS_IDT_ERROR_CODE));
+	if ((event & EVENT_TYPE) >= EVENT_SOFT_INTERRUPT)
+		vmwrite(VMCS_ENTRY_LENGTH, vmread(VMCS_EXIT_LENGTH));
+	if ((event & EVENT_TYPE) == EVENT_NMI)	/* its delivery had begun to block NMIs */
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
+	vmwrite(VMCS_ENTRY_EVENT, event);
+}
+
+/* CR0: NE stays set, the guest reads what it wrote (decode_cr). CR4 exits only for a bit that
+ * the guest may not set: there is no permitted part. */
+void vmx_set_cr(struct vt_cpu *vt, unsigned int cr, u64 value)
+{
+	(void)vt;
+	if (cr == 0)
+		vmwrite(VMCS_CR0_SHADOW, value);
+}
+
+u64 vmx_get_efer(struct vt_cpu *vt)
+{
+	(void)vt;
+	return vmread(VMCS_GUEST_EFER);
+}
+
+/* LMA is the CPU's: it follows LME when the guest turns paging on or off. */
+void vmx_set_efer(struct vt_cpu *vt, u64 value)
+{
+	(void)vt;
+	vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (vmread(VMCS_GUEST_EFER) & EFER_LMA));
+}
