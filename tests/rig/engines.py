@@ -3,7 +3,7 @@
 
 import importlib
 
-NAMES = ("tcg",)
+NAMES = ("tcg", "bochs")
 
 
 def choose(name):

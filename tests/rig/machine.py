@@ -16,20 +16,23 @@ import paths
 POLL_SECONDS = 0.02
 SLOW_POLL_SECONDS = 0.5
 TAIL_LINES = 12
+ESCAPES = re.compile(r"\x1b\[[0-9;=]*[A-Za-z]")
+BRIEF_REGISTERS = re.compile(r"CPU#|[ER]IP=|CS |CR0|EFER")
 # What QEMU logs at every reset of a CPU.
 REGISTERS = re.compile(r"CPU Reset|[ER]?[A-Z0-9]{2,5} *=|XMM|FPR")
 
 
 class Machine:
-    """One run. `logs` is the folder with kernel.log, output.log, carrel.log and emulator.log."""
+    """One run of an emulator.Emulator.
 
-    def __init__(self, command, console, logs, *, cwd, environment=None, until=None):
+    `logs` is the folder with kernel.log, output.log, carrel.log and emulator.log."""
+
+    def __init__(self, emulator, console, logs, *, cwd, until=None):
         """`console` takes the second serial port; `until` ends the run when a log line has it."""
-        self._command = command
+        self._emulator = emulator
         self._console = console
         self._logs = logs
         self._cwd = cwd
-        self._environment = environment
         self._until = re.compile(until.encode()) if until else None
         self._process = None
         self._offset = 0
@@ -39,10 +42,15 @@ class Machine:
 
         timeout: seconds until COMMAND must have ended; power_off_grace: seconds from then until
         the machine must be off."""
+        monitor = self._emulator.monitor
         with open(self.log("emulator"), "ab") as log:
             self._process = subprocess.Popen(
-                ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._command], cwd=self._cwd,
-                env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._emulator.command],
+                cwd=self._cwd, env={**os.environ, **self._emulator.environment},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=[monitor.peer.fileno()] if monitor else [])
+        if monitor:
+            monitor.started()
         try:
             return self._watch(timeout, power_off_grace)
         finally:
@@ -57,7 +65,7 @@ class Machine:
         next_slow = 0
         leaving = False
         while True:
-            ended = self._process.poll() is not None
+            ended = self._ended()
             self._read_console()
             now = time.monotonic()
             if ended or now >= next_slow:
@@ -73,6 +81,11 @@ class Machine:
             if now >= deadline:
                 raise paths.RigError(self._timed_out(timeout))
             time.sleep(POLL_SECONDS)
+
+    def _ended(self):
+        if self._process.poll() is not None:
+            return True
+        return bool(self._emulator.monitor and self._emulator.monitor.ended())
 
     def _read_console(self):
         try:
@@ -110,11 +123,13 @@ class Machine:
 
     def _why(self):
         log = _read(self.log("emulator")).lower()
-        if b"triple fault" in log or b"3rd exception" in log:
-            return " by a triple fault"
         if b"Kernel panic" in _read(self.log("kernel")):
             return " by a kernel panic"
-        return " (a reset, a power-off, or the emulator's own end)"
+        if b"triple fault" in log or b"exception with no resolution" in log:
+            return " by a triple fault"
+        reason = self._emulator.monitor and self._emulator.monitor.ended()
+        return {"guest-reset": " by a reset", "guest-shutdown": " by a power-off"}.get(
+            reason, " (a reset, a power-off, or the emulator's own end)")
 
     def _last_step(self):
         """The last step that was reached, in the order GRUB, hypervisor, kernel, init, command."""
@@ -136,17 +151,26 @@ class Machine:
         return "nothing was reached: not even GRUB"
 
     def _tails(self):
-        return "\n".join(filter(None, map(self._tail, ("emulator", "carrel", "kernel"))))
+        tails = [self._registers(), *map(self._tail, ("emulator", "carrel", "kernel"))]
+        return "\n".join(filter(None, tails))
+
+    def _registers(self):
+        """Every CPU's registers go to cpus.log, and the first lines of each to the error."""
+        monitor = self._emulator.monitor
+        text = monitor.registers().replace("\r", "") if monitor else ""
+        if not text:
+            return ""
+        with open(self.log("cpus"), "w", encoding="utf-8") as file:
+            file.write(text)
+        lines = [line for line in text.split("\n") if BRIEF_REGISTERS.match(line)]
+        return "\n".join(["--- the CPUs (more in cpus.log)", *lines])
 
     def _tail(self, name):
         text = _read(self.log(name)).decode("utf-8", "replace").replace("\r", "")
         lines = [line for line in text.split("\n") if line.strip()]
-        if name == "emulator" and "Triple fault" in lines:
-            # QEMU prints the registers after it.
-            lines = lines[lines.index("Triple fault"):][:TAIL_LINES]
-        elif name == "emulator":
+        if name == "emulator":
             lines = [line for line in lines if not REGISTERS.match(line)]
-        lines = lines[-TAIL_LINES:]
+        lines = [ESCAPES.sub("", line) for line in lines[-TAIL_LINES:]]
         return "\n".join([f"--- the end of {name}.log", *lines]) if lines else ""
 
 

@@ -14,7 +14,7 @@ OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS.fd"
 def machine(run, files, work):
     """Arguments for devices and firmware; `work` is a folder of this run alone."""
     ports = enumerate((files.kernel_log, files.output, files.carrel_log), start=1)
-    arguments = ["-display", "none", "-nodefaults", "-no-user-config", "-no-reboot",
+    arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
     for number, path in ports:
         arguments += ["-chardev", f"file,id=com{number},path={_escape(path)}",
