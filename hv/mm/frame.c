@@ -11,6 +11,7 @@
 #define BLOCK_SHIFT	16	/* a channel block, CARREL_BLOCK_SHIFT */
 #define BLOCKS_OF_CHUNK	(CHUNK_SIZE >> BLOCK_SHIFT)
 #define MAX_CHUNKS	BIT(23)	/* frame numbers fit in 32 bits: 16 TiB */
+#define IDLE_SEARCH	512U	/* chunks that one search for an idle one looks at */
 
 struct lock frame_lock;
 
@@ -295,12 +296,13 @@ int frame_unbind(struct family *family, u64 index)
 
 u64 frame_idle_chunk(struct family *family)
 {
+	unsigned int looked = 0;
 	u64 index;
 
 	lock_take(&family->lock);
-	index = family->open;
-	if (index && !is_idle(index))
-		index = 0;
+	for (index = family->open; index && !is_idle(index); index = chunks[index].next)
+		if (++looked == IDLE_SEARCH)
+			index = 0;
 	lock_release(&family->lock);
 	return index;
 }
@@ -429,83 +431,4 @@ bool frame_reclaim(struct family *family, u64 paid, unsigned int budget)
 		lock_release(&family->lock);
 	}
 	return !family->limbo;
-}
-
-/* What the walker counts. */
-struct tally {
-	u64 chunks, free, used, limbo;
-};
-
-static const char *check_records(u64 index, struct tally *tally)
-{
-	const struct frame *records = records_of(index);
-	unsigned int free = 0, listed = 0;
-
-	if (records->use != FRAME_RECORDS)
-		return "the first frame of a chunk does not hold its records";
-	for (unsigned int i = 1; i < CHUNK_PAGES; i++) {
-		if (records[i].use > FRAME_PAGE || records[i].use == FRAME_RECORDS)
-			return "a frame has no valid use";
-		free += records[i].use <= FRAME_CLEAN;
-		tally->used += records[i].use >= FRAME_LIMBO;
-		tally->limbo += records[i].use == FRAME_LIMBO;
-	}
-	for (u32 i = records->next; i; i = records[i].next) {
-		if (i >= CHUNK_PAGES || records[i].use > FRAME_CLEAN || ++listed > free)
-			return "a free list holds what is not free";
-	}
-	if (listed != free || records->count != free)
-		return "a chunk's free frames are not all in its list";
-	tally->free += free;
-	return NULL;
-}
-
-static const char *check_list(const struct family *family, u32 head, bool open, struct tally *tally)
-{
-	u32 prev = 0;
-
-	for (u32 i = head; i; prev = i, i = chunks[i].next) {
-		const char *wrong;
-
-		if (i >= chunk_count || chunks[i].state != CHUNK_FAMILY ||
-		    chunks[i].family != family->id)
-			return "a list holds a chunk that is not the family's";
-		if (chunks[i].prev != prev || ++tally->chunks > family->chunks)
-			return "a list of chunks is broken";
-		if (open != !!records_of(i)->count)
-			return "a chunk is in the wrong list";
-		wrong = check_records(i, tally);
-		if (wrong)
-			return wrong;
-	}
-	return NULL;
-}
-
-static const char *check_limbo(const struct family *family, u64 expected)
-{
-	u64 count = 0;
-
-	for (u32 number = family->limbo; number; count++) {
-		const struct frame *frame = frame_record(family, (u64)number << PAGE_SHIFT);
-
-		if (!frame || frame->use != FRAME_LIMBO || count == expected)
-			return "limbo holds what is not in limbo";
-		number = frame->next;
-	}
-	return count == expected ? NULL : "a frame in limbo is not in the list";
-}
-
-const char *frame_check(const struct family *family)
-{
-	struct tally tally = { 0 };
-	const char *wrong = check_list(family, family->open, true, &tally);
-
-	if (!wrong)
-		wrong = check_list(family, family->full, false, &tally);
-	if (!wrong)
-		wrong = check_limbo(family, tally.limbo);
-	if (!wrong && (tally.chunks != family->chunks || tally.free != family->free ||
-		       tally.used != family->used))
-		wrong = "a family's counters are wrong";
-	return wrong;
 }

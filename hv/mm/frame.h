@@ -126,8 +126,8 @@ int frame_bind(struct family *family, u64 chunk);	/* NOBODY -> FAMILY; builds th
 int frame_unbind(struct family *family, u64 chunk);	/* FAMILY -> NOBODY; every frame free */
 int frame_return(u64 chunk);			/* NOBODY -> HOST */
 
-/* A chunk of the family whose frames are all free, or 0 when the first chunk with free frames
- * is not such a one: after everything was given back it finds each chunk in turn. */
+/* A chunk of the family whose frames are all free, or 0. Looks at 512 chunks with free
+ * frames at most, so 0 is final only when so many are not in use. */
 u64 frame_idle_chunk(struct family *family);
 
 /* A scrubbed frame for `use` (OBJECT or later), or 0 when the family has none. Takes the

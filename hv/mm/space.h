@@ -4,16 +4,19 @@
  * hypervisor owns (invariant 4) and the frames they lead to. Every frame comes
  * from the process's family and enters the process view when it is mapped.
  *
- * A not-present level-1 entry may carry "zero on demand" with rights in its
- * software bits: DEMAND is bit 1 (with bit 0 clear), R/W/X rights in bits 9-11.
- * Present entries are made with A = 1, D = 1 where writable, U/S = 1 except for
- * bounce and descriptor page, NX where not executable.
+ * What an entry may hold is told in guest_format.h. Untouched reservations cost
+ * nothing: a "zero on demand" range is kept in the highest entries that it
+ * covers, 1 GiB and 2 MiB at a time, and needs tables below only where it is
+ * touched or cut. Pages without any right (rights 0) keep their contents.
  *
- * Untouched reservations must cost nothing: a demand range that covers whole
- * 2 MiB regions is kept in the level-2 entry's software bits and needs no
- * level-1 table until its first touch.
+ * A table that holds nothing is given back at once, so an entry that leads to a
+ * table means that something is there.
  *
- * The caller holds the process's lock.
+ * Rights are TABLE_R, TABLE_W, TABLE_X (the same bits as CARREL_R, W, X). The CPU
+ * knows no page that is not readable: W or X without R is refused.
+ *
+ * The caller holds the process's lock. Budgets count entries that are looked at
+ * or changed, so a call's work is bounded whatever the range.
  */
 #ifndef HV_MM_SPACE_H
 #define HV_MM_SPACE_H
@@ -28,50 +31,68 @@ struct space {
 	struct family *family;
 };
 
-/* The address range that MAP, UNMAP and PROTECT take: below CARREL_BASE's fixed pages and
- * above page 0; [CARREL_GATE_VA, CARREL_SHIM_VA) and the top half are never a caller's. */
+/* The address range that MAP, UNMAP and PROTECT take: page-aligned, in the lower half but its
+ * first and last page, and outside [CARREL_GATE_VA, CARREL_SHIM_VA), the fixed pages and the
+ * channel. `pages` is not 0. */
 bool space_range_ok(u64 va, u64 pages);
 
+/* An empty space whose root is in the view. 0 or CARREL_ENOMEM. */
 int space_init(struct space *space, struct view *view, struct family *family);
 
-/* One page with these bytes (ADD). CARREL_EARG if something is there, CARREL_ENOMEM. */
+/* One page with these 4096 bytes (ADD), which no other CPU can change meanwhile. CARREL_EARG if
+ * something is there, or address or rights are not allowed; CARREL_ENOMEM. */
 int space_add(struct space *space, u64 va, unsigned int rights, const void *content);
 
-/* A fixed page or channel block: hypervisor or lent frame at an address of layout.h;
- * `user` false makes it supervisor. Also enters it into the view with the same rights. */
+/* A fixed page or channel block: hypervisor or lent frames at an address between
+ * CARREL_GATE_VA and CARREL_SHIM_VA; `user` false makes it supervisor; never W and X. Also
+ * enters them into the view with the same rights. 0, CARREL_EARG if something is there,
+ * CARREL_ENOMEM: nothing of it is there then. */
 int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights, bool user);
 
 /*
- * MAP: eager zero pages, or demand. EARG if any page of the range is in use. At most
- * `budget` pages are made in one call: returns pages done (>= 0; the caller goes on from
- * there) or a CARREL_E*.
+ * MAP: eager zero pages, or demand. EARG, before anything changes, if any page of
+ * the range is in use. Returns the pages done (at least 1: the caller goes on
+ * from there) or CARREL_EARG or, when not a single page could be done,
+ * CARREL_ENOMEM.
  */
 s64 space_map(struct space *space, u64 va, u64 pages, unsigned int rights, bool demand,
 	      unsigned int budget);
 
-/* UNMAP: frames go to limbo with a new stamp in view->changed; holes are fine. As above. */
+/* UNMAP: frames go to limbo with a new stamp in view->changed; holes are fine. As above;
+ * ENOMEM when a demand range is cut and there is no frame for the table. */
 s64 space_unmap(struct space *space, u64 va, u64 pages, unsigned int budget);
 
-/* PROTECT present and demand pages; a hole in the range is EARG before anything changes. */
+/* PROTECT present and demand pages. A hole within what the budget reaches is EARG before any
+ * of that changes. Taking rights away from a present page draws a stamp; rights given come
+ * into effect at once, at the price of one spurious fault where a CPU cached less. */
 s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
 		  unsigned int budget);
 
 /*
  * A #PF at `va` with this error code. Returns 1 when demand pages were filled (up to 16
- * neighbours of the same range) and the instruction can be retried; 0 when the fault is
- * the process's own; CARREL_ENOMEM when the family has no frame.
+ * neighbours of the same range), or when the entry allows the access by now, and the
+ * instruction can be retried; 0 when the fault is the process's own; CARREL_ENOMEM when
+ * the family has no frame.
  */
 int space_fault(struct space *space, u64 va, u64 error_code);
 
-/* Physical address behind a private page, for the hypervisor's own reading of the thread
- * page; 0 if not present. */
+/* Physical address behind a present private page (of its byte `va`), for the hypervisor's own
+ * access to the thread page; 0 if there is none. Good until the lock is given up: the process
+ * may unmap the page, and the frame may become anything else of the family. */
 u64 space_find(const struct space *space, u64 va);
 
-/* Give back every frame and table (to limbo/free), at most `budget`; true when done. */
+/*
+ * Give back every frame and table (to limbo), at most `*budget` steps, lowering it; true when
+ * done. No thread of the process can enter any more. Fixed and lent frames leave the view: they
+ * are the caller's again once view->changed is paid.
+ */
 bool space_destroy(struct space *space, unsigned int *budget);
 
-/* Invariant walker: every present private entry leads to a FRAME_PAGE of the family (or a
- * fixed frame), no translation leads to a FRAME_TABLE, counts agree. NULL or what is wrong. */
+/*
+ * Invariant walker: every private entry leads to a FRAME_PAGE of the family or a fixed frame,
+ * every table is a FRAME_TABLE that no private address reaches and holds something; the view
+ * holds these frames and no others, none with rights it should not have. NULL or what is wrong.
+ */
 const char *space_check(const struct space *space);
 
 #endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "space.h"
+
+#include <string.h>
+
+#include <base/log.h>
+#include <base/phys.h>
+#include <carrel/hypercall.h>
+#include <carrel/layout.h>
+
+#include "guest_format.h"
+
+#define RIGHTS_ALL	(TABLE_R | TABLE_W | TABLE_X)
+#define LOWER_END	0x7FFFFFFFF000UL	/* last page left out: nothing may return beyond it */
+#define HALF_END	0x800000000000UL
+#define DEMAND_TOP	3U			/* highest level whose entries may carry demand */
+#define NEIGHBOURS	16U
+#define SEARCH_COST	16U			/* budget that first_in_use is worth */
+
+#define FAULT_PRESENT	BIT(0)	/* #PF error code, SDM "Page-Fault Exceptions" */
+#define FAULT_WRITE	BIT(1)
+#define FAULT_RESERVED	BIT(3)
+#define FAULT_FETCH	BIT(4)
+
+static_assert(TABLE_R == CARREL_R && TABLE_W == CARREL_W && TABLE_X == CARREL_X, "rights");
+
+static bool rights_ok(unsigned int rights)
+{
+	return !(rights & ~RIGHTS_ALL) && (!rights || (rights & TABLE_R));
+}
+
+bool space_range_ok(u64 va, u64 pages)
+{
+	u64 end;
+
+	if (!IS_ALIGNED(va, PAGE_SIZE) || va < PAGE_SIZE || va >= LOWER_END)
+		return false;
+	if (!pages || pages > (LOWER_END - va) >> PAGE_SHIFT)
+		return false;
+	end = va + (pages << PAGE_SHIFT);
+	return end <= CARREL_GATE_VA || va >= CARREL_SHIM_VA;
+}
+
+static u64 memory_alloc(struct table_memory *memory)
+{
+	struct space *space = container_of(memory, struct space, memory);
+	u64 pa = frame_alloc(space->family, FRAME_TABLE, false);
+
+	if (pa && view_add(space->view, pa, TABLE_R | TABLE_W)) {
+		frame_free(space->family, pa);
+		return 0;
+	}
+	return pa;
+}
+
+/* Out of the view first, then the debt, then limbo. */
+static void memory_free(struct table_memory *memory, u64 pa)
+{
+	struct space *space = container_of(memory, struct space, memory);
+
+	view_remove(space->view, pa);
+	frame_limbo(space->family, pa, space->view->changed);
+}
+
+int space_init(struct space *space, struct view *view, struct family *family)
+{
+	space->memory = (struct table_memory){ memory_alloc, memory_free };
+	space->view = view;
+	space->family = family;
+	if (table_init(&space->table, &guest_format, &space->memory, 1))
+		return CARREL_ENOMEM;
+	return 0;
+}
+
+/* Pages from `va` to the end of what an entry of `level` covers, at most `left`. */
+static u64 pages_within(u64 va, unsigned int level, u64 left)
+{
+	return min_u64(left, (table_size(level) - (va & (table_size(level) - 1))) >> PAGE_SHIFT);
+}
+
+/* True if [va, va + left pages) covers all of the entry of `level` at `va`. */
+static bool covers(u64 va, unsigned int level, u64 left)
+{
+	return IS_ALIGNED(va, table_size(level)) && left >= table_size(level) >> PAGE_SHIFT;
+}
+
+/* The level-1 entry of `va`; demand entries on the way are broken up. NULL: no frame. */
+static u64 *slot_of(struct space *space, u64 va)
+{
+	unsigned int level;
+	u64 *entry = table_entry(&space->table, va, &level);
+
+	for (; level > 1; entry = table_entry(&space->table, va, &level)) {
+		if (!table_grow(&space->table, entry, level, table_get(entry))) {
+			table_prune(&space->table, va);
+			return NULL;
+		}
+	}
+	return entry;
+}
+
+/* A new page behind `slot`, which leads nowhere yet. */
+static int fill(struct space *space, u64 *slot, unsigned int rights, const void *content)
+{
+	u64 pa = frame_alloc(space->family, FRAME_PAGE, content);
+
+	if (!pa)
+		return CARREL_ENOMEM;
+	if (content)
+		memcpy(phys(pa), content, PAGE_SIZE);
+	if (view_add(space->view, pa, RIGHTS_ALL)) {
+		frame_free(space->family, pa);
+		return CARREL_ENOMEM;
+	}
+	frame_record(space->family, pa)->count = 1;
+	table_set(slot, guest_make_page(pa, rights ? rights | TABLE_USER : 0));
+	return 0;
+}
+
+int space_add(struct space *space, u64 va, unsigned int rights, const void *content)
+{
+	unsigned int level;
+	u64 *slot;
+
+	if (!space_range_ok(va, 1) || !rights_ok(rights))
+		return CARREL_EARG;
+	if (table_get(table_entry(&space->table, va, &level)))
+		return CARREL_EARG;
+	slot = slot_of(space, va);
+	if (!slot)
+		return CARREL_ENOMEM;
+	if (fill(space, slot, rights, content)) {
+		table_prune(&space->table, va);
+		return CARREL_ENOMEM;
+	}
+	return 0;
+}
+
+/* True if something lies in the range. An entry wholly inside that leads to a table says so by
+ * itself, so only the range's edges are descended into. */
+static bool in_use(const struct space *space, u64 va, u64 pages)
+{
+	while (pages) {
+		u64 *entries = phys(space->table.root), *entry, step;
+		unsigned int level = 4;
+
+		for (;; level--) {
+			entry = &entries[va >> (PAGE_SHIFT + 9 * (level - 1)) & 511];
+			if (level == 1 || covers(va, level, pages) ||
+			    !guest_present(table_get(entry)))
+				break;
+			entries = phys(guest_frame(table_get(entry)));
+		}
+		if (table_get(entry))
+			return true;
+		step = pages_within(va, level, pages);
+		va += step << PAGE_SHIFT;
+		pages -= step;
+	}
+	return false;
+}
+
+static void unfix(struct space *space, u64 va, u64 size)
+{
+	for (u64 at = 0; at < size; at += PAGE_SIZE) {
+		unsigned int level;
+		u64 *entry = table_entry(&space->table, va + at, &level);
+		u64 pa = guest_frame(table_get(entry));
+
+		table_set(entry, 0);
+		view_remove(space->view, pa);
+		table_prune(&space->table, va + at);
+	}
+}
+
+static int fix_page(struct space *space, u64 va, u64 pa, unsigned int rights, bool user)
+{
+	u64 *slot = slot_of(space, va);
+
+	if (!slot)
+		return CARREL_ENOMEM;
+	if (view_add(space->view, pa, rights)) {
+		table_prune(&space->table, va);
+		return CARREL_ENOMEM;
+	}
+	table_set(slot, guest_make_page(pa, rights | (user ? TABLE_USER : 0)));
+	return 0;
+}
+
+int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights, bool user)
+{
+	ASSERT(IS_ALIGNED(va | pa | size, PAGE_SIZE) && size);
+	ASSERT(va >= CARREL_GATE_VA && va < CARREL_SHIM_VA && size <= CARREL_SHIM_VA - va);
+	ASSERT(rights_ok(rights) && rights && !((rights & TABLE_W) && (rights & TABLE_X)));
+	if (in_use(space, va, size >> PAGE_SHIFT))
+		return CARREL_EARG;
+	for (u64 at = 0; at < size; at += PAGE_SIZE) {
+		if (fix_page(space, va + at, pa + at, rights, user)) {
+			unfix(space, va, at);
+			return CARREL_ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* What a step of a range operation did: pages, or an error; entries it cost. */
+struct step {
+	s64 pages;
+	unsigned int cost;
+};
+
+/* Eager pages from `va` to the end of its 2 MiB. */
+static struct step map_pages(struct space *space, u64 va, u64 left, unsigned int rights,
+			     unsigned int budget)
+{
+	u64 *slot = slot_of(space, va);
+	u64 count = min_u64(pages_within(va, 2, left), budget), i;
+
+	if (!slot)
+		return (struct step){ CARREL_ENOMEM, 0 };
+	for (i = 0; i < count; i++)
+		if (fill(space, &slot[i], rights, NULL))
+			break;
+	if (!i) {
+		table_prune(&space->table, va);
+		return (struct step){ CARREL_ENOMEM, 0 };
+	}
+	return (struct step){ i, i };
+}
+
+/* The highest entry at `va` that lies wholly in the range; what it stood for before is broken up
+ * into a table that stands for the same. NULL: no frame. */
+static u64 *cut(struct space *space, u64 va, u64 left, unsigned int *level)
+{
+	u64 *entry = table_entry(&space->table, va, level);
+
+	for (; *level > DEMAND_TOP || !covers(va, *level, left);
+	     entry = table_entry(&space->table, va, level)) {
+		if (!table_grow(&space->table, entry, *level, table_get(entry))) {
+			table_prune(&space->table, va);
+			return NULL;
+		}
+	}
+	return entry;
+}
+
+/* One demand entry at the highest level that the range covers. */
+static struct step map_demand(struct space *space, u64 va, u64 left, unsigned int rights,
+			      unsigned int budget)
+{
+	unsigned int level;
+	u64 *entry = cut(space, va, left, &level);
+
+	(void)budget;
+	if (!entry)
+		return (struct step){ CARREL_ENOMEM, 0 };
+	table_set(entry, guest_make_demand(rights));
+	return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
+}
+
+typedef struct step (*stepper)(struct space *space, u64 va, u64 left, unsigned int rights,
+			       unsigned int budget);
+
+/* Steps until the range or the budget is used up, or one fails. A lack of frames leaves what was
+ * done; EARG comes from steps that change nothing. */
+static s64 run(struct space *space, stepper stepper, u64 va, u64 pages, unsigned int rights,
+	       unsigned int budget)
+{
+	u64 done = 0;
+
+	ASSERT(budget);
+	while (done < pages && budget) {
+		struct step step = stepper(space, va + (done << PAGE_SHIFT), pages - done, rights,
+					   budget);
+
+		if (step.pages < 0)
+			return done && step.pages == CARREL_ENOMEM ? (s64)done : step.pages;
+		done += step.pages;
+		budget -= min_u64(step.cost, budget);
+	}
+	return done;
+}
+
+s64 space_map(struct space *space, u64 va, u64 pages, unsigned int rights, bool demand,
+	      unsigned int budget)
+{
+	if (!space_range_ok(va, pages) || !rights_ok(rights) || in_use(space, va, pages))
+		return CARREL_EARG;
+	/* what nothing may touch needs no frames */
+	if (!rights)
+		demand = true;
+	return run(space, demand ? map_demand : map_pages, va, pages, rights, budget);
+}
+
+/* Let go of what a level-1 entry holds. A frame of the family goes to limbo, with a stamp drawn
+ * after both its entries are cleared; others were fixed and are only let out of the view. */
+static void release(struct space *space, u64 *entry)
+{
+	u64 old = table_get(entry), pa = guest_frame(old);
+	struct frame *frame;
+
+	table_set(entry, 0);
+	if (!guest_has_frame(old))
+		return;
+	view_remove(space->view, pa);
+	frame = frame_record(space->family, pa);
+	if (!frame)
+		return;
+	ASSERT(frame->use == FRAME_PAGE && frame->count == 1);
+	frame_limbo(space->family, pa, space->view->changed);
+}
+
+/* Unmap what one table or entry covers. */
+static struct step unmap_step(struct space *space, u64 va, u64 left, unsigned int rights,
+			      unsigned int budget)
+{
+	unsigned int level;
+	u64 *entry = table_entry(&space->table, va, &level);
+	u64 count;
+
+	(void)rights;
+	if (level > 1 && !table_get(entry))
+		return (struct step){ pages_within(va, level, left), 1 };
+	entry = cut(space, va, left, &level);
+	if (!entry)
+		return (struct step){ CARREL_ENOMEM, 0 };
+	if (level > 1) {
+		table_set(entry, 0);
+		table_prune(&space->table, va);
+		return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
+	}
+	count = min_u64(pages_within(va, 2, left), budget);
+	for (u64 i = 0; i < count; i++)
+		if (table_get(&entry[i]))
+			release(space, &entry[i]);
+	table_prune(&space->table, va);
+	return (struct step){ count, count };
+}
+
+s64 space_unmap(struct space *space, u64 va, u64 pages, unsigned int budget)
+{
+	if (!space_range_ok(va, pages))
+		return CARREL_EARG;
+	return run(space, unmap_step, va, pages, 0, budget);
+}
+
+/* Look for holes in what protect_step would change with this budget. */
+static struct step check_step(struct space *space, u64 va, u64 left, unsigned int rights,
+			      unsigned int budget)
+{
+	unsigned int level;
+	const u64 *entry = table_entry(&space->table, va, &level);
+	u64 count;
+
+	(void)rights;
+	if (level > 1)
+		return (struct step){ table_get(entry) ? (s64)pages_within(va, level, left) :
+				      CARREL_EARG, 1 };
+	count = min_u64(pages_within(va, 2, left), budget);
+	for (u64 i = 0; i < count; i++)
+		if (!table_get(&entry[i]))
+			return (struct step){ CARREL_EARG, 0 };
+	return (struct step){ count, count };
+}
+
+/* Give a level-1 entry other rights; true if a CPU may have cached more than it gives now. */
+static bool protect_entry(u64 *entry, unsigned int rights)
+{
+	u64 old = table_get(entry);
+
+	if (!guest_has_frame(old)) {
+		table_set(entry, guest_make_demand(rights));
+		return false;
+	}
+	table_set(entry, guest_make_page(guest_frame(old), rights ? rights | TABLE_USER : 0));
+	return guest_rights(old) & ~(TABLE_USER | rights);
+}
+
+static struct step protect_step(struct space *space, u64 va, u64 left, unsigned int rights,
+				unsigned int budget)
+{
+	unsigned int level;
+	u64 *entry = table_entry(&space->table, va, &level);
+	bool less = false;
+	u64 count;
+
+	if (level > 1 && table_get(entry) == guest_make_demand(rights))
+		return (struct step){ pages_within(va, level, left), 1 };
+	entry = cut(space, va, left, &level);
+	if (!entry)
+		return (struct step){ CARREL_ENOMEM, 0 };
+	if (level > 1) {
+		table_set(entry, guest_make_demand(rights));
+		return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
+	}
+	count = min_u64(pages_within(va, 2, left), budget);
+	for (u64 i = 0; i < count; i++)
+		less |= protect_entry(&entry[i], rights);
+	if (less)
+		view_changed(space->view);
+	return (struct step){ count, count };
+}
+
+s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
+		  unsigned int budget)
+{
+	s64 reach;
+
+	if (!space_range_ok(va, pages) || !rights_ok(rights))
+		return CARREL_EARG;
+	reach = run(space, check_step, va, pages, 0, budget);
+	if (reach < 0)
+		return reach;
+	return run(space, protect_step, va, reach, rights, budget);
+}
+
+static bool allows(u64 entry, u64 error_code)
+{
+	unsigned int rights = guest_rights(entry);
+
+	if (error_code & FAULT_WRITE)
+		return rights & TABLE_W;
+	if (error_code & FAULT_FETCH)
+		return rights & TABLE_X;
+	return rights & TABLE_R;
+}
+
+/* Fill the page at `va`, then those of its 64 KiB that carry the same demand. */
+static int fill_around(struct space *space, u64 va, u64 demand)
+{
+	unsigned int rights = guest_rights(demand), index = va >> PAGE_SHIFT & (NEIGHBOURS - 1);
+	u64 *slot = slot_of(space, va);
+	u64 *first;
+
+	if (!slot || fill(space, slot, rights, NULL))
+		return CARREL_ENOMEM;
+	first = slot - index;
+	for (unsigned int i = 0; i < NEIGHBOURS; i++)
+		if (table_get(&first[i]) == demand && fill(space, &first[i], rights, NULL))
+			break;
+	return 1;
+}
+
+int space_fault(struct space *space, u64 va, u64 error_code)
+{
+	unsigned int level;
+	u64 entry;
+
+	if (va >= HALF_END || (error_code & FAULT_RESERVED))
+		return 0;
+	entry = table_get(table_entry(&space->table, va, &level));
+	if (!allows(entry, error_code))
+		return 0;
+	if (guest_is_demand(entry))
+		return fill_around(space, va, entry);
+	/* present with enough rights: the CPU had less cached, and the fault dropped that */
+	return guest_rights(entry) & TABLE_USER ? 1 : 0;
+}
+
+u64 space_find(const struct space *space, u64 va)
+{
+	unsigned int level;
+	u64 entry;
+
+	if (va >= HALF_END)
+		return 0;
+	entry = table_get(table_entry(&space->table, va, &level));
+	return level == 1 && guest_present(entry) ? guest_frame(entry) | (va & (PAGE_SIZE - 1)) : 0;
+}
+
+/* Where the first entry in use begins; HALF_END if there is none. No table is empty, so nothing
+ * is descended into in vain. */
+static u64 first_in_use(const struct space *space)
+{
+	const u64 *entries = phys(space->table.root);
+	u64 va = 0;
+
+	for (unsigned int level = 4;; level--) {
+		unsigned int i = 0;
+
+		while (i < 512 && !table_get(&entries[i]))
+			i++;
+		ASSERT(i < 512 || level == 4);
+		va += i * table_size(level);
+		if (va >= HALF_END || level == 1 || !guest_present(table_get(&entries[i])))
+			return va;
+		entries = phys(guest_frame(table_get(&entries[i])));
+	}
+}
+
+bool space_destroy(struct space *space, unsigned int *budget)
+{
+	if (!space->table.root)
+		return true;
+	while (*budget) {
+		u64 va = first_in_use(space);
+		struct step step;
+
+		if (va >= HALF_END)
+			return table_destroy(&space->table, budget);
+		step = unmap_step(space, va, (HALF_END - va) >> PAGE_SHIFT, 0, *budget);
+		*budget -= min_u64(step.cost + SEARCH_COST, *budget);
+	}
+	return false;
+}
