@@ -24,6 +24,9 @@
 #define GUEST_NX	BIT(63)
 #define GUEST_ADDRESS	0x000FFFFFFFFFF000ULL
 
+/* Software bit with P = 1, level 1: the hypervisor keeps using the frame behind it. */
+#define GUEST_PINNED	BIT(9)
+
 /* Meanings with P = 0; the CPU ignores all other bits then. */
 #define GUEST_DEMAND	BIT(1)
 #define GUEST_HELD	BIT(2)
@@ -40,6 +43,11 @@ static inline bool guest_present(u64 entry)
 static inline bool guest_has_frame(u64 entry)
 {
 	return (entry & GUEST_P) || (entry & GUEST_HELD);
+}
+
+static inline bool guest_is_pinned(u64 entry)
+{
+	return (entry & GUEST_P) && (entry & GUEST_PINNED);
 }
 
 static inline bool guest_is_demand(u64 entry)

@@ -262,7 +262,7 @@ typedef struct step (*stepper)(struct space *space, u64 va, u64 left, unsigned i
 			       unsigned int budget);
 
 /* Steps until the range or the budget is used up, or one fails. A lack of frames leaves what was
- * done; EARG comes from steps that change nothing. */
+ * done; EARG is said even then: a hole was found before anything changed, or a pinned page. */
 static s64 run(struct space *space, stepper stepper, u64 va, u64 pages, unsigned int rights,
 	       unsigned int budget)
 {
@@ -310,15 +310,30 @@ static void release(struct space *space, u64 *entry)
 	frame_limbo(space->family, pa, space->view->changed);
 }
 
+/* Let go of `count` level-1 entries, or up to the first pinned one; how many were done. */
+static u64 release_some(struct space *space, u64 *entry, u64 count, bool pinned_too)
+{
+	u64 i;
+
+	for (i = 0; i < count; i++) {
+		u64 value = table_get(&entry[i]);
+
+		if (guest_is_pinned(value) && !pinned_too)
+			break;
+		if (value)
+			release(space, &entry[i]);
+	}
+	return i;
+}
+
 /* Unmap what one table or entry covers. */
-static struct step unmap_step(struct space *space, u64 va, u64 left, unsigned int rights,
-			      unsigned int budget)
+static struct step unmap(struct space *space, u64 va, u64 left, bool pinned_too,
+			 unsigned int budget)
 {
 	unsigned int level;
 	u64 *entry = table_entry(&space->table, va, &level);
 	u64 count;
 
-	(void)rights;
 	if (level > 1 && !table_get(entry))
 		return (struct step){ pages_within(va, level, left), 1 };
 	entry = cut(space, va, left, &level);
@@ -329,12 +344,16 @@ static struct step unmap_step(struct space *space, u64 va, u64 left, unsigned in
 		table_prune(&space->table, va);
 		return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
 	}
-	count = min_u64(pages_within(va, 2, left), budget);
-	for (u64 i = 0; i < count; i++)
-		if (table_get(&entry[i]))
-			release(space, &entry[i]);
+	count = release_some(space, entry, min_u64(pages_within(va, 2, left), budget), pinned_too);
 	table_prune(&space->table, va);
-	return (struct step){ count, count };
+	return (struct step){ count ? (s64)count : CARREL_EARG, count };
+}
+
+static struct step unmap_step(struct space *space, u64 va, u64 left, unsigned int rights,
+			      unsigned int budget)
+{
+	(void)rights;
+	return unmap(space, va, left, false, budget);
 }
 
 s64 space_unmap(struct space *space, u64 va, u64 pages, unsigned int budget)
@@ -344,7 +363,7 @@ s64 space_unmap(struct space *space, u64 va, u64 pages, unsigned int budget)
 	return run(space, unmap_step, va, pages, 0, budget);
 }
 
-/* Look for holes in what protect_step would change with this budget. */
+/* Look for holes and pinned pages in what protect_step would change with this budget. */
 static struct step check_step(struct space *space, u64 va, u64 left, unsigned int rights,
 			      unsigned int budget)
 {
@@ -358,7 +377,7 @@ static struct step check_step(struct space *space, u64 va, u64 left, unsigned in
 				      CARREL_EARG, 1 };
 	count = min_u64(pages_within(va, 2, left), budget);
 	for (u64 i = 0; i < count; i++)
-		if (!table_get(&entry[i]))
+		if (!table_get(&entry[i]) || guest_is_pinned(table_get(&entry[i])))
 			return (struct step){ CARREL_EARG, 0 };
 	return (struct step){ count, count };
 }
@@ -468,6 +487,17 @@ u64 space_find(const struct space *space, u64 va)
 	return level == 1 && guest_present(entry) ? guest_frame(entry) | (va & (PAGE_SIZE - 1)) : 0;
 }
 
+u64 space_pin(struct space *space, u64 va)
+{
+	unsigned int level;
+	u64 *entry = table_entry(&space->table, va, &level);
+
+	if (!space_find(space, va))
+		return 0;
+	table_set(entry, table_get(entry) | GUEST_PINNED);
+	return space_find(space, va);
+}
+
 /* Where the first entry in use begins; HALF_END if there is none. No table is empty, so nothing
  * is descended into in vain. */
 static u64 first_in_use(const struct space *space)
@@ -498,7 +528,7 @@ bool space_destroy(struct space *space, unsigned int *budget)
 
 		if (va >= HALF_END)
 			return table_destroy(&space->table, budget);
-		step = unmap_step(space, va, (HALF_END - va) >> PAGE_SHIFT, 0, *budget);
+		step = unmap(space, va, (HALF_END - va) >> PAGE_SHIFT, true, *budget);
 		*budget -= min_u64(step.cost + SEARCH_COST, *budget);
 	}
 	return false;

@@ -59,11 +59,12 @@ s64 space_map(struct space *space, u64 va, u64 pages, unsigned int rights, bool 
 	      unsigned int budget);
 
 /* UNMAP: frames go to limbo with a new stamp in view->changed; holes are fine. As above;
- * ENOMEM when a demand range is cut and there is no frame for the table. */
+ * ENOMEM when a demand range is cut and there is no frame for the table, EARG at a pinned
+ * page: what lies before it is unmapped then. */
 s64 space_unmap(struct space *space, u64 va, u64 pages, unsigned int budget);
 
-/* PROTECT present and demand pages. A hole within what the budget reaches is EARG before any
- * of that changes. Taking rights away from a present page draws a stamp; rights given come
+/* PROTECT present and demand pages. A hole or a pinned page within what the budget reaches is
+ * EARG before any of that changes. Taking rights away from a present page draws a stamp; rights given come
  * into effect at once, at the price of one spurious fault where a CPU cached less. */
 s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
 		  unsigned int budget);
@@ -77,9 +78,13 @@ s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
 int space_fault(struct space *space, u64 va, u64 error_code);
 
 /* Physical address behind a present private page (of its byte `va`), for the hypervisor's own
- * access to the thread page; 0 if there is none. Good until the lock is given up: the process
+ * access; 0 if there is none. Good until the lock is given up: the process
  * may unmap the page, and the frame may become anything else of the family. */
 u64 space_find(const struct space *space, u64 va);
+
+/* The same for as long as the space lives: the page is never unmapped and keeps its rights, so the
+ * hypervisor may keep the address that this returns. 0 if there is no such page. */
+u64 space_pin(struct space *space, u64 va);
 
 /*
  * Give back every frame and table (to limbo), at most `*budget` steps, lowering it; true when

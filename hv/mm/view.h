@@ -54,7 +54,8 @@ int view_hide_chunk(struct view *host, u64 chunk);
 void view_show_chunk(struct view *host, u64 chunk);
 
 /* Hide, limit or restore one 4 KiB page of the host view (hypervisor pages below 1 MiB, APIC
- * trap, IOMMU registers): rights 0 hides. Never a page of a hidden chunk. Always draws a stamp. 0 or -1. */
+ * trap, IOMMU registers): rights 0 hides. Never a page of a hidden chunk. Always draws a stamp.
+ * 0, or -1: no frame for a table, nothing changed. */
 int view_limit_page(struct view *host, u64 pa, unsigned int rights);
 
 /* Process view, empty. Tables come from the family (FRAME_NESTED) through `memory`, which
