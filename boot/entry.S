@@ -48,8 +48,8 @@ _start:
 	cld
 	call	1f				/* the loader gives a stack only by custom: see below */
 1:	pop	%ebp
-	sub	$(1b - image_begin), %ebp	/* EBP = where this image lies */
-	lea	(stack_end - image_begin)(%ebp), %esp
+	sub	$1b, %ebp			/* EBP = where this image lies less where it was linked */
+	lea	stack_end(%ebp), %esp
 	push	%eax
 	push	%ebx
 
@@ -66,7 +66,7 @@ _start:
 	jnc	no_long_mode
 
 	/* the tables lie in .bss, which the loader zeroed */
-	lea	(tables - image_begin)(%ebp), %edi
+	lea	tables(%ebp), %edi
 	lea	0x4000 + PAGE_PW(%edi), %eax	/* PML4[0] and [256]: 0 to 4 GiB, identity and direct map */
 	mov	%eax, (%edi)
 	mov	%eax, 256 * 8(%edi)
@@ -76,7 +76,7 @@ _start:
 	mov	%eax, 0x1000 + 510 * 8(%edi)
 	lea	0x3000 + PAGE_PW(%edi), %eax
 	mov	%eax, 0x2000(%edi)
-	lea	(payload - image_begin) + PAGE_PW(%ebp), %eax
+	lea	payload + PAGE_PW(%ebp), %eax
 	xor	%ecx, %ecx
 2:	mov	%eax, 0x3000(%edi,%ecx,8)
 	add	$0x1000, %eax
@@ -112,10 +112,10 @@ _start:
 	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
 	mov	%eax, %cr0
 
-	lea	(gdt - image_begin)(%ebp), %eax
-	mov	%eax, (gdt_pointer + 2 - image_begin)(%ebp)
-	lgdt	(gdt_pointer - image_begin)(%ebp)
-	lea	(long_mode - image_begin)(%ebp), %eax
+	lea	gdt(%ebp), %eax
+	mov	%eax, gdt_pointer + 2(%ebp)
+	lgdt	gdt_pointer(%ebp)
+	lea	long_mode(%ebp), %eax
 	push	$0x08
 	push	%eax
 	mov	%esi, %edi			/* magic */
@@ -128,16 +128,16 @@ long_mode:
 	mov	%eax, %ds
 	mov	%eax, %es
 	mov	%eax, %ss
-	lea	(payload - image_begin)(%rbp), %edx
-	mov	%ebp, %ecx
-	lea	(image_end - image_begin)(%rbp), %r8d
+	lea	payload(%rbp), %edx
+	lea	image_begin(%rbp), %ecx
+	lea	image_end(%rbp), %r8d
 	movabs	$0xFFFFFFFF80000000, %rax
 	jmp	*%rax
 
 	.code32
 /* The one thing that C cannot say. COM1 as the firmware left it, and the VGA text screen. */
 no_long_mode:
-	lea	(no_long_mode_text - image_begin)(%ebp), %esi
+	lea	no_long_mode_text(%ebp), %esi
 	mov	$0xB8000, %edi
 	mov	$0x07, %ah
 4:	lodsb

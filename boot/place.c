@@ -6,6 +6,8 @@
 #include <boot/place.h>
 
 #define LOW_END		(1 * MIB)
+/* Linux reads all of [512 KiB, 1 MiB) looking for an iBFT; the host view lacks our page. */
+#define TRAMPOLINE_END	(512 * KIB)
 #define HIGH_END	(4 * GIB)
 
 /* UEFI specification, "EFI_MEMORY_DESCRIPTOR". */
@@ -164,10 +166,10 @@ const char *place_hypervisor(struct placement *place, const struct boot_info *in
 		take(&s.taken, info->module[i].base, info->module[i].end);
 
 	s.size = s.align = PAGE_SIZE;
-	s.ceiling = LOW_END;
+	s.ceiling = TRAMPOLINE_END;
 	place->trampoline = search(&s);
 	if (!place->trampoline)
-		return "no free page below 1 MiB for starting the CPUs";
+		return "no free page below 512 KiB for starting the CPUs";
 
 	s.floor = LOW_END;
 	s.ceiling = HIGH_END;

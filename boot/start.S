@@ -32,12 +32,13 @@ boot_move:
 	ret
 
 /*
- * void boot_leave(const struct linux_entry *entry, u64 page): leave for Linux without a
- * hypervisor (fallback=bare). The last instructions run in `page`, identity-mapped in
- * both maps: the kernel's map lacks the address we are linked at.
+ * void boot_leave(const struct linux_entry *entry, u64 page, u64 cr3): leave for Linux
+ * without a hypervisor (fallback=bare). The last instructions run in `page`, which the map
+ * `cr3` has at its own address beside ours: the kernel's map lacks ours.
  */
 	.globl	boot_leave
 boot_leave:
+	mov	%rdx, %cr3
 	mov	%rdi, %rdx
 	mov	%rsi, %rdi
 	mov	%rsi, %rbx

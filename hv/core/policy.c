@@ -285,9 +285,10 @@ static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 	case FEATURE_CONTROL:	/* locked, with VMX and SMX off */
 		*value = 1;
 		return 0;
-	default:
-		return -1;
+	case GP: case DROP: case APIC_BASE: case X2APIC_ICR:
+		break;
 	}
+	return -1;
 }
 
 static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
@@ -312,9 +313,10 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 	case X2APIC_ICR:
 		apic_icr_write((u32)value, (u32)(value >> 32));
 		return 0;
-	default:
-		return -1;
+	case GP: case FEATURE_CONTROL:
+		break;
 	}
+	return -1;
 }
 
 void policy_msr(struct cpu *cpu, const struct vt_exit *exit)

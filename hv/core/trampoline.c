@@ -50,3 +50,8 @@ u8 trampoline_prepare(struct cpu *cpu)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return (u8)(page >> PAGE_SHIFT);
 }
+
+u64 trampoline_map(void)
+{
+	return *(u32 *)word(trampoline_cr3);
+}

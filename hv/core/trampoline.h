@@ -12,4 +12,7 @@ void trampoline_boot(u64 pa, u64 cr3);
 /* Make the page ready for `cpu` and return its SIPI vector. The caller serialises. */
 u8 trampoline_prepare(struct cpu *cpu);
 
+/* The map that trampoline_boot made: the hypervisor's and the first 2 MiB, for CR3. */
+u64 trampoline_map(void);
+
 #endif

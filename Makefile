@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Carrel. `make help` lists what can be asked for.
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+
+B := build
+CC := gcc
+LD := ld
+OBJCOPY := objcopy
+CARREL_VERSION := 0.1
+
+HV_CFLAGS := -O2 -g -std=gnu11 -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
+	-mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-common -ffunction-sections -fdata-sections \
+	-Wall -Wextra -Werror -Wswitch-enum -Wmissing-prototypes
+SHIM_CFLAGS := -O2 -g -std=gnu11 -ffreestanding -fpie -fvisibility=hidden -mno-red-zone \
+	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+
+include third-party.mk
+
+# --- The image ------------------------------------------------------------------------------
+
+HV_DIRS := hv/base hv/crypto hv/mm hv/virt/svm hv/virt/vmx hv/core \
+	drivers/acpi drivers/serial drivers/screen boot
+HV_SOURCES := $(filter-out boot/entry.S,$(foreach d,$(HV_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
+HV_OBJS := $(HV_SOURCES:%=$(B)/%.o)
+HV_CPPFLAGS := -Ihv -I. -Iguest-abi/include -DCARREL_VERSION='"$(CARREL_VERSION)"' \
+	$(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
+HV_ALLOW := hv/image-allow.txt
+
+$(B)/%.c.o: %.c | $(TP_STAMP)
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) $(HV_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(CC) -g -Ihv -I. -Iguest-abi/include -MMD -MP -c -o $@ $<
+
+# Linked at one address, checked, then flattened: nothing in it is relocated at run time.
+$(B)/hv.elf: $(HV_OBJS) linker.ld $(TP_BEARSSL_HV) $(TP_LIBC_HV) scripts/check-image $(HV_ALLOW)
+	$(LD) -m elf_x86_64 -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
+		--no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJS) $(TP_BEARSSL_HV) $(TP_LIBC_HV)
+	scripts/check-image --allow $(HV_ALLOW) $@
+
+$(B)/hv.bin: $(B)/hv.elf
+	$(OBJCOPY) -O binary $< $@
+
+# carrel.elf carries the flat binary, and room for its .bss right behind it.
+$(B)/carrel.elf: boot/entry.S boot/image.ld $(B)/hv.bin
+	bss=$$(( 0x$$(nm $(B)/hv.elf | sed -n 's/ . __image_end$$//p') \
+		- 0x$$(nm $(B)/hv.elf | sed -n 's/ . __text_begin$$//p') - $$(wc -c <$(B)/hv.bin) )) && \
+	$(CC) -m32 -DHV_BINARY='"$(B)/hv.bin"' -DHV_BSS=$$bss -c -o $(B)/entry.o $<
+	$(LD) -m elf_i386 -nostdlib -static --build-id=none -z max-page-size=4096 \
+		--no-warn-rwx-segments -T boot/image.ld -o $@ $(B)/entry.o
+
+-include $(HV_OBJS:.o=.d)
+
+include guest-abi/build.mk
+include guest-abi/hvreg/build.mk
+include host-linux-module/build.mk
+
+# --- What people ask for --------------------------------------------------------------------
+
+.PHONY: all help packages clean
+all: $(B)/carrel.elf $(B)/hvreg $(B)/carrel.ko
+
+packages:
+	@scripts/packages install
+
+clean:
+	rm -rf $(B)
+
+help:
+	@echo 'make          build build/carrel.elf, build/carrel.ko and build/hvreg'

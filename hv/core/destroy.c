@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The end of a secure process, in steps: no thread runs; every CPU that was in
+ * its view has flushed; pages and tables are unmapped; blocks are the host's
+ * again; everything is scrubbed and free; chunks are nobody's. Progress is kept
+ * in the object, which lies in the last chunk to go.
+ */
+#include "destroy.h"
+
+#include <string.h>
+
+#include <base/log.h>
+#include <base/phys.h>
+#include <carrel/hypercall.h>
+
+#include "owner.h"
+#include "stats.h"
+#include "thread.h"
+
+#define UNBIND_COST	8	/* frames' worth of work in unbinding a chunk: it scrubs the records */
+
+static u64 phys_of(const void *object)
+{
+	return (u64)((const u8 *)object - (const u8 *)phys(0));
+}
+
+static int end_threads(struct process *process)
+{
+	for (u32 i = 0; i < CARREL_SLOTS_MAX; i++) {
+		if (process->threads[i] && !thread_stop(process->threads[i]))
+			return CARREL_PENDING;
+	}
+	process->end_stamp = flush_stamp();
+	process->view.changed = process->end_stamp;
+	return 0;
+}
+
+/* From here on no CPU can enter and none has anything cached: the view has no entrants. */
+static int end_debts(struct process *process)
+{
+	if (!flush_paid(&process->view.entered, process->end_stamp))
+		return CARREL_PENDING;
+	memset(&process->view.entered, 0, sizeof(process->view.entered));
+	return 0;
+}
+
+static int end_blocks(struct process *process)
+{
+	for (u32 i = 0; i < CARREL_BLOCKS_MAX; i++) {
+		if (!process->block[i])
+			continue;
+		frame_unlend(process->block[i] - 1);
+		process->block[i] = 0;
+		stats_add(&stats.blocks_lent, -1);
+	}
+	return 0;
+}
+
+/* Without entrants every debt is paid. */
+static int end_limbo(struct process *process, unsigned int *budget)
+{
+	struct family *family = &process->family;
+
+	if (!family->limbo)
+		return 0;
+	if (!frame_reclaim(family, family->limbo_stamp, *budget))
+		return CARREL_MORE;
+	*budget = 0;
+	return 0;
+}
+
+static int end_objects(struct process *process)
+{
+	for (u32 i = 0; i < CARREL_SLOTS_MAX; i++) {
+		if (process->threads[i])
+			frame_free(&process->family, phys_of(process->threads[i]));
+		process->threads[i] = NULL;
+	}
+	return 0;
+}
+
+/* Every chunk but the one that the object lies in, which is never idle. */
+static int end_chunks(struct process *process, unsigned int *budget)
+{
+	int result = 0, error;
+	u64 chunk;
+
+	lock_take(&frame_lock);
+	while (process->family.chunks > 1) {
+		if (*budget < UNBIND_COST) {
+			result = CARREL_MORE;
+			break;
+		}
+		*budget -= UNBIND_COST;
+		chunk = frame_idle_chunk(&process->family);
+		ASSERT(chunk);
+		error = frame_unbind(&process->family, chunk);
+		ASSERT(!error);
+	}
+	lock_release(&frame_lock);
+	return result;
+}
+
+static int end_step(struct process *process, unsigned int *budget)
+{
+	switch ((enum process_end)process->end) {
+	case END_THREADS:
+		return end_threads(process);
+	case END_DEBTS:
+		return end_debts(process);
+	case END_SPACE:
+		return space_destroy(&process->space, budget) ? 0 : CARREL_MORE;
+	case END_VIEW:
+		return view_destroy(&process->view, budget) ? 0 : CARREL_MORE;
+	case END_BLOCKS:
+		return end_blocks(process);
+	case END_LIMBO:
+		return end_limbo(process, budget);
+	case END_OBJECTS:
+		return end_objects(process);
+	case END_CHUNKS:
+		return end_chunks(process, budget);
+	}
+	return 0;
+}
+
+static int end_steps(struct process *process, unsigned int *budget)
+{
+	int result;
+
+	while (process->end <= END_CHUNKS) {
+		result = end_step(process, budget);
+		if (result)
+			return result;
+		process->end++;
+	}
+	return 0;
+}
+
+/* The object itself, and the chunk that it lies in: what is needed on is copied first. */
+static void end_object(struct process *process)
+{
+	struct family family = process->family;
+	u64 pa = phys_of(process), id = process->id;
+	int error;
+
+	frame_free(&family, pa);
+	lock_take(&frame_lock);
+	error = frame_unbind(&family, pa >> CHUNK_SHIFT);
+	ASSERT(!error);
+	lock_release(&frame_lock);
+	process_release_slot(id);
+}
+
+int process_destroy(struct process *process)
+{
+	unsigned int budget = PROCESS_BUDGET;
+	int result;
+
+	lock_take(&process->lock);
+	if (process_state(process) == PROCESS_GONE) {
+		lock_release(&process->lock);
+		return CARREL_EDEAD;
+	}
+	__atomic_store_n(&process->state, PROCESS_DYING, __ATOMIC_RELEASE);
+	result = end_steps(process, &budget);
+	if (result) {
+		lock_release(&process->lock);
+		return result;
+	}
+	process_retire(process);
+	end_object(process);
+	return 0;
+}
+
+void destroy_unborn(struct process *process)
+{
+	unsigned int budget;
+	int result;
+
+	lock_take(&process->lock);
+	process->state = PROCESS_DYING;
+	do {	/* nobody ever entered: no step waits */
+		budget = PROCESS_BUDGET;
+		result = end_steps(process, &budget);
+		ASSERT(result == 0 || result == CARREL_MORE);
+	} while (result);
+	process_retire(process);
+	end_object(process);
+}

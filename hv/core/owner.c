@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Changes an owner: views, DMA and flush debts together. */
+#include "owner.h"
+
+#include <base/log.h>
+#include <carrel/hypercall.h>
+
+#include "stats.h"
+
+const struct dma_guard *dma_guard;
+
+void owner_flush(struct cpu *cpu)
+{
+	u64 begun = flush_begin();
+
+	machine.vt->flush_all(&cpu->vt);
+	flush_done(cpu->id, begun);
+}
+
+static int leave_host(struct chunk *record, u64 chunk)
+{
+	struct view *host = &machine.host_view;
+	int error;
+
+	if (record->state != CHUNK_HOST)
+		return CARREL_EOWNER;
+	if (record->lent)
+		return CARREL_ESTATE;
+	if (view_hide_chunk(host, chunk))
+		return CARREL_ELIMIT;
+	if (dma_guard)
+		dma_guard->hide(chunk << CHUNK_SHIFT, CHUNK_SIZE);
+	error = frame_leave(chunk, host->changed);
+	ASSERT(!error);
+	stats_add(&stats.chunks_donated, 1);
+	return 0;
+}
+
+static int arrive(struct chunk *record, u64 chunk)
+{
+	if (!flush_paid(&machine.host_view.entered, record->value))
+		return CARREL_PENDING;
+	if (dma_guard && !dma_guard->drained(chunk << CHUNK_SHIFT, CHUNK_SIZE))
+		return CARREL_PENDING;
+	return frame_arrive(chunk);
+}
+
+/* As far as it gets without waiting, from whatever state the chunk is in. */
+static int donate(u64 chunk, struct family *family)
+{
+	struct chunk *record = frame_chunk(chunk);
+	int error = 0;
+
+	if (!record)
+		return CARREL_EARG;
+	if (record->state == CHUNK_NOBODY)
+		return family ? frame_bind(family, chunk) : CARREL_EOWNER;
+	if (record->state != CHUNK_LEAVING)
+		error = leave_host(record, chunk);
+	if (!error)
+		error = arrive(record, chunk);
+	if (!error && family)
+		error = frame_bind(family, chunk);
+	return error;
+}
+
+int owner_donate(u64 chunk, struct family *family, u32 limit)
+{
+	int error;
+
+	if (family && family->chunks >= limit)
+		return CARREL_ELIMIT;
+	lock_take(&frame_lock);
+	error = donate(chunk, family);
+	lock_release(&frame_lock);
+	return error;
+}
+
+int owner_bind(u64 chunk, struct family *family)
+{
+	struct chunk *record;
+	int error = CARREL_EOWNER;
+
+	lock_take(&frame_lock);
+	record = frame_chunk(chunk);
+	if (record && record->state == CHUNK_NOBODY)
+		error = frame_bind(family, chunk);
+	lock_release(&frame_lock);
+	return error;
+}
+
+/* Entries are added for the host: that owes no flush. */
+static int give_back(u64 chunk)
+{
+	struct chunk *record = frame_chunk(chunk);
+	int error;
+
+	if (!record)
+		return CARREL_EARG;
+	if (record->state == CHUNK_FAMILY || record->state == CHUNK_LEAVING)
+		return CARREL_ESTATE;
+	if (record->state != CHUNK_NOBODY)
+		return CARREL_EOWNER;
+	view_show_chunk(&machine.host_view, chunk);
+	error = frame_return(chunk);
+	ASSERT(!error);
+	if (dma_guard)
+		dma_guard->show(chunk << CHUNK_SHIFT, CHUNK_SIZE);
+	stats_add(&stats.chunks_donated, -1);
+	return 0;
+}
+
+int owner_return(u64 chunk)
+{
+	int error;
+
+	lock_take(&frame_lock);
+	error = give_back(chunk);
+	lock_release(&frame_lock);
+	return error;
+}

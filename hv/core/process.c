@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Secure processes: the table, and the way from a donated chunk to a measured process. */
+#include "process.h"
+
+#include <string.h>
+
+#include <base/log.h>
+#include <base/phys.h>
+#include <carrel/hypercall.h>
+#include <carrel/identity.h>
+
+#include "cpu.h"
+#include "destroy.h"
+#include "fixed.h"
+#include "owner.h"
+#include "random.h"
+#include "stats.h"
+#include "thread.h"
+#include "xstate.h"
+
+static_assert(CARREL_R == TABLE_R && CARREL_W == TABLE_W && CARREL_X == TABLE_X,
+	      "rights of the ABI are those of the tables");
+static_assert(CARREL_BLOCKS_MAX * CARREL_BLOCK_SIZE <= CARREL_SHIM_VA - CARREL_CHANNEL_VA,
+	      "the channel has room for all blocks");
+
+#define HANDLE_INDEX	0xFFFFUL	/* low bits of a handle; above them the generation */
+
+/*
+ * References without a lock: who looks up adds its reference first and reads the
+ * handle second; who retires a process clears the handle first and reads the
+ * references second. Both in one total order, so either the reader sees no
+ * handle or the other sees its reference and waits.
+ */
+struct slot {
+	u64 id;			/* handle of the process that can be found here, 0 none */
+	struct process *process;
+	u32 references;
+	u32 generation;		/* of the newest handle; the lock's */
+	bool taken;		/* the lock's */
+};
+
+static struct {
+	struct lock lock;
+	struct slot slots[PROCESS_MAX];
+} table;
+
+static struct slot *slot_of(u64 id)
+{
+	return &table.slots[id & HANDLE_INDEX];
+}
+
+static void slot_put(struct slot *slot)
+{
+	__atomic_fetch_sub(&slot->references, 1, __ATOMIC_RELEASE);
+}
+
+/* The process in the slot; its handle must be `id`, or any if that is 0. */
+static struct process *slot_get(struct slot *slot, u64 id)
+{
+	u64 found;
+
+	__atomic_fetch_add(&slot->references, 1, __ATOMIC_SEQ_CST);
+	found = __atomic_load_n(&slot->id, __ATOMIC_SEQ_CST);
+	if (found && (found == id || !id))
+		return slot->process;
+	slot_put(slot);
+	return NULL;
+}
+
+struct process *process_get(u64 id)
+{
+	if (!id || (id & HANDLE_INDEX) >= PROCESS_MAX)
+		return NULL;
+	return slot_get(slot_of(id), id);
+}
+
+struct process *process_get_slot(u64 index)
+{
+	return index < PROCESS_MAX ? slot_get(&table.slots[index], 0) : NULL;
+}
+
+void process_put(struct process *process)
+{
+	slot_put(slot_of(process->id));
+}
+
+/* A free slot, with a reference on it, and the handle for its next process; 0 if full. */
+static u64 claim_slot(void)
+{
+	u64 id = 0;
+
+	lock_take(&table.lock);
+	for (u64 i = 0; i < PROCESS_MAX && !id; i++) {
+		struct slot *slot = &table.slots[i];
+
+		if (slot->taken)
+			continue;
+		slot->taken = true;
+		slot->generation++;
+		__atomic_fetch_add(&slot->references, 1, __ATOMIC_SEQ_CST);
+		id = (u64)slot->generation << 16 | i;
+	}
+	lock_release(&table.lock);
+	return id;
+}
+
+void process_release_slot(u64 id)
+{
+	struct slot *slot = slot_of(id);
+
+	lock_take(&table.lock);
+	slot->process = NULL;
+	slot->taken = false;
+	slot_put(slot);
+	lock_release(&table.lock);
+}
+
+static void publish(struct process *process)
+{
+	struct slot *slot = slot_of(process->id);
+
+	slot->process = process;
+	__atomic_store_n(&slot->id, process->id, __ATOMIC_SEQ_CST);
+	slot_put(slot);
+}
+
+/* Each of the others is inside one hypercall, with interrupts off: the wait is short. */
+void process_retire(struct process *process)
+{
+	struct slot *slot = slot_of(process->id);
+
+	__atomic_store_n(&process->state, PROCESS_GONE, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->id, 0, __ATOMIC_SEQ_CST);
+	lock_release(&process->lock);
+	while (__atomic_load_n(&slot->references, __ATOMIC_SEQ_CST) != 1)
+		__builtin_ia32_pause();
+}
+
+static void measure_create(struct process *process)
+{
+	struct carrel_measure_create record = {
+		.magic = CARREL_MEASURE_CREATE,
+		.abi = CARREL_ABI_VERSION,
+		.limit = process->limit,
+		.slots = process->slots,
+		.blocks = process->blocks,
+		.entry = CARREL_SHIM_START,
+		.threads = CARREL_THREADS_VA,
+		.gate = CARREL_GATE_VA,
+		.channel = CARREL_CHANNEL_VA,
+	};
+
+	sha256_init(&process->measure);
+	sha256_update(&process->measure, &record, sizeof(record));
+}
+
+/* Views, tables and the first thread of a process whose object is there. */
+static int build(struct process *process)
+{
+	u16 tag = process->family.id;
+	int error;
+
+	view_memory_init(&process->nested, &process->family);
+	if (view_make_process(&process->view, machine.vt->nested, &process->nested.memory, tag))
+		return CARREL_ENOMEM;
+	if (space_init(&process->space, &process->view, &process->family))
+		return CARREL_ENOMEM;
+	process->vt.cr3 = process->space.table.root;
+	process->vt.view = &process->view;
+	error = fixed_map(&process->space);
+	if (!error)
+		error = thread_create(process, 0);
+	measure_create(process);
+	return error;
+}
+
+/* The object in a frame of the chunk that the process will live in; NULL if it is not free. */
+static int make_object(u64 chunk, u64 id, struct process **made)
+{
+	struct family family = { .id = (u16)((id & HANDLE_INDEX) + 1) };
+	struct process *process;
+	int error;
+
+	error = owner_bind(chunk, &family);
+	if (error)
+		return error;
+	process = phys(frame_alloc(&family, FRAME_OBJECT, false));
+	process->family = family;
+	process->id = id;
+	*made = process;
+	return 0;
+}
+
+int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u64 *id, u64 ticket[2])
+{
+	struct process *process;
+	u8 random[RANDOM_SIZE];
+	int error;
+
+	if (random_get(random))
+		return CARREL_ERANDOM;
+	*id = claim_slot();
+	if (!*id)
+		return CARREL_ELIMIT;
+	error = make_object(chunk, *id, &process);
+	if (error) {
+		process_release_slot(*id);
+		return error;
+	}
+	memcpy(process->ticket, random, sizeof(process->ticket));
+	memcpy(ticket, random, sizeof(process->ticket));
+	process->slots = slots;
+	process->blocks = blocks;
+	process->limit = limit;
+	error = build(process);
+	if (error)
+		destroy_unborn(process);
+	else
+		publish(process);
+	return error;
+}
+
+/*
+ * The page is copied while frame_lock keeps its owner from changing, and hashed
+ * from the copy, which nobody else can reach. Content that the host changes
+ * meanwhile is measured as it arrived.
+ */
+int process_add(struct process *process, u64 frame, u64 address, u64 type)
+{
+	struct carrel_measure_add record = {
+		.magic = CARREL_MEASURE_ADD,
+		.address = address,
+		.type = (u32)type,
+	};
+	u64 source = frame << PAGE_SHIFT;
+	int error = CARREL_EOWNER;
+
+	lock_take(&frame_lock);
+	if (frame_is_host_ram(source, PAGE_SIZE))
+		error = space_add(&process->space, address, type & CARREL_RIGHTS, phys(source));
+	lock_release(&frame_lock);
+	if (error)
+		return error;
+	sha256_update(&process->measure, &record, sizeof(record));
+	sha256_update(&process->measure, phys(space_find(&process->space, address)), PAGE_SIZE);
+	return 0;
+}
+
+/* Never executable: invariant 3. */
+int process_lend(struct process *process, u64 block, u64 index)
+{
+	int error;
+
+	if (index >= process->blocks)
+		return CARREL_EARG;
+	if (process->block[index])
+		return CARREL_ESTATE;
+	if (frame_lend(block))
+		return CARREL_EOWNER;
+	error = space_fix(&process->space, CARREL_CHANNEL_VA + index * CARREL_BLOCK_SIZE,
+			  block << CARREL_BLOCK_SHIFT, CARREL_BLOCK_SIZE, TABLE_R | TABLE_W, true);
+	if (error) {
+		frame_unlend(block);
+		return error;
+	}
+	process->block[index] = (u32)block + 1;
+	process->lent++;
+	stats_add(&stats.blocks_lent, 1);
+	return 0;
+}
+
+int process_init(struct process *process)
+{
+	struct carrel_measure_init record = { .magic = CARREL_MEASURE_INIT };
+	u32 building = PROCESS_BUILDING;
+
+	if (process->lent != process->blocks)
+		return CARREL_ESTATE;
+	sha256_update(&process->measure, &record, sizeof(record));
+	sha256_digest(&process->measure, (u8 *)process->identity);
+	__atomic_compare_exchange_n(&process->state, &building, PROCESS_READY, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	return 0;
+}
+
+bool process_reclaim(struct process *process)
+{
+	struct family *family = &process->family;
+	u64 stamp = family->limbo_stamp;
+
+	if (!family->limbo || !flush_paid(&process->view.entered, stamp))
+		return false;
+	frame_reclaim(family, stamp, PROCESS_BUDGET);
+	return true;
+}
+
+void process_kill(struct process *process, const char *what, u64 number, u64 detail)
+{
+	if (__atomic_exchange_n(&process->state, PROCESS_DYING, __ATOMIC_ACQ_REL) != PROCESS_DYING)
+		log_guest("process %lx killed: %s (%lx, %lx)", process->id, what, number, detail);
+}
+
+int process_boot(void)
+{
+	xstate_boot();
+	if (fixed_boot()) {
+		log_line("no memory for the fixed pages of process views");
+		return -1;
+	}
+	return random_boot(&random_cpu);
+}
+
+static void wipe_contexts(void)
+{
+	for (unsigned int i = 0; i < PROCESS_MAX; i++) {
+		struct process *process = table.slots[i].process;
+
+		for (u32 t = 0; process && t < CARREL_SLOTS_MAX; t++) {
+			if (process->threads[t])
+				memset(process->threads[t], 0, sizeof(struct thread));
+		}
+	}
+	for (unsigned int i = 0; i < machine.cpu_count; i++) {
+		if (machine.cpus[i] && machine.cpus[i]->thread)
+			memset(&machine.cpus[i]->vt.regs, 0, sizeof(struct vt_regs));
+	}
+}
+
+void process_wipe(void)
+{
+	wipe_contexts();
+	for (u64 chunk = 0; chunk < frame_chunk_count(); chunk++) {
+		if (frame_chunk(chunk)->state == CHUNK_FAMILY)
+			memset(phys(chunk << CHUNK_SHIFT), 0, CHUNK_SIZE);
+	}
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Secure processes: the table of them, how one is made and measured, and how it
+ * ends. A process and its threads live in frames that were donated to it.
+ */
+#ifndef HV_CORE_PROCESS_H
+#define HV_CORE_PROCESS_H
+
+#include <carrel/layout.h>
+#include <crypto/sha256.h>
+#include <mm/frame.h>
+#include <mm/space.h>
+#include <mm/view.h>
+#include <virt/vt.h>
+
+#define PROCESS_MAX	256	/* at one time; views' tags and family ids are 1 .. PROCESS_MAX */
+#define PROCESS_BUDGET	512	/* frames of work in one hypercall */
+
+enum process_state {
+	PROCESS_BUILDING,	/* CREATE: pages are added, blocks lent */
+	PROCESS_READY,		/* INIT: measured, its threads run */
+	PROCESS_DYING,		/* killed, or being destroyed */
+	PROCESS_GONE,		/* only for those who waited for its lock */
+};
+
+/* How far DESTROY has come; each step is finished before the next begins. */
+enum process_end {
+	END_THREADS, END_DEBTS, END_SPACE, END_VIEW, END_BLOCKS, END_LIMBO, END_OBJECTS,
+	END_CHUNKS,
+};
+
+struct thread;
+
+/*
+ * `lock` guards everything but `state` (set by atomics: a kill needs no lock),
+ * `carrier` (compare-and-swap) and what is constant from CREATE on (id, ticket,
+ * limits, vt). threads[] only grows until END_THREADS.
+ */
+struct process {
+	struct lock lock;
+	u32 state;			/* enum process_state */
+	u64 id;				/* what handles name; never 0 */
+	u64 ticket[2];
+	u64 carrier;			/* CR3 of the carrier, bits that may change masked; 0 none yet */
+	u32 slots, blocks, limit;	/* as given to CREATE */
+	u32 lent;			/* blocks lent so far */
+	struct vt_process vt;
+	struct view view;
+	struct view_memory nested;	/* frames of the view's tables */
+	struct space space;
+	struct family family;
+	struct sha256 measure;
+	u64 identity[SHA256_SIZE / 8];	/* valid from INIT on */
+	struct thread *threads[CARREL_SLOTS_MAX];
+	u32 block[CARREL_BLOCKS_MAX];	/* number + 1 of the lent block, 0 none */
+	u64 end_stamp;			/* flush debt of the last exit */
+	u32 end;			/* enum process_end */
+};
+static_assert(sizeof(struct process) <= PAGE_SIZE, "a process is one frame");
+
+/* Boot, after machine is filled: fixed pages, vector state, randomness. 0 or -1 (logged). */
+int process_boot(void);
+
+/*
+ * Find a process by its handle and keep it from going away, until process_put. NULL: no such
+ * process. Any CPU; hold no lock that a DESTROY may want while waiting for anything else.
+ */
+struct process *process_get(u64 id);
+void process_put(struct process *process);
+/* The same for what is in slot `index` of the table (0 .. PROCESS_MAX - 1). */
+struct process *process_get_slot(u64 index);
+
+static inline enum process_state process_state(const struct process *process)
+{
+	return (enum process_state)__atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+}
+
+/* CREATE out of a chunk of nobody's; the arguments are checked. Writes the handle and the
+ * ticket. 0, CARREL_EOWNER, CARREL_ELIMIT, CARREL_ERANDOM, CARREL_ENOMEM. */
+int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u64 *id, u64 ticket[2]);
+
+/* ADD, LEND, INIT: `process` is BUILDING and its lock is held; arguments checked but for
+ * frame and block numbers against their owner. See docs/abi.md for the errors. */
+int process_add(struct process *process, u64 frame, u64 address, u64 type);
+int process_lend(struct process *process, u64 block, u64 index);
+int process_init(struct process *process);
+
+/* Give frames in limbo back to the family if no CPU owes for them. True if any came. The
+ * process's lock is held. */
+bool process_reclaim(struct process *process);
+
+/*
+ * No thread of it enters a view any more; those inside leave at their next exit. Logs the
+ * reason, once: `what`, a number, another. From any exit handler; takes no lock.
+ */
+void process_kill(struct process *process, const char *what, u64 number, u64 detail);
+
+/*
+ * DESTROY, a step at a time: 0 when everything is given back (`process` is no more, and the
+ * reference that the caller had on it is used up), CARREL_PENDING, CARREL_MORE (reference
+ * kept). CARREL_EDEAD: another CPU was faster (reference kept).
+ */
+int process_destroy(struct process *process);
+
+/* Panic: wipe every saved context, then every private frame. All other CPUs have stopped. */
+void process_wipe(void);
+
+#endif

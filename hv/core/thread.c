@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Threads: in and out of process views, and what happens to a thread inside. */
+#include "thread.h"
+
+#include <string.h>
+
+#include <base/log.h>
+#include <base/phys.h>
+#include <base/x86.h>
+#include <carrel/channel.h>
+#include <carrel/hypercall.h>
+
+#include "leaves.h"
+#include "owner.h"
+
+#pragma GCC diagnostic error "-Wswitch-enum"
+
+#define RFLAGS_START	(RFLAGS_FIXED | RFLAGS_IF)
+#define VECTOR_BP	3
+#define VECTOR_OF	4
+#define VECTOR_MC	18
+/* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
+#define HAS_ERROR	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | \
+			 BIT(21) | BIT(29) | BIT(30))
+/* What Linux changes in the CR3 of one and the same mm: PCID, KPTI's half, LAM. */
+#define CR3_VARIES	(0xFFFUL | BIT(12) | BIT(61) | BIT(62) | BIT(63))
+
+/* The stub finds its slot by masking RSP, and keeps the red zone above it. */
+#define STUB_RED_ZONE	128
+
+static void start_context(struct thread *thread)
+{
+	thread->context = (struct vt_context){
+		.regs.rdi = thread->index,
+		.rip = CARREL_SHIM_START,
+		.rsp = CARREL_THREAD_STACK(thread->index),
+		.rflags = RFLAGS_START,
+		.gs_base = CARREL_THREAD_PAGE(thread->index),
+	};
+}
+
+/* Writable, not executable, and the stack costs nothing before its first touch. */
+static int map_thread(struct process *process, u32 index)
+{
+	const u64 stack_pages = CARREL_THREAD_STRIDE / PAGE_SIZE - 1;
+	u64 va = CARREL_THREAD_PAGE(index);
+
+	if (space_map(&process->space, va, 1, TABLE_R | TABLE_W, false, 1) != 1)
+		return CARREL_ENOMEM;
+	if (space_map(&process->space, va + PAGE_SIZE, stack_pages, TABLE_R | TABLE_W, true,
+		      (unsigned int)stack_pages) != (s64)stack_pages)
+		return CARREL_ENOMEM;
+	return 0;
+}
+
+int thread_create(struct process *process, u32 index)
+{
+	u64 pa = frame_alloc(&process->family, FRAME_OBJECT, false);
+	struct thread *thread;
+
+	if (!pa)
+		return CARREL_ENOMEM;
+	thread = phys(pa);
+	process->threads[index] = thread;
+	if (map_thread(process, index))
+		return CARREL_ENOMEM;
+	thread->index = index;
+	thread->process = process;
+	thread->page = phys(space_find(&process->space, CARREL_THREAD_PAGE(index)));
+	thread->page->in_shim = 1;
+	thread->host_rsp = CARREL_CHANNEL_VA + (index + 1) * CARREL_SLOT_STRIDE - STUB_RED_ZONE;
+	xstate_fresh(thread->vectors);
+	start_context(thread);
+	__atomic_store_n(&thread->state, THREAD_NEW, __ATOMIC_RELEASE);
+	return 0;
+}
+
+bool thread_stop(struct thread *thread)
+{
+	u32 state = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
+
+	while (state != THREAD_RUNNING && state != THREAD_DEAD) {
+		if (__atomic_compare_exchange_n(&thread->state, &state, THREAD_DEAD, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return true;
+	}
+	return state == THREAD_DEAD;
+}
+
+/* Only the carrier: the first that enters, by the address space it runs in. */
+static bool is_carrier(struct process *process, u64 cr3)
+{
+	u64 bound = __atomic_load_n(&process->carrier, __ATOMIC_ACQUIRE);
+
+	cr3 &= ~CR3_VARIES;
+	if (!bound && cr3)
+		__atomic_compare_exchange_n(&process->carrier, &bound, cr3, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return cr3 && (!bound || bound == cr3);
+}
+
+static int refusal(enum thread_state state)
+{
+	switch (state) {
+	case THREAD_RUNNING:
+		return CARREL_EBUSY;
+	case THREAD_DEAD:
+		return CARREL_EDEAD;
+	case THREAD_NEW: case THREAD_OCALL: case THREAD_PREEMPTED:
+		break;
+	}
+	return CARREL_ESTATE;
+}
+
+/* Find the thread for a caller in the host view. */
+static int find(struct cpu *cpu, struct process *process, u64 index, struct thread **found)
+{
+	if (index >= process->slots)
+		return CARREL_EARG;
+	if (!is_carrier(process, machine.vt->get(&cpu->vt, VT_CR3)))
+		return CARREL_ETICKET;
+	*found = process->threads[index];
+	return *found ? 0 : CARREL_ESTATE;
+}
+
+/* From `was` to RUNNING: from here on the thread is this CPU's. */
+static int claim(struct thread *thread, u32 was)
+{
+	return __atomic_compare_exchange_n(&thread->state, &was, THREAD_RUNNING, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ? 0 : CARREL_EBUSY;
+}
+
+/* A CPU that was in this view before may hold what has changed since (mm/flush.h). */
+static void pay_debts(struct cpu *cpu, struct view *view)
+{
+	if (!cpu_mask_test(&view->entered, cpu->id))
+		cpu_mask_set(&view->entered, cpu->id);
+	else if (__atomic_load_n(&view->changed, __ATOMIC_ACQUIRE) > flush_seen(cpu->id))
+		owner_flush(cpu);
+}
+
+static int cross_in(struct cpu *cpu, const struct vt_exit *exit, struct thread *thread)
+{
+	struct process *process = thread->process;
+
+	machine.vt->skip(&cpu->vt, exit);
+	pay_debts(cpu, &process->view);
+	xstate_load(cpu, thread->vectors);
+	machine.vt->process_load(&cpu->vt, &thread->context, &process->vt);
+	cpu->thread = thread;
+	return THREAD_CROSSED;
+}
+
+int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
+		 u64 index, u32 allowed)
+{
+	struct thread *thread;
+	u32 was;
+	int error = find(cpu, process, index, &thread);
+
+	if (error)
+		return error;
+	was = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
+	if (!(allowed & BIT(was)))
+		return refusal((enum thread_state)was);
+	error = claim(thread, was);
+	return error ? error : cross_in(cpu, exit, thread);
+}
+
+static void fill_upcall(struct carrel_thread_page *page, const struct vt_regs *regs,
+			u64 vector, u64 error, u64 address)
+{
+	struct carrel_upcall *frame = &page->upcall;
+
+	frame->vector = vector;
+	frame->error = error;
+	frame->address = address;
+	frame->rax = regs->rax;
+	frame->rbx = regs->rbx;
+	frame->rcx = regs->rcx;
+	frame->rdx = regs->rdx;
+	frame->rsi = regs->rsi;
+	frame->rdi = regs->rdi;
+	frame->rbp = regs->rbp;
+	frame->r8 = regs->r8;
+	frame->r9 = regs->r9;
+	frame->r10 = regs->r10;
+	frame->r11 = regs->r11;
+	frame->r12 = regs->r12;
+	frame->r13 = regs->r13;
+	frame->r14 = regs->r14;
+	frame->r15 = regs->r15;
+	__atomic_store_n(&page->in_shim, 1, __ATOMIC_RELAXED);
+}
+
+static bool in_shim(const struct thread *thread)
+{
+	return __atomic_load_n(&thread->page->in_shim, __ATOMIC_RELAXED) != 0;
+}
+
+/*
+ * A signal waits in the slot of a preempted thread. The shim takes it now, or on
+ * its way out; between SYSCALL and SYSRET the program's RCX and R11 are in no
+ * place that an upcall could restore, so that counts as inside the shim.
+ */
+static void divert(struct thread *thread)
+{
+	struct vt_context *context = &thread->context;
+
+	if (in_shim(thread) || context->bounce) {
+		__atomic_store_n(&thread->page->upcall_pending, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	fill_upcall(thread->page, &context->regs, CARREL_UPCALL_SIGNAL, 0, 0);
+	thread->page->upcall.rsp = context->rsp;
+	thread->page->upcall.rip = context->rip;
+	thread->page->upcall.rflags = context->rflags;
+	context->regs = (struct vt_regs){ .rdi = CARREL_UPCALL_SIGNAL };
+	context->rip = CARREL_SHIM_UPCALL;
+	context->rsp = CARREL_THREAD_STACK(thread->index);
+	context->rflags = RFLAGS_START;
+	context->shadow = 0;
+}
+
+int thread_resume(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
+		  u64 index, u32 allowed, u64 value, u64 flags)
+{
+	struct thread *thread;
+	u32 was;
+	int error = find(cpu, process, index, &thread);
+
+	if (error)
+		return error;
+	was = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
+	if (!(allowed & BIT(was)))
+		return refusal((enum thread_state)was);
+	if (was == THREAD_PREEMPTED && (value || flags & ~(u64)CARREL_RESUME_SIGNAL))
+		return CARREL_EARG;
+	error = claim(thread, was);
+	if (error)
+		return error;
+	if (was == THREAD_OCALL) {
+		thread->context.regs.rax = value;
+		thread->context.regs.rbx = flags;
+	} else if (flags & CARREL_RESUME_SIGNAL) {
+		divert(thread);
+	}
+	return cross_in(cpu, exit, thread);
+}
+
+/*
+ * Out of the view. The host sees constants: the stub's entry, its stack, IF set,
+ * every other register zero. Storing the state lets go of thread and process.
+ * False: the process is dying, and the carrier goes to the entry that ends it.
+ */
+static bool cross_out(struct cpu *cpu, enum thread_state state, u64 gate)
+{
+	struct thread *thread = cpu->thread;
+	bool alive = process_state(thread->process) != PROCESS_DYING;
+	u64 rsp = thread->host_rsp;
+
+	machine.vt->process_save(&cpu->vt, &thread->context);
+	xstate_save(cpu, thread->vectors);
+	if (!alive) {
+		state = THREAD_DEAD;
+		gate = CARREL_GATE_DEAD;
+	}
+	cpu->thread = NULL;
+	__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
+	cpu->vt.regs = (struct vt_regs){ 0 };
+	machine.vt->set(&cpu->vt, VT_RIP, CARREL_GATE_VA + gate);
+	machine.vt->set(&cpu->vt, VT_RSP, rsp);
+	machine.vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
+	return alive;
+}
+
+/* RAX and six arguments, placed there by the shim, are all that an OCALL discloses. */
+void thread_ocall(struct cpu *cpu, const struct vt_exit *exit)
+{
+	const struct vt_regs call = {
+		.rax = cpu->vt.regs.rbx,
+		.rdi = cpu->vt.regs.rdi,
+		.rsi = cpu->vt.regs.rsi,
+		.rdx = cpu->vt.regs.rdx,
+		.r10 = cpu->vt.regs.r10,
+		.r8 = cpu->vt.regs.r8,
+		.r9 = cpu->vt.regs.r9,
+	};
+
+	cpu->thread->ocalls++;
+	machine.vt->skip(&cpu->vt, exit);
+	if (cross_out(cpu, THREAD_OCALL, CARREL_GATE_OCALL))
+		cpu->vt.regs = call;
+}
+
+void thread_starve(struct cpu *cpu)
+{
+	cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY);
+}
+
+void thread_die(struct cpu *cpu)
+{
+	ASSERT(process_state(cpu->thread->process) == PROCESS_DYING);
+	cross_out(cpu, THREAD_DEAD, CARREL_GATE_DEAD);
+}
+
+static void kill(struct cpu *cpu, const char *what, u64 number, u64 detail)
+{
+	process_kill(cpu->thread->process, what, number, detail);
+	thread_die(cpu);
+}
+
+/* The program's own exception: the shim hears of it, in place. */
+static void upcall(struct cpu *cpu, u64 vector, u64 error, u64 address, u64 skipped)
+{
+	struct thread *thread = cpu->thread;
+	const struct vt_ops *vt = machine.vt;
+
+	if (in_shim(thread)) {
+		kill(cpu, "exception in the shim", vector, error);
+		return;
+	}
+	if (vt->get(&cpu->vt, VT_CPL) == 0) {
+		kill(cpu, "exception in the bounce page", vector, error);
+		return;
+	}
+	fill_upcall(thread->page, &cpu->vt.regs, vector, error, address);
+	thread->page->upcall.rsp = vt->get(&cpu->vt, VT_RSP);
+	thread->page->upcall.rip = vt->get(&cpu->vt, VT_RIP) + skipped;
+	thread->page->upcall.rflags = vt->get(&cpu->vt, VT_RFLAGS);
+	cpu->vt.regs = (struct vt_regs){ .rdi = vector };
+	vt->set(&cpu->vt, VT_RIP, CARREL_SHIM_UPCALL);
+	vt->set(&cpu->vt, VT_RSP, CARREL_THREAD_STACK(thread->index));
+	vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
+}
+
+static int fill_fault(struct process *process, const struct vt_exit *exit)
+{
+	int result;
+
+	lock_take(&process->lock);
+	result = space_fault(&process->space, exit->address, exit->error);
+	if (result == CARREL_ENOMEM && process_reclaim(process))
+		result = space_fault(&process->space, exit->address, exit->error);
+	if (result == CARREL_ENOMEM && process->family.chunks >= process->limit)
+		result = CARREL_ELIMIT;
+	lock_release(&process->lock);
+	return result;
+}
+
+static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
+{
+	struct process *process = cpu->thread->process;
+
+	switch (fill_fault(process, exit)) {
+	case 1:
+		return;
+	case CARREL_ENOMEM:
+		thread_starve(cpu);
+		return;
+	case CARREL_ELIMIT:
+		kill(cpu, "memory limit reached at a first touch", process->limit, 0);
+		return;
+	default:
+		upcall(cpu, VECTOR_PF, exit->error, exit->address, 0);
+	}
+}
+
+static void exception(struct cpu *cpu, const struct vt_exit *exit)
+{
+	u64 error = exit->vector < 32 && HAS_ERROR & BIT(exit->vector) ? exit->error : 0;
+
+	if (exit->vector == VECTOR_PF) {
+		page_fault(cpu, exit);
+	} else if (exit->vector == VECTOR_MC) {
+		/* the broken memory may be this process's; the kernel handles the machine */
+		kill(cpu, "machine check", 0, 0);
+		machine.vt->inject(&cpu->vt, VECTOR_MC, -1);
+	} else {
+		/* of traps by an instruction, RIP is that of the next, as on a bare machine */
+		bool trap = exit->vector == VECTOR_BP || exit->vector == VECTOR_OF;
+
+		upcall(cpu, exit->vector, error, 0, trap ? exit->length : 0);
+	}
+}
+
+static void leaf(struct cpu *cpu, const struct vt_exit *exit)
+{
+	struct vt_regs *regs = &cpu->vt.regs;
+	struct cpuid r = leaves_process((u32)regs->rax, (u32)regs->rcx);
+
+	regs->rax = r.eax;
+	regs->rbx = r.ebx;
+	regs->rcx = r.ecx;
+	regs->rdx = r.edx;
+	machine.vt->skip(&cpu->vt, exit);
+}
+
+/* What the thread did itself: answered in its view, unless its process was killed meanwhile. */
+static void inside(struct cpu *cpu, const struct vt_exit *exit)
+{
+	switch (exit->reason) {
+	case VT_CPUID:
+		leaf(cpu, exit);
+		return;
+	case VT_EXCEPTION:
+		exception(cpu, exit);
+		return;
+	case VT_VIRT_INSN:
+		upcall(cpu, VECTOR_UD, 0, 0, 0);
+		return;
+	case VT_MSR_READ: case VT_MSR_WRITE: case VT_IO: case VT_CR_WRITE: case VT_XSETBV:
+	case VT_INVD: case VT_OTHER_INSN:
+		upcall(cpu, VECTOR_GP, 0, 0, 0);
+		return;
+	case VT_NESTED_FAULT:
+		kill(cpu, "access outside its view", exit->write, exit->fetch);
+		return;
+	case VT_SHUTDOWN:
+		kill(cpu, "triple fault", exit->raw, 0);
+		return;
+	case VT_ENTRY_FAILED:
+		kill(cpu, "the CPU refused its state", exit->raw, 0);
+		return;
+	case VT_HYPERCALL: case VT_INTERRUPT: case VT_NMI: case VT_INIT: case VT_SIPI:
+	case VT_REASONS:
+		break;
+	}
+	panic("exit %u is not a process's", exit->reason);
+}
+
+void thread_exit(struct cpu *cpu, const struct vt_exit *exit)
+{
+	struct thread *thread = cpu->thread;
+
+	ASSERT(thread);
+	thread->exits++;
+	if (exit->reason == VT_INTERRUPT || exit->reason == VT_NMI || exit->reason == VT_INIT ||
+	    exit->reason == VT_SIPI) {
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME);
+		if (exit->reason == VT_NMI)
+			machine.vt->inject_nmi(&cpu->vt);
+	} else if (process_state(thread->process) == PROCESS_DYING &&
+		   !(exit->reason == VT_EXCEPTION && exit->vector == VECTOR_MC)) {
+		thread_die(cpu);
+	} else {
+		inside(cpu, exit);
+	}
+}
