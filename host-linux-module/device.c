@@ -150,9 +150,9 @@ static long read_log(char *text, size_t size, u64 *position)
 			return hc_errno(CARREL_HC_LOG, bytes);
 		if (bytes > LOG_PIECE)
 			return -EIO;
-		*position = regs.r9;
 		if (bytes == 0)
 			break;
+		*position = regs.r9;
 		memcpy(text + done, &regs, bytes);
 		done += bytes;
 		cond_resched();

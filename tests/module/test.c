@@ -1,0 +1,908 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs as root in the guest, with the module of ./run loaded. Prints TAP. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <carrel/hypercall.h>
+#include <carrel/ioctl.h>
+
+#define PAGE	4096UL
+#define BLOCKS	3UL
+#define SLOTS	2U
+#define LIMIT	8U
+#define GATE	((volatile unsigned char *)CARREL_GATE_VA)
+#define CHANNEL	((volatile unsigned char *)CARREL_CHANNEL_VA)
+
+/* --- what every test uses ---------------------------------------------------------------- */
+
+static char why[256];
+
+/* Notes the first thing that went wrong in a test. */
+static void wrong(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (!*why)
+		vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+}
+
+#define EXPECT(condition) do {						\
+	if (!(condition))						\
+		wrong("line %d: %s (errno %d)", __LINE__, #condition, errno);	\
+} while (0)
+
+#define EXPECT_ERRNO(call, number) do {					\
+	errno = 0;							\
+	long returned = (long)(call);					\
+	if (returned != -1 || errno != (number))			\
+		wrong("line %d: %s gave %ld, errno %d, not %s", __LINE__, #call,	\
+		      returned, errno, #number);			\
+} while (0)
+
+static long parameter(const char *name)
+{
+	char path[128], text[32] = "";
+	int file;
+
+	snprintf(path, sizeof(path), "/sys/module/carrel/parameters/%s", name);
+	file = open(path, O_RDONLY);
+	if (file < 0 || read(file, text, sizeof(text) - 1) < 0) {
+		perror(path);
+		exit(1);
+	}
+	close(file);
+	return atol(text);
+}
+
+static void set_parameter(const char *name, long value)
+{
+	char path[128], text[32];
+	int file, length;
+
+	snprintf(path, sizeof(path), "/sys/module/carrel/parameters/%s", name);
+	length = snprintf(text, sizeof(text), "%ld", value);
+	file = open(path, O_WRONLY);
+	if (file < 0 || write(file, text, length) != length) {
+		perror(path);
+		exit(1);
+	}
+	close(file);
+}
+
+/* The next `times` calls of `number`, after `skip`, give `code`. */
+static void inject(long number, long skip, long times, long code)
+{
+	set_parameter("fail_number", 0);
+	set_parameter("fail_skip", skip);
+	set_parameter("fail_code", code);
+	set_parameter("fail_times", times);
+	set_parameter("fail_number", number);
+}
+
+static int open_device(void)
+{
+	return open(CARREL_DEVICE, O_RDWR | O_CLOEXEC);
+}
+
+static void *map_at(int device, unsigned long size)
+{
+	return mmap((void *)CARREL_BASE, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		    MAP_SHARED | MAP_FIXED_NOREPLACE, device, 0);
+}
+
+static int create(int device, unsigned int limit)
+{
+	struct carrel_ioc_create request = {
+		.abi = CARREL_ABI_VERSION, .limit = limit, .slots = SLOTS, .blocks = BLOCKS,
+	};
+
+	return ioctl(device, CARREL_IOC_CREATE, &request);
+}
+
+static int add(int device, const void *source, unsigned int pages)
+{
+	struct carrel_ioc_add request = {
+		.source = (uintptr_t)source, .address = CARREL_SHIM_VA, .pages = pages,
+		.type = CARREL_R,
+	};
+
+	return ioctl(device, CARREL_IOC_ADD, &request);
+}
+
+static int start(int device)
+{
+	struct carrel_ioc_init request;
+
+	return ioctl(device, CARREL_IOC_INIT, &request);
+}
+
+static int ask(unsigned long request)
+{
+	return msync((char *)CARREL_BASE + request * PAGE, PAGE, MS_SYNC);
+}
+
+/* A started process of 40 pages: three chunks. 0 or -1. */
+static int whole_life(int device)
+{
+	static char image[40 * PAGE + 1];
+
+	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, LIMIT) ||
+	    add(device, image + 1, 40) || start(device) || ask(CARREL_REQ_MEMORY))
+		return -1;
+	return 0;
+}
+
+/* Runs `body` in a child; its status as wait gives it. Failures noted there are lost. */
+static int in_child(int (*body)(void *), void *argument)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0)
+		_exit(body(argument));
+	waitpid(child, &status, 0);
+	return status;
+}
+
+static sigjmp_buf jump;
+
+static void on_fault(int number)
+{
+	siglongjmp(jump, number);
+}
+
+enum access { READ, WRITE };
+
+/* The signal that touching it raises, or 0. */
+static int touch(volatile unsigned char *address, enum access access)
+{
+	int number;
+
+	signal(SIGBUS, on_fault);
+	signal(SIGSEGV, on_fault);
+	number = sigsetjmp(jump, 1);
+	if (!number && access == WRITE)
+		*address = 0x5a;
+	else if (!number)
+		(void)*address;
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	return number;
+}
+
+/* --- tests; each runs in a process of its own --------------------------------------------- */
+
+static void test_node(void)
+{
+	struct stat status;
+
+	EXPECT(!stat(CARREL_DEVICE, &status));
+	EXPECT((status.st_mode & 07777) == 0660);
+	EXPECT(status.st_uid == 0 && status.st_gid == 1234);
+}
+
+static void test_mmap_refuses(void)
+{
+	unsigned long good = CARREL_MMAP_SIZE(BLOCKS);
+	int device = open_device(), flags = MAP_SHARED | MAP_FIXED_NOREPLACE;
+	int rights = PROT_READ | PROT_WRITE, read_only;
+	void *base = (void *)CARREL_BASE;
+
+	EXPECT_ERRNO(mmap(base, good, rights, MAP_PRIVATE | MAP_FIXED_NOREPLACE, device, 0), EACCES);
+	EXPECT_ERRNO(mmap(base, good, rights, flags, device, PAGE), EINVAL);
+	EXPECT_ERRNO(mmap((char *)base + PAGE, good, rights, flags, device, 0), EINVAL);
+	EXPECT_ERRNO(mmap(NULL, good, rights, MAP_SHARED, device, 0), EINVAL);
+	EXPECT_ERRNO(map_at(device, PAGE), EINVAL);
+	EXPECT_ERRNO(map_at(device, CARREL_MMAP_SIZE(0)), EINVAL);
+	EXPECT_ERRNO(map_at(device, good - PAGE), EINVAL);
+	EXPECT_ERRNO(map_at(device, CARREL_MMAP_SIZE(CARREL_BLOCKS_MAX + 1UL)), EINVAL);
+	read_only = open(CARREL_DEVICE, O_RDONLY);
+	EXPECT_ERRNO(mmap(base, good, PROT_READ, flags, read_only, 0), EACCES);
+	EXPECT(map_at(device, good) == base);
+	EXPECT(!munmap(base, good));
+	EXPECT_ERRNO(map_at(device, good), EBUSY);
+}
+
+static void test_create_refuses(void)
+{
+	struct carrel_ioc_create good = {
+		.abi = CARREL_ABI_VERSION, .limit = LIMIT, .slots = SLOTS, .blocks = BLOCKS,
+	}, bad;
+	int device = open_device();
+
+	EXPECT_ERRNO(create(device, LIMIT), EINVAL);
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED);
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_CREATE, NULL), EFAULT);
+#define BAD(field, value, number) do {					\
+	bad = good;							\
+	bad.field = (value);						\
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_CREATE, &bad), number);	\
+} while (0)
+	BAD(abi, CARREL_ABI_VERSION + 1, EPROTO);
+	BAD(limit, 0, EINVAL);
+	BAD(limit, 0xffffffff, EINVAL);
+	BAD(slots, 0, EINVAL);
+	BAD(slots, CARREL_SLOTS_MAX + 1, EINVAL);
+	BAD(slots, 7, EINVAL);
+	BAD(blocks, BLOCKS + 1, EINVAL);
+	BAD(blocks, 0, EINVAL);
+#undef BAD
+	EXPECT_ERRNO(start(device), EINVAL);
+	EXPECT(!ioctl(device, CARREL_IOC_CREATE, &good));
+	EXPECT(good.process && good.ticket[0] == 0x1111 && good.ticket[1] == 0x2222);
+	EXPECT_ERRNO(create(device, LIMIT), EBUSY);
+}
+
+static void test_order(void)
+{
+	static char page[PAGE];
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED);
+	EXPECT(touch(CHANNEL, READ) == SIGBUS);
+	EXPECT_ERRNO(add(device, page, 1), EINVAL);
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), EINVAL);
+	EXPECT(!create(device, LIMIT));
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), EINVAL);
+	EXPECT(!add(device, page, 1));
+	EXPECT(!start(device));
+	EXPECT_ERRNO(add(device, page, 1), EINVAL);
+	EXPECT_ERRNO(start(device), EINVAL);
+	EXPECT_ERRNO(ioctl(device, _IO('C', 99), 0), ENOTTY);
+}
+
+static void test_add_refuses(void)
+{
+	static char page[PAGE];
+	struct carrel_ioc_add good = {
+		.source = (uintptr_t)page, .address = CARREL_SHIM_VA, .pages = 1, .type = CARREL_R,
+	}, bad;
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, LIMIT));
+#define BAD(field, value, number) do {					\
+	bad = good;							\
+	bad.field = (value);						\
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_ADD, &bad), number);	\
+} while (0)
+	BAD(pages, 0, EINVAL);
+	BAD(pages, 513, EINVAL);
+	BAD(pages, 0xffffffff, EINVAL);
+	BAD(address, CARREL_SHIM_VA + 8, EINVAL);
+	BAD(address, ~0UL & -PAGE, EINVAL);
+	BAD(address, 0, EINVAL);
+	BAD(type, 0x1000, EINVAL);
+	BAD(type, 8, EINVAL);
+	BAD(source, 0, EFAULT);
+	BAD(source, ~0UL, EFAULT);
+	BAD(source, 0xffff888000000000, EFAULT);
+	BAD(source, 0x800000000000 - PAGE + 1, EFAULT);
+#undef BAD
+	EXPECT(!ioctl(device, CARREL_IOC_ADD, &good));
+	/* The channel is user memory like any other. */
+	EXPECT(!add(device, (void *)CARREL_CHANNEL_VA, BLOCKS * 16));
+}
+
+static void test_measured(void)
+{
+	static unsigned char image[3 * PAGE];
+	struct carrel_ioc_init init;
+	uint64_t words[4], hash = 0, word;
+	unsigned int i;
+	int device = open_device();
+
+	for (i = 0; i < sizeof(image); i++)
+		image[i] = i * 7 + i / 255;
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, LIMIT));
+	EXPECT(!add(device, image, 3) && !ioctl(device, CARREL_IOC_INIT, &init));
+	for (i = 0; i < sizeof(image); i += 8) {
+		memcpy(&word, image + i, 8);
+		hash = (hash ^ word) * 0x100000001b3;
+	}
+	memcpy(words, init.identity, sizeof(words));
+	EXPECT(words[0] == hash && words[1] == 3 && words[2] == 1 && words[3] == LIMIT);
+}
+
+static void test_growth(void)
+{
+	static char image[17 * PAGE];
+	unsigned int i;
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 4));
+	EXPECT(!add(device, image, 17) && !start(device) && parameter("held") == 2 + BLOCKS);
+	for (i = 0; i < 2; i++)
+		EXPECT(!ask(CARREL_REQ_MEMORY));
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), ENOMEM);
+	EXPECT(!ask(CARREL_REQ_FLUSH));
+	EXPECT_ERRNO(ask(0), EINVAL);
+	EXPECT_ERRNO(ask(3), EINVAL);
+	EXPECT_ERRNO(msync((char *)CARREL_BASE + PAGE, 2 * PAGE, MS_SYNC), EINVAL);
+	EXPECT_ERRNO(fsync(device), EINVAL);
+	close(device);
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), ENOMEM);
+	EXPECT(!ask(CARREL_REQ_FLUSH) && parameter("held") == 4 + BLOCKS);
+}
+
+static void test_growth_in_add(void)
+{
+	static char image[80 * PAGE];
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 4));
+	EXPECT_ERRNO(add(device, image, 80), ENOMEM);
+	EXPECT(parameter("held") == 4 + BLOCKS);
+}
+
+static void test_pages(void)
+{
+	unsigned long i;
+	unsigned int zeros = 0;
+	int device = open_device();
+
+	EXPECT(!whole_life(device));
+	for (i = 0; i < BLOCKS * CARREL_BLOCK_SIZE; i++)
+		zeros += CHANNEL[i] == 0;
+	EXPECT(zeros == BLOCKS * CARREL_BLOCK_SIZE);
+	for (i = 0; i < BLOCKS * CARREL_BLOCK_SIZE; i += 512)
+		CHANNEL[i] = i >> 9;
+	for (i = 0; i < BLOCKS * CARREL_BLOCK_SIZE; i += 512)
+		EXPECT(CHANNEL[i] == (unsigned char)(i >> 9));
+	EXPECT(touch(CHANNEL + BLOCKS * CARREL_BLOCK_SIZE - 1, WRITE) == 0);
+	EXPECT(touch(CHANNEL + BLOCKS * CARREL_BLOCK_SIZE, READ) == SIGSEGV);
+	EXPECT(touch(GATE + PAGE, READ) == SIGBUS);
+	EXPECT(touch(CHANNEL - 1, WRITE) == SIGBUS);
+	/* The stub's first instruction is VMMCALL or VMCALL; the next is RET. */
+	EXPECT(GATE[0] == 0x0f && GATE[1] == 0x01 && GATE[3] == 0xc3);
+}
+
+/* No write reaches the gate: it is one page for all carriers. */
+static void test_gate_is_read_only(void)
+{
+	int device = open_device(), memory, pipes[2];
+	unsigned char byte, before;
+
+	EXPECT(!whole_life(device));
+	/* Both before its page is in the page table and after. */
+	EXPECT(touch(GATE + 0x20, WRITE) == SIGBUS);
+	before = GATE[0x20];
+	byte = ~before;
+	EXPECT(touch(GATE + 0x20, WRITE) == SIGBUS);
+	EXPECT(!mprotect((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS), PROT_READ | PROT_WRITE));
+	EXPECT(touch(GATE + 0x20, WRITE) == SIGBUS);
+	memory = open("/proc/self/mem", O_RDWR);
+	EXPECT(memory >= 0 && pwrite(memory, &byte, 1, CARREL_GATE_VA + 0x20) == -1);
+	EXPECT(!pipe(pipes) && write(pipes[1], &byte, 1) == 1);
+	EXPECT_ERRNO(read(pipes[0], (void *)(CARREL_GATE_VA + 0x20), 1), EFAULT);
+	EXPECT(GATE[0] == 0x0f && GATE[0x20] == before);
+}
+
+static void test_one_piece(void)
+{
+	char *base = (char *)CARREL_BASE;
+	unsigned long size = CARREL_MMAP_SIZE(BLOCKS);
+	int device = open_device();
+
+	EXPECT(!whole_life(device));
+	EXPECT_ERRNO(munmap(base, PAGE), EINVAL);
+	EXPECT_ERRNO(munmap(base + size - PAGE, PAGE), EINVAL);
+	EXPECT_ERRNO(mprotect(base, PAGE, PROT_READ), EINVAL);
+	EXPECT_ERRNO(mremap(base, size, size + PAGE, 0), EFAULT);
+	EXPECT_ERRNO(mremap(base, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, base - (1UL << 32)),
+		     EINVAL);
+	EXPECT_ERRNO(mremap(base, 0, size, MREMAP_MAYMOVE), EFAULT);
+	EXPECT(touch(CHANNEL, WRITE) == 0);
+	EXPECT(!ask(CARREL_REQ_FLUSH));
+	EXPECT(!munmap(base, size) && parameter("held") == 0);
+	EXPECT_ERRNO(create(device, LIMIT), EINVAL);
+}
+
+static int forked(void *device)
+{
+	static char page[PAGE];
+
+	EXPECT(touch(GATE, READ) == SIGBUS);
+	EXPECT(touch(CHANNEL, WRITE) == SIGBUS);
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), EINVAL);
+	EXPECT_ERRNO(ask(CARREL_REQ_FLUSH), EINVAL);
+	EXPECT_ERRNO(create(*(int *)device, LIMIT), EINVAL);
+	EXPECT_ERRNO(add(*(int *)device, page, 1), EINVAL);
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	if (*why)
+		printf("# in the child: %s\n", why);
+	fflush(stdout);
+	return !!*why;
+}
+
+static void test_fork(void)
+{
+	int device = open_device();
+
+	EXPECT(!whole_life(device));
+	CHANNEL[0] = 1;
+	EXPECT(in_child(forked, &device) == 0);
+	EXPECT(parameter("held") > 0 && CHANNEL[0] == 1 && !ask(CARREL_REQ_FLUSH));
+}
+
+static int fork_and_map_again(void *argument)
+{
+	int device = *(int *)argument;
+
+	/* The mapping that was copied has no part in the process; nor has a second one. */
+	munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS));
+	EXPECT_ERRNO(map_at(device, CARREL_MMAP_SIZE(BLOCKS)), EBUSY);
+	return !!*why;
+}
+
+static void test_fork_and_map_again(void)
+{
+	int device = open_device();
+
+	EXPECT(!whole_life(device));
+	EXPECT(in_child(fork_and_map_again, &device) == 0);
+}
+
+static int life_in_child(void *unused)
+{
+	(void)unused;
+	return whole_life(open_device()) ? 1 : 0;
+}
+
+static void test_exit(void)
+{
+	EXPECT(in_child(life_in_child, NULL) == 0);
+	EXPECT(parameter("held") == 0);
+}
+
+static int exec_in_child(void *unused)
+{
+	(void)unused;
+	whole_life(open_device());
+	execl("/bin/true", "true", NULL);
+	return 1;
+}
+
+static void test_exec(void)
+{
+	EXPECT(in_child(exec_in_child, NULL) == 0);
+	EXPECT(parameter("held") == 0);
+}
+
+/* A descriptor that outlives the mapping keeps nothing else alive. */
+static void test_descriptor_outlives(void)
+{
+	int device = open_device();
+
+	EXPECT(!whole_life(device) && parameter("held") > 0);
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	EXPECT(parameter("held") == 0);
+	EXPECT_ERRNO(start(device), EINVAL);
+}
+
+static int processes_until_full(void *pipes)
+{
+	whole_life(open_device());
+	write(((int *)pipes)[1], "x", 1);
+	pause();
+	return 0;
+}
+
+static void test_table_full(void)
+{
+	pid_t children[8];
+	int pipes[2], device = open_device(), i;
+	char byte;
+
+	EXPECT(!pipe(pipes));
+	for (i = 0; i < 8; i++) {
+		children[i] = fork();
+		if (!children[i])
+			_exit(processes_until_full(pipes));
+		EXPECT(read(pipes[0], &byte, 1) == 1);
+	}
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED);
+	EXPECT_ERRNO(create(device, LIMIT), ENOSPC);
+	for (i = 0; i < 8; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+	EXPECT(parameter("held") == 0);
+	EXPECT(!create(device, LIMIT));
+}
+
+static void test_kill_at_every_call(void)
+{
+	int status = 0, calls;
+
+	for (calls = 1; calls < 1000 && !*why; calls++) {
+		set_parameter("kill_in", calls);
+		status = in_child(life_in_child, NULL);
+		if (WIFEXITED(status) && parameter("kill_in") > 0)
+			break;
+		EXPECT(parameter("held") == 0);
+	}
+	set_parameter("kill_in", 0);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	EXPECT(calls > 60);
+	printf("# killed at each of %d calls\n", calls - 1);
+}
+
+static void test_kill_at_random(void)
+{
+	pid_t child;
+	int i;
+
+	srand(1);
+	for (i = 0; i < 150 && !*why; i++) {
+		child = fork();
+		if (!child)
+			_exit(life_in_child(NULL));
+		usleep(rand() % 20000);
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		EXPECT(parameter("held") == 0);
+	}
+}
+
+static void test_fail_at_every_call(void)
+{
+	static const struct { int number, code; } cases[] = {
+		{ CARREL_HC_DONATE, CARREL_ELIMIT }, { CARREL_HC_DONATE, CARREL_EOWNER },
+		{ CARREL_HC_DONATE, CARREL_EARG }, { CARREL_HC_CREATE, CARREL_ELIMIT },
+		{ CARREL_HC_LEND, CARREL_EOWNER }, { CARREL_HC_ADD, CARREL_EARG },
+		{ CARREL_HC_ADD, CARREL_EDEAD }, { CARREL_HC_ADD, CARREL_ENOMEM },
+		{ CARREL_HC_INIT, CARREL_ESTATE },
+	};
+	unsigned int i;
+	int skip;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases) && !*why; i++) {
+		for (skip = 0; skip < 500 && !*why; skip++) {
+			inject(cases[i].number, skip, 1, cases[i].code);
+			in_child(life_in_child, NULL);
+			EXPECT(parameter("held") == 0);
+			if (parameter("fail_times"))
+				break;
+		}
+		EXPECT(skip > 0 && skip < 500);
+		inject(0, 0, 0, 0);
+	}
+}
+
+/* A chunk that the hypervisor will not have is not offered again at once. */
+static void test_undonatable(void)
+{
+	inject(CARREL_HC_DONATE, 0, 3, CARREL_EOWNER);
+	EXPECT(in_child(life_in_child, NULL) == 0);
+	inject(CARREL_HC_DONATE, 0, 1000, CARREL_EOWNER);
+	EXPECT(in_child(life_in_child, NULL) == 1 << 8);
+	inject(0, 0, 0, 0);
+}
+
+static void test_info_and_log(void)
+{
+	struct carrel_ioc_info info = { .what = CARREL_INFO_PROCESS, .index = 7 };
+	char text[200];
+	struct carrel_ioc_log log = { .buffer = (uintptr_t)text, .size = 100 };
+	int device = open_device();
+
+	EXPECT(!ioctl(device, CARREL_IOC_INFO, &info) && info.value[0] == 0);
+	info.index = 8;
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_INFO, &info), EINVAL);
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_INFO, NULL), EFAULT);
+	EXPECT(!ioctl(device, CARREL_IOC_LOG, &log) && log.size == 80 && log.position == 80);
+	EXPECT(!memcmp(text + 40, "a line of forty", 15));
+	log.size = sizeof(text);
+	EXPECT(!ioctl(device, CARREL_IOC_LOG, &log) && log.size == 40 && log.position == 120);
+	log.size = sizeof(text);
+	EXPECT(!ioctl(device, CARREL_IOC_LOG, &log) && log.size == 0);
+	log.size = 39;
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_LOG, &log), EINVAL);
+	log = (struct carrel_ioc_log){ .buffer = 8, .size = 0xffffffff };
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_LOG, &log), EFAULT);
+}
+
+static void test_busy_unload(void)
+{
+	int device = open_device();
+
+	EXPECT(!whole_life(device));
+	close(device);
+	EXPECT_ERRNO(syscall(SYS_delete_module, "carrel", O_NONBLOCK), EWOULDBLOCK);
+}
+
+static int limited_in_child(void *unused)
+{
+	struct rlimit limit = { 4 << 20, 4 << 20 };
+	int device = open_device();
+
+	(void)unused;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+	if (setgid(1000) || setuid(1000))
+		return 2;
+	/* One chunk and the channel fit into 4 MiB, two chunks do not. */
+	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, LIMIT) ||
+	    start(device))
+		return 3;
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), ENOMEM);
+	return !!*why;
+}
+
+static void test_memlock(void)
+{
+	int i;
+
+	/* What a process was charged is given back when it ends. */
+	for (i = 0; i < 3; i++)
+		EXPECT(in_child(limited_in_child, NULL) == 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int file = open(path, O_WRONLY);
+
+	EXPECT(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text));
+	close(file);
+}
+
+static int cgroup_in_child(void *unused)
+{
+	char self[16];
+	int device = open_device(), grown = 0;
+
+	(void)unused;
+	snprintf(self, sizeof(self), "%d", getpid());
+	write_file("/tmp/cgroup/small/cgroup.procs", self);
+	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, 64) ||
+	    start(device))
+		return 2;
+	while (grown < 62 && !ask(CARREL_REQ_MEMORY))
+		grown++;
+	EXPECT(errno == ENOMEM && grown > 2 && grown < 16);
+	return !!*why;
+}
+
+static void test_cgroup(void)
+{
+	char events[512] = "";
+	int file;
+
+	mkdir("/tmp/cgroup", 0755);
+	EXPECT(!mount("cgroup", "/tmp/cgroup", "cgroup2", 0, NULL));
+	write_file("/tmp/cgroup/cgroup.subtree_control", "+memory");
+	EXPECT(!mkdir("/tmp/cgroup/small", 0755));
+	write_file("/tmp/cgroup/small/memory.max", "20971520");
+	EXPECT(in_child(cgroup_in_child, NULL) == 0);
+	file = open("/tmp/cgroup/small/memory.events", O_RDONLY);
+	EXPECT(file >= 0 && read(file, events, sizeof(events) - 1) > 0);
+	EXPECT(strstr(events, "oom_kill 0\n"));
+	EXPECT(parameter("held") == 0);
+}
+
+/* References to the channel that outlive the process keep their pages, harmlessly. */
+static int splice_in_child(void *pipes)
+{
+	struct iovec io = { (void *)CARREL_CHANNEL_VA, PAGE };
+
+	if (whole_life(open_device()))
+		return 2;
+	memset((void *)CARREL_CHANNEL_VA, 'c', PAGE);
+	return vmsplice(((int *)pipes)[1], &io, 1, 0) == (ssize_t)PAGE ? 0 : 3;
+}
+
+static void test_pinned_channel(void)
+{
+	char page[PAGE];
+	int pipes[2];
+
+	EXPECT(!pipe(pipes));
+	EXPECT(in_child(splice_in_child, pipes) == 0 && parameter("held") == 0);
+	EXPECT(read(pipes[0], page, PAGE) == (ssize_t)PAGE && page[0] == 'c' &&
+	       page[PAGE - 1] == 'c');
+}
+
+static void *add_for_ever(void *device)
+{
+	static char image[64 * PAGE];
+
+	while (!add(*(int *)device, image, 64))
+		;
+	return NULL;
+}
+
+static void *unmap_soon(void *unused)
+{
+	(void)unused;
+	usleep(rand() % 3000);
+	munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS));
+	return NULL;
+}
+
+/* Two threads fill a process that a third unmaps. */
+static void test_race(void)
+{
+	pthread_t threads[3];
+	int device, i, round;
+
+	for (round = 0; round < 40 && !*why; round++) {
+		device = open_device();
+		EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED);
+		EXPECT(!create(device, 64));
+		pthread_create(&threads[0], NULL, add_for_ever, &device);
+		pthread_create(&threads[1], NULL, add_for_ever, &device);
+		pthread_create(&threads[2], NULL, unmap_soon, NULL);
+		for (i = 0; i < 3; i++)
+			pthread_join(threads[i], NULL);
+		EXPECT(parameter("held") == 0);
+		close(device);
+	}
+}
+
+static int offline_and_online(void *unused)
+{
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 10; i++) {
+		write_file("/sys/devices/system/cpu/cpu1/online", "0");
+		usleep(10000);
+		write_file("/sys/devices/system/cpu/cpu1/online", "1");
+	}
+	return !!*why;
+}
+
+static void test_cpu_offline(void)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (!child)
+		_exit(offline_and_online(NULL));
+	while (waitpid(child, &status, WNOHANG) == 0)
+		EXPECT(in_child(life_in_child, NULL) == 0);
+	EXPECT(status == 0 && parameter("held") == 0);
+}
+
+/* Anything at all, often. */
+static void test_noise(void)
+{
+	static const unsigned long commands[] = {
+		CARREL_IOC_CREATE, CARREL_IOC_ADD, CARREL_IOC_INIT, CARREL_IOC_INFO, CARREL_IOC_LOG,
+	};
+	static unsigned char noise[256];
+	int device = -1, i;
+	unsigned int j;
+
+	srand(2);
+	for (i = 0; i < 20000; i++) {
+		if (i % 50 == 0) {
+			munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS));
+			close(device);
+			device = open_device();
+			map_at(device, CARREL_MMAP_SIZE(BLOCKS));
+			if (rand() % 2)
+				create(device, 3);
+		}
+		for (j = 0; j < sizeof(noise); j++)
+			noise[j] = rand() % 4 ? 0 : rand();
+		ioctl(device, commands[rand() % 5], noise);
+		msync((char *)CARREL_BASE + rand() % 64 * PAGE, (rand() % 3) * PAGE, MS_SYNC);
+	}
+	close(device);
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
+}
+
+/* --- tests that lose pages for good: last ------------------------------------------------- */
+
+static void test_return_refused(void)
+{
+	inject(CARREL_HC_RETURN, 0, 1, CARREL_EOWNER);
+	EXPECT(in_child(life_in_child, NULL) == 0);
+	EXPECT(parameter("leaked_pages") == 512 && parameter("held") == 1);
+	inject(0, 0, 0, 0);
+}
+
+static void test_destroy_stays_pending(void)
+{
+	long leaked = parameter("leaked_pages"), held = parameter("held");
+
+	inject(CARREL_HC_DESTROY, 0, 1 << 30, CARREL_PENDING);
+	EXPECT(in_child(life_in_child, NULL) == 0);
+	inject(0, 0, 0, 0);
+	/* Four chunks and three blocks. */
+	EXPECT(parameter("leaked_pages") - leaked == 4 * 512 + 3 * 16);
+	EXPECT(parameter("held") - held == 4 + 3);
+}
+
+static const struct {
+	const char *name;
+	void (*body)(void);
+	bool leaks;
+} tests[] = {
+	{ "the node's mode and group", test_node, false },
+	{ "mmap refuses what is not gate and channel", test_mmap_refuses, false },
+	{ "CREATE refuses bad arguments", test_create_refuses, false },
+	{ "calls out of order are refused", test_order, false },
+	{ "ADD refuses bad arguments", test_add_refuses, false },
+	{ "ADD hands over the right bytes", test_measured, false },
+	{ "memory on request, up to the limit", test_growth, false },
+	{ "ADD takes memory, up to the limit", test_growth_in_add, false },
+	{ "gate and channel pages", test_pages, false },
+	{ "the gate cannot be written", test_gate_is_read_only, false },
+	{ "the mapping stays in one piece", test_one_piece, false },
+	{ "a forked child has no part", test_fork, false },
+	{ "a forked child cannot map the descriptor", test_fork_and_map_again, false },
+	{ "exit returns everything", test_exit, false },
+	{ "exec returns everything", test_exec, false },
+	{ "a descriptor keeps nothing alive", test_descriptor_outlives, false },
+	{ "a full table is told apart", test_table_full, false },
+	{ "kill -9 at every hypercall", test_kill_at_every_call, false },
+	{ "kill -9 at random", test_kill_at_random, false },
+	{ "every hypercall fails in turn", test_fail_at_every_call, false },
+	{ "chunks that cannot be donated", test_undonatable, false },
+	{ "INFO and LOG", test_info_and_log, false },
+	{ "rmmod while in use", test_busy_unload, false },
+	{ "RLIMIT_MEMLOCK", test_memlock, false },
+	{ "a cgroup's memory.max", test_cgroup, false },
+	{ "the channel pinned beyond its process", test_pinned_channel, false },
+	{ "munmap against ADD", test_race, false },
+	{ "a CPU goes offline and online", test_cpu_offline, false },
+	{ "noise", test_noise, false },
+	{ "RETURN is refused: the chunk leaks", test_return_refused, true },
+	{ "DESTROY stays pending: all leaks", test_destroy_stays_pending, true },
+};
+
+static int run_test(void *body)
+{
+	(*(void (**)(void))body)();
+	if (*why)
+		printf("# %s\n", why);
+	fflush(stdout);
+	return !!*why;
+}
+
+int main(void)
+{
+	unsigned int i, failed = 0;
+	void (*body)(void);
+	int status;
+
+	for (i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		body = tests[i].body;
+		status = in_child(run_test, &body);
+		if (status == 0 && !tests[i].leaks &&
+		    (parameter("held") || parameter("leaked_pages"))) {
+			printf("# %ld chunks and blocks held, %ld pages leaked after it\n",
+			       parameter("held"), parameter("leaked_pages"));
+			status = 1;
+		}
+		if (parameter("violations")) {
+			printf("# %ld violations; see the kernel's log\n", parameter("violations"));
+			status = 1;
+		}
+		printf("%s %u - %s\n", status ? "not ok" : "ok", i + 1, tests[i].name);
+		failed += !!status;
+	}
+	printf("1..%u\n%u passed, %u failed\n", i, i - failed, failed);
+	return failed ? 1 : 0;
+}
