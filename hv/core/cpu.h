@@ -56,8 +56,6 @@ struct machine {
 	u64 hv_base, hv_size;		/* physical, 2 MiB-aligned */
 	u64 ram_top;
 	bool cpuid_hv_bit;		/* option cpuid=hv */
-	u8 init_handling;		/* INFO_PLATFORM: 0 not intercepted, 1 trapped, 2 native */
-	volatile bool apic_trapped;	/* INFO_PLATFORM: the APIC page still traps */
 };
 extern struct machine machine;
 

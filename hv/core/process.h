@@ -44,6 +44,7 @@ struct process {
 	u64 carrier;			/* CR3 of the carrier, bits that may change masked; 0 none yet */
 	u32 slots, blocks, limit;	/* as given to CREATE */
 	u32 lent;			/* blocks lent so far */
+	u32 thread_count;
 	struct vt_process vt;
 	struct view view;
 	struct view_memory nested;	/* frames of the view's tables */

@@ -62,6 +62,7 @@ int thread_create(struct process *process, u32 index)
 		return CARREL_ENOMEM;
 	thread = phys(pa);
 	process->threads[index] = thread;
+	process->thread_count++;
 	if (map_thread(process, index))
 		return CARREL_ENOMEM;
 	thread->index = index;

@@ -59,14 +59,6 @@ void xstate_boot(void)
 		components |= XCR0_AVX512;
 }
 
-void xstate_cpu(void)
-{
-	u64 cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
-
-	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
-	write_cr4(use == USE_FXSAVE ? cr4 : cr4 | CR4_OSXSAVE);
-}
-
 u64 xstate_xcr0(void)
 {
 	return components;

@@ -12,11 +12,9 @@
 #define XSTATE_SIZE	2688
 #define XSTATE_ALIGN	64
 
-/* Boot, on the first CPU: choose the components that every process has. */
+/* Boot, on the first CPU: choose the components that every process has. Each CPU's CR0 and CR4
+ * let the hypervisor use FXSAVE and, where there is one, XSAVE (cpu.c). */
 void xstate_boot(void);
-
-/* On each CPU, before vt->cpu_start: let the hypervisor use the instructions below. */
-void xstate_cpu(void);
 
 /* Make `area` (XSTATE_SIZE bytes, XSTATE_ALIGN) the state of a new thread. */
 void xstate_fresh(void *area);
