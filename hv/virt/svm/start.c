@@ -46,7 +46,6 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, page_pa(memory, PAGE_HSAVE));
-	asm volatile("clgi" : : : "memory");
 	asm volatile("vmsave %%rax" : : "a"(own->own_state_pa) : "memory");
 	svm_control_init(vt, machine);
 	return 0;
