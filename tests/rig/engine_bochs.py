@@ -35,7 +35,7 @@ ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
 ata1-master: type=cdrom, path=grub.iso, status=inserted
 clock: sync=none, time0=1700000000
 com1: enabled=1, mode=file, dev=kernel.log
-com2: enabled=1, mode=file, dev=output.log
+com2: enabled=1, {com2}
 com3: enabled=1, mode=file, dev=carrel.log
 log: emulator.log
 logprefix: %t%e%d
@@ -61,13 +61,18 @@ def prepare(run, files, work):
                        (files.output, "output.log"), (files.carrel_log, "carrel.log"),
                        (files.emulator_log, "emulator.log")):
         os.symlink(path, os.path.join(work, name))
+    near, far, com2 = None, None, "mode=file, dev=output.log"
+    if run.shell:
+        near, far = (os.fdopen(end, "r+b", buffering=0) for end in os.openpty())
+        com2 = f"mode=term, dev={os.ttyname(far.fileno())}"
     with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as file:
-        file.write(CONFIG.format(smp=run.smp, mem=run.mem))
-    # This Bochs has a debugger, which waits for commands at the start.
+        file.write(CONFIG.format(smp=run.smp, mem=run.mem, com2=com2))
+    # This Bochs has a debugger, which takes its commands at the start and after SIGINT.
     with open(os.path.join(work, "debugger"), "w", encoding="ascii") as file:
         file.write("c\nquit\n")
     environment = {"TERM": "vt100", "LD_PRELOAD": _fixed_seed()}
-    return emulator.Emulator([bochs, "-q", "-f", "bochsrc", "-rc", "debugger"], environment)
+    return emulator.Emulator([bochs, "-q", "-f", "bochsrc", "-rc", "debugger"], environment,
+                             inherited=(far,) if far else (), port=near, interrupt=True)
 
 
 def _fixed_seed():

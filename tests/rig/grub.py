@@ -31,6 +31,7 @@ serial --unit=0 --speed=115200
 terminal_input console
 terminal_output serial
 insmod tar
+insmod all_video
 search --no-floppy --file /{RUN_CONFIG} --set=run --hint hd0
 source ($run)/{RUN_CONFIG}
 echo "{FAILED}"
@@ -104,7 +105,7 @@ def _config(run):
         lines = [f"{multiboot} ($run)/carrel.elf {hypervisor}",
                  f"{module} ($run)/vmlinuz {words}"]
         lines += [f"{module} {loaded}"] if loaded else []
-    return "\n".join(["insmod all_video", *lines, f'echo "{STARTING}"', "boot", ""])
+    return "\n".join([*lines, f'echo "{STARTING}"', "boot", ""])
 
 
 def _quote(arguments):

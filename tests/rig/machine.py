@@ -7,14 +7,17 @@ of the guest comes from files that the emulator writes.
 
 import os
 import re
+import signal
 import subprocess
 import time
 
 import grub
 import paths
+import terminal
 
 POLL_SECONDS = 0.02
 SLOW_POLL_SECONDS = 0.5
+INTERRUPT_SECONDS = 3
 TAIL_LINES = 12
 ESCAPES = re.compile(r"\x1b\[[0-9;=]*[A-Za-z]")
 BRIEF_REGISTERS = re.compile(r"CPU#|[ER]IP=|CS |CR0|EFER")
@@ -31,16 +34,16 @@ class Machine:
         """`console` takes the second serial port; `until` ends the run when a log line has it."""
         self._emulator = emulator
         self._console = console
+        self._source = None
         self._logs = logs
         self._cwd = cwd
         self._until = re.compile(until.encode()) if until else None
         self._process = None
-        self._offset = 0
 
     def run(self, timeout, power_off_grace):
         """Returns COMMAND's status (0 if `until` was seen); raises RigError otherwise.
 
-        timeout: seconds until COMMAND must have ended; power_off_grace: seconds from then until
+        timeout: seconds until COMMAND must have ended, or infinity; power_off_grace: seconds from then until
         the machine must be off."""
         monitor = self._emulator.monitor
         with open(self.log("emulator"), "ab") as log:
@@ -48,14 +51,21 @@ class Machine:
                 ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._emulator.command],
                 cwd=self._cwd, env={**os.environ, **self._emulator.environment},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=[monitor.peer.fileno()] if monitor else [])
-        if monitor:
-            monitor.started()
+                pass_fds=[file.fileno() for file in self._emulator.inherited])
         try:
+            for file in self._emulator.inherited:
+                file.close()
+            if monitor:
+                monitor.started()
+            port = self._emulator.port
+            self._source = (terminal.Interactive(port.fileno(), self.log("output")) if port
+                            else terminal.Recorded(self.log("output")))
             return self._watch(timeout, power_off_grace)
         finally:
             self._process.kill()
             self._process.wait()
+            if self._source:
+                self._source.close()
 
     def log(self, name):
         return os.path.join(self._logs, f"{name}.log")
@@ -66,7 +76,7 @@ class Machine:
         leaving = False
         while True:
             ended = self._ended()
-            self._read_console()
+            self._console.feed(self._source.read())
             now = time.monotonic()
             if ended or now >= next_slow:
                 next_slow = now + SLOW_POLL_SECONDS
@@ -79,23 +89,23 @@ class Machine:
             if ended:
                 return self._result()
             if now >= deadline:
+                self._interrupt()
                 raise paths.RigError(self._timed_out(timeout))
-            time.sleep(POLL_SECONDS)
+            self._source.wait(POLL_SECONDS)
 
     def _ended(self):
         if self._process.poll() is not None:
             return True
         return bool(self._emulator.monitor and self._emulator.monitor.ended())
 
-    def _read_console(self):
-        try:
-            with open(self.log("output"), "rb") as file:
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return
-        self._offset += len(data)
-        self._console.feed(data)
+    def _interrupt(self):
+        """Lets an emulator that has no monitor tell in its log where the guest hangs."""
+        if self._emulator.interrupt:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(INTERRUPT_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
 
     def _until_seen(self):
         return any(self._until.search(_read(self.log(name))) for name in ("carrel", "kernel"))

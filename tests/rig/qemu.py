@@ -3,22 +3,36 @@
 
 import os
 import shutil
+import socket
 
+import emulator
 import paths
+import qmp
 
 QEMU = "/usr/bin/qemu-system-x86_64"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS.fd"
 
 
-def machine(run, files, work):
-    """Arguments for devices and firmware; `work` is a folder of this run alone."""
-    ports = enumerate((files.kernel_log, files.output, files.carrel_log), start=1)
+def prepare(engine_arguments, run, files, work):
+    """The emulator with an engine's own arguments; `work` is a folder of this run alone."""
+    monitor = qmp.Monitor()
+    near, far = socket.socketpair() if run.shell else (None, None)
+    command = [paths.need_package(QEMU, "qemu-system-x86"), *engine_arguments,
+               *monitor.arguments(), *machine(run, files, work, far), *run.qemu_args]
+    inherited = (monitor.peer, far) if far else (monitor.peer,)
+    return emulator.Emulator(command, inherited=inherited, monitor=monitor, port=near)
+
+
+def machine(run, files, work, terminal=None):
+    """Arguments for devices and firmware; `terminal` stands in for the second serial port."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
-    for number, path in ports:
-        arguments += ["-chardev", f"file,id=com{number},path={_escape(path)}",
-                      "-serial", f"chardev:com{number}"]
+    for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
+        backend = f"file,path={_escape(path)}"
+        if terminal and path == files.output:
+            backend = f"socket,fd={terminal.fileno()}"
+        arguments += ["-chardev", f"{backend},id=com{number}", "-serial", f"chardev:com{number}"]
     arguments += ["-drive",
                   f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={_escape(files.cd)}",
                   "-device", "ide-cd,drive=cd,bus=ide.1,bootindex=0",

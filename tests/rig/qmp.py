@@ -23,8 +23,7 @@ class Monitor:
                 "-mon", "chardev=monitor,mode=control"]
 
     def started(self):
-        """QEMU has its end now."""
-        self.peer.close()
+        """QEMU runs and has its end now."""
         # No event comes before this request.
         self._send("qmp_capabilities", {})
         self._socket.setblocking(False)
