@@ -51,8 +51,8 @@ $(B)/hv.bin: $(B)/hv.elf
 
 # carrel.elf carries the flat binary, and room for its .bss right behind it.
 $(B)/carrel.elf: boot/entry.S boot/image.ld $(B)/hv.bin
-	bss=$$(( 0x$$(nm $(B)/hv.elf | sed -n 's/ . __image_end$$//p') \
-		- 0x$$(nm $(B)/hv.elf | sed -n 's/ . __text_begin$$//p') - $$(wc -c <$(B)/hv.bin) )) && \
+	bss=$$(( 0x$$(nm $(B)/hv.elf | sed -n 's/ . __image_size$$//p') - $$(wc -c <$(B)/hv.bin) )) && \
+	test $$bss -gt 0 && \
 	$(CC) -m32 -DHV_BINARY='"$(B)/hv.bin"' -DHV_BSS=$$bss -c -o $(B)/entry.o $<
 	$(LD) -m elf_i386 -nostdlib -static --build-id=none -z max-page-size=4096 \
 		--no-warn-rwx-segments -T boot/image.ld -o $@ $(B)/entry.o
