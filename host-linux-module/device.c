@@ -125,6 +125,9 @@ static long ioc_info(void __user *user)
 		return -EFAULT;
 	regs = (struct hc_regs){ .rdi = info.what, .rsi = info.index, .rdx = info.sub };
 	result = hc_finish(CARREL_HC_INFO, &regs);
+	/* Past the last of a list, or not to be told now: that is an answer too. */
+	if (result == CARREL_EARG || result == CARREL_ESTATE)
+		return -EINVAL;
 	if (result)
 		return hc_errno(CARREL_HC_INFO, result);
 	info.value[0] = regs.rdi;

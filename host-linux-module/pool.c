@@ -86,35 +86,42 @@ static void free_chunk_pages(struct page *page)
 	__free_pages(page, CHUNK_ORDER);
 }
 
+/* After a donation that stopped halfway: true if the chunk is the kernel's again. */
+static bool undo_donation(u64 chunk)
+{
+	struct hc_regs regs = { .rdi = chunk };
+
+	/* Only what has wholly left can come back. Refused if it has: no matter. */
+	hc_finish(CARREL_HC_DONATE, &regs);
+	regs = (struct hc_regs){ .rdi = chunk };
+	return hc_finish(CARREL_HC_RETURN, &regs) == 0;
+}
+
 /*
  * One try. 0: the hypervisor has the chunk. Otherwise a result of DONATE; the
- * pages are then the kernel's, or given up if the refusal came halfway.
+ * pages are then the kernel's, or given up (*lost) if they could not be had back.
  */
 static long donate_pages(struct page *page, u64 process, bool *lost)
 {
 	struct hc_regs regs = { .rdi = chunk_number(page), .rsi = process };
 	long result;
+	bool begun;
 
 	*lost = false;
 	mark(page);
 	result = hc_once(CARREL_HC_DONATE, &regs);
-	if (result == 0)
-		return 0;
-	if (result < 0 && result != CARREL_EBUSY) {
-		unmark(page);
-		return result;
+	begun = result > 0 || result == CARREL_EBUSY;
+	if (begun) {
+		regs = (struct hc_regs){ .rdi = chunk_number(page), .rsi = process };
+		result = hc_finish(CARREL_HC_DONATE, &regs);
 	}
-	/* From here on the chunk may be nobody's: only a RETURN makes it ours again. */
-	regs = (struct hc_regs){ .rdi = chunk_number(page), .rsi = process };
-	result = hc_finish(CARREL_HC_DONATE, &regs);
 	if (result == 0)
 		return 0;
-	regs = (struct hc_regs){ .rdi = chunk_number(page) };
-	if (hc_finish(CARREL_HC_RETURN, &regs) == 0) {
-		unmark(page);
-	} else {
+	if (begun && !undo_donation(chunk_number(page))) {
 		leak(CHUNK_PAGES);
 		*lost = true;
+	} else {
+		unmark(page);
 	}
 	return result;
 }

@@ -168,23 +168,39 @@ static void free_blocks(struct process *process, struct page **blocks, bool unle
 	pool_uncharge(process->user, process->block_count * BLOCK_PAGES);
 }
 
+/* A hypercall for which the process may need more memory, within its limit. */
+static int call_growing(struct process *process, unsigned int nr, struct hc_regs *regs)
+{
+	const struct hc_regs arguments = *regs;
+	long result;
+	int error;
+
+	for (;;) {
+		*regs = arguments;
+		result = hc_finish(nr, regs);
+		if (result != CARREL_ENOMEM)
+			return result ? hc_errno(nr, result) : 0;
+		error = grow(process);
+		if (error)
+			return error;
+	}
+}
+
 static int lend_blocks(struct process *process, struct page **blocks)
 {
 	struct hc_regs regs;
 	unsigned int i;
-	long result;
+	int error = 0;
 
-	for (i = 0; i < process->block_count; i++) {
+	for (i = 0; i < process->block_count && !error; i++) {
 		regs = (struct hc_regs){
 			.rdi = process->id,
 			.rsi = page_to_pfn(blocks[i]) >> BLOCK_ORDER,
 			.rdx = i,
 		};
-		result = hc_finish(CARREL_HC_LEND, &regs);
-		if (result)
-			return hc_errno(CARREL_HC_LEND, result);
+		error = call_growing(process, CARREL_HC_LEND, &regs);
 	}
-	return 0;
+	return error;
 }
 
 /* True if the hypervisor has destroyed the process, so that nothing of it is lent any more. */
@@ -286,27 +302,20 @@ int process_create(struct process *process, struct carrel_ioc_create *create)
 int process_add(struct process *process, struct page *page, u64 address, u32 type)
 {
 	struct hc_regs regs;
-	long result;
 	int error;
 
 	error = lock_for(process, CREATED);
 	if (error)
 		return error;
-	do {
-		regs = (struct hc_regs){
-			.rdi = process->id,
-			.rsi = page_to_pfn(page),
-			.rdx = address,
-			.r10 = type,
-		};
-		result = hc_finish(CARREL_HC_ADD, &regs);
-		if (result == CARREL_ENOMEM)
-			error = grow(process);
-	} while (result == CARREL_ENOMEM && !error);
+	regs = (struct hc_regs){
+		.rdi = process->id,
+		.rsi = page_to_pfn(page),
+		.rdx = address,
+		.r10 = type,
+	};
+	error = call_growing(process, CARREL_HC_ADD, &regs);
 	mutex_unlock(&process->lock);
-	if (error || !result)
-		return error;
-	return hc_errno(CARREL_HC_ADD, result);
+	return error;
 }
 
 int process_init(struct process *process, struct carrel_ioc_init *init)

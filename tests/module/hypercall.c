@@ -16,7 +16,8 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
-#include <carrel/layout.h>
+#include <crypto/sha2.h>
+#include <carrel/identity.h>
 #include "hypercall.h"
 
 #define PROCESSES	8
@@ -38,7 +39,8 @@ struct fake_process {
 	bool started;
 	enum { ALIVE, DYING, SCRUBBING } life;
 	unsigned int chunks, used, limit, blocks, lent;
-	u64 stamp, hash;
+	u64 stamp;
+	struct sha256_state measure;
 };
 
 static DEFINE_SPINLOCK(lock);
@@ -172,11 +174,10 @@ static long give_back(struct hc_regs *regs)
 
 	if (!owned)
 		return CARREL_EOWNER;
-	if (owned->step == OURS && owned->process)
-		return CARREL_EOWNER;
+	if (owned->step == LEAVING || owned->step == WORKING || owned->process)
+		return CARREL_ESTATE;
 	if (owned->step != RETURNING) {
-		if (owned->step == OURS)
-			check_poison(regs->rdi);
+		check_poison(regs->rdi);
 		owned->step = RETURNING;
 		owned->stamp = ++stamp;
 		return CARREL_PENDING;
@@ -193,6 +194,17 @@ static long give_back(struct hc_regs *regs)
 static long create(struct hc_regs *regs)
 {
 	struct owned *owned = xa_load(&chunks, regs->rdi);
+	struct carrel_measure_create record = {
+		.magic = CARREL_MEASURE_CREATE,
+		.abi = CARREL_ABI_VERSION,
+		.limit = regs->r10,
+		.slots = regs->rdx & 0xFFFF,
+		.blocks = regs->rdx >> 16,
+		.entry = CARREL_SHIM_VA,
+		.threads = CARREL_THREADS_VA,
+		.gate = CARREL_GATE_VA,
+		.channel = CARREL_CHANNEL_VA,
+	};
 	unsigned int i;
 
 	if (regs->rsi != CARREL_ABI_VERSION)
@@ -210,6 +222,8 @@ static long create(struct hc_regs *regs)
 		.limit = regs->r10,
 		.blocks = regs->rdx >> 16,
 	};
+	sha256_init(&processes[i].measure);
+	sha256_update(&processes[i].measure, (u8 *)&record, sizeof(record));
 	regs->rdi = next_id++;
 	regs->rsi = 0x1111;
 	regs->rdx = 0x2222;
@@ -238,8 +252,9 @@ static long lend(struct hc_regs *regs)
 static long add(struct hc_regs *regs)
 {
 	struct fake_process *process = find_process(regs->rdi);
-	u64 *words = pfn_to_kaddr(regs->rsi);
-	unsigned int i;
+	struct carrel_measure_add record = {
+		.magic = CARREL_MEASURE_ADD, .address = regs->rdx, .type = regs->r10,
+	};
 
 	if (!process || process->life != ALIVE)
 		return CARREL_EDEAD;
@@ -252,13 +267,14 @@ static long add(struct hc_regs *regs)
 	if (xa_load(&chunks, regs->rsi >> 9))
 		VIOLATION("ADD from a donated chunk");
 	process->used++;
-	for (i = 0; i < PAGE_SIZE / sizeof(*words); i++)
-		process->hash = (process->hash ^ words[i]) * 0x100000001b3ULL;
+	sha256_update(&process->measure, (u8 *)&record, sizeof(record));
+	sha256_update(&process->measure, pfn_to_kaddr(regs->rsi), PAGE_SIZE);
 	return 0;
 }
 
 static long start(struct hc_regs *regs)
 {
+	struct carrel_measure_init record = { .magic = CARREL_MEASURE_INIT };
 	struct fake_process *process = find_process(regs->rdi);
 
 	if (!process || process->life != ALIVE)
@@ -268,10 +284,8 @@ static long start(struct hc_regs *regs)
 	if (process->lent != process->blocks)
 		VIOLATION("process started with %u of %u blocks", process->lent, process->blocks);
 	process->started = true;
-	regs->rdi = process->hash;
-	regs->rsi = process->used;
-	regs->rdx = process->chunks;
-	regs->r10 = process->limit;
+	sha256_update(&process->measure, (u8 *)&record, sizeof(record));
+	sha256_final(&process->measure, (u8 *)regs);
 	return 0;
 }
 

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What hvreg run leaves to the stub and to the program: the channel's contents,
+ * name, arguments, descriptors, signals. Runs as root in the guest after ./test,
+ * with the gate of gate.S. Prints TAP.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <carrel/channel.h>
+
+#define BLOCKS		4UL
+#define CHANNEL_SIZE	(BLOCKS * CARREL_BLOCK_SIZE)
+#define SLOTS		2U
+
+static const char *why;
+#define EXPECT(condition) do {						\
+	if (!(condition) && !why)					\
+		why = #condition;					\
+} while (0)
+
+/* A run of hvreg: pipes at its descriptors 0, 1 and 2, and what it wrote there. */
+struct run {
+	pid_t pid;
+	int in, out, error;
+	unsigned char channel[CHANNEL_SIZE];
+	size_t channel_size;
+	char errors[8192];
+};
+
+static size_t read_all(int file, void *buffer, size_t size)
+{
+	size_t done = 0;
+	ssize_t bytes;
+
+	while (done < size && (bytes = read(file, (char *)buffer + done, size - done)) > 0)
+		done += bytes;
+	return done;
+}
+
+static _Noreturn void start_hvreg(int pipes[3][2], char **argv, char **envp, uid_t uid)
+{
+	int i;
+
+	dup2(pipes[0][0], 0);
+	dup2(pipes[1][1], 1);
+	dup2(pipes[2][1], 2);
+	for (i = 0; i < 3; i++) {
+		close(pipes[i][0]);
+		close(pipes[i][1]);
+	}
+	if (uid && (setgid(uid) || setuid(uid)))
+		_exit(1);
+	execve("/usr/bin/hvreg", argv, envp);
+	_exit(1);
+}
+
+/* Starts it and reads until the channel is whole or hvreg has ended. */
+static void run_hvreg(struct run *run, char **argv, char **envp, uid_t uid)
+{
+	int pipes[3][2], i;
+
+	memset(run, 0, sizeof(*run));
+	for (i = 0; i < 3; i++)
+		EXPECT(!pipe(pipes[i]));
+	fflush(stdout);
+	run->pid = fork();
+	if (!run->pid)
+		start_hvreg(pipes, argv, envp, uid);
+	close(pipes[0][0]);
+	close(pipes[1][1]);
+	close(pipes[2][1]);
+	run->in = pipes[0][1];
+	run->out = pipes[1][0];
+	run->error = pipes[2][0];
+	run->channel_size = read_all(run->out, run->channel, CHANNEL_SIZE);
+}
+
+/* Lets it end. Its wait status. */
+static int finish(struct run *run)
+{
+	int status = -1;
+
+	close(run->in);
+	read_all(run->error, run->errors, sizeof(run->errors) - 1);
+	waitpid(run->pid, &status, 0);
+	close(run->out);
+	close(run->error);
+	return status;
+}
+
+static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+	char path[64];
+	size_t bytes;
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	file = open(path, O_RDONLY);
+	EXPECT(file >= 0);
+	bytes = read_all(file, text, size - 1);
+	text[bytes] = 0;
+	close(file);
+	return bytes;
+}
+
+/* Names of the open descriptors, in order. */
+static void descriptors(pid_t pid, char *text)
+{
+	struct dirent *entry;
+	char path[64];
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	folder = opendir(path);
+	EXPECT(folder);
+	for (*text = 0; folder && (entry = readdir(folder));)
+		if (entry->d_name[0] != '.')
+			strcat(strcat(text, entry->d_name), " ");
+	closedir(folder);
+}
+
+static void check_slots(const struct run *run)
+{
+	const struct carrel_slot *slot;
+	uint64_t rsp;
+	unsigned int i;
+
+	for (i = 0; i < SLOTS; i++) {
+		slot = (const void *)(run->channel + i * CARREL_SLOT_STRIDE);
+		EXPECT(slot->pending == 0 && slot->thread == i && slot->process > 0);
+		EXPECT(slot->ticket[0] == 0x1111 && slot->ticket[1] == 0x2222);
+	}
+	memcpy(&rsp, run->channel + 0x60, sizeof(rsp));
+	EXPECT(rsp == CARREL_CHANNEL_VA + CARREL_SLOT_STRIDE - 128);
+}
+
+static void check_start(const struct run *run, char **argv, char **envp, uid_t uid)
+{
+	const unsigned char *arena = run->channel + CARREL_BLOCK_SIZE;
+	const struct carrel_start *start = (const void *)arena;
+	const char *string = (const char *)(start + 1);
+	uint32_t i;
+
+	EXPECT(start->magic == CARREL_START_MAGIC);
+	EXPECT(start->arena_size == (BLOCKS - 1) * CARREL_BLOCK_SIZE);
+	EXPECT(start->uid == uid && start->euid == uid && start->gid == uid && start->egid == uid);
+	EXPECT(start->secure == 0);
+	for (i = 0; i < start->argc; i++, string += strlen(string) + 1)
+		EXPECT(argv[i] && !strcmp(argv[i], string));
+	EXPECT(!argv[i]);
+	for (i = 0; i < start->envc; i++, string += strlen(string) + 1)
+		EXPECT(envp[i] && !strcmp(envp[i], string));
+	EXPECT(!envp[i]);
+	EXPECT((const unsigned char *)string == arena + start->size);
+}
+
+static void check_process(const struct run *run)
+{
+	static const char arguments[] = "busybox\0echo\0two words";
+	char text[4096];
+	size_t size;
+
+	read_proc(run->pid, "comm", text, sizeof(text));
+	EXPECT(!strcmp(text, "busybox\n"));
+	size = read_proc(run->pid, "cmdline", text, sizeof(text));
+	EXPECT(size >= sizeof(arguments) && !memcmp(text, arguments, sizeof(arguments)));
+	while (size > sizeof(arguments) && !text[size - 1])
+		size--;
+	EXPECT(size == sizeof(arguments));
+	descriptors(run->pid, text);
+	EXPECT(!strcmp(text, "0 1 2 "));
+	read_proc(run->pid, "status", text, sizeof(text));
+	EXPECT(strstr(text, "SigIgn:\t0000000000000002\n"));	/* SIGINT */
+	EXPECT(strstr(text, "SigBlk:\t0000000000000200\n"));	/* SIGUSR1 */
+	EXPECT(strstr(text, "SigCgt:\t0000000000000000\n"));
+}
+
+static char *environment[] = { "PATH=/usr/bin:/bin", "EMPTY=", "LANG=C", NULL };
+
+static void check_run(uid_t uid)
+{
+	static char *argv[] = { "hvreg", "run", "--", "busybox", "echo", "two words", NULL };
+	static struct run run;
+	sigset_t blocked;
+	int status;
+
+	signal(SIGINT, SIG_IGN);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	run_hvreg(&run, argv, environment, uid);
+	EXPECT(run.channel_size == CHANNEL_SIZE);
+	if (run.channel_size == CHANNEL_SIZE) {
+		check_slots(&run);
+		check_start(&run, argv + 3, environment, uid);
+		check_process(&run);
+	}
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	EXPECT(!*run.errors);
+	if (*run.errors)
+		printf("# %s", run.errors);
+	signal(SIGINT, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+}
+
+static void test_run(void)
+{
+	check_run(0);
+}
+
+/* Without CAP_SYS_RESOURCE the arguments are moved instead. */
+static void test_run_as_user(void)
+{
+	EXPECT(!chmod("/dev/carrel", 0666));
+	check_run(1000);
+	EXPECT(!chmod("/dev/carrel", 0660));
+}
+
+static void test_identity(void)
+{
+	static char *argv[] = { "hvreg", "run", "--json", "--memory=20", "busybox", NULL };
+	static struct run run;
+	char measured[65] = "", member[128];
+	FILE *measure = popen("hvreg measure --memory 20 busybox", "r");
+	int status;
+
+	EXPECT(measure && fread(measured, 1, 64, measure) == 64);
+	pclose(measure);
+	snprintf(member, sizeof(member), "\"identity\":\"%s\",\"program\":\"/bin/busybox\",", measured);
+	run_hvreg(&run, argv, environment, 0);
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	EXPECT(strstr(run.errors, member));
+	EXPECT(!strncmp(run.errors, "{\"pid\":", 7) && strlen(run.errors) > 8 &&
+	       !strcmp(run.errors + strlen(run.errors) - 2, "}\n"));
+	if (why)
+		printf("# %s# measured %s\n", run.errors, measured);
+}
+
+static void expect_failure(char **argv, char **envp, int code, const char *text)
+{
+	static struct run run;
+	int status;
+
+	run_hvreg(&run, argv, envp, 0);
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == code);
+	EXPECT(strstr(run.errors, text));
+	if (why)
+		printf("# status %x, %s", status, run.errors);
+}
+
+static void test_too_many_arguments(void)
+{
+	static char big[100000], *argv[] = { "hvreg", "run", "busybox", big, big, NULL };
+
+	memset(big, 'x', sizeof(big) - 1);
+	expect_failure(argv, environment, 125, "arguments and environment are longer than 196608");
+}
+
+static void test_too_much_memory(void)
+{
+	static char *argv[] = { "hvreg", "run", "--memory", "1048576", "busybox", NULL };
+
+	expect_failure(argv, environment, 125, "choose a smaller --memory");
+}
+
+/* ioctls work on any descriptor; INFO of the real thing needs the real thing. */
+static void test_log(void)
+{
+	char text[256] = "";
+	FILE *log = popen("hvreg log", "r");
+
+	EXPECT(log && fread(text, 1, sizeof(text), log) == 120);
+	EXPECT(!pclose(log));
+}
+
+static const struct {
+	const char *name;
+	void (*body)(void);
+} tests[] = {
+	{ "the carrier at its start", test_run },
+	{ "the carrier of an ordinary user", test_run_as_user },
+	{ "run and measure agree", test_identity },
+	{ "too many arguments", test_too_many_arguments },
+	{ "too much memory", test_too_much_memory },
+	{ "log", test_log },
+};
+
+int main(void)
+{
+	unsigned int i, failed = 0;
+
+	for (i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		why = NULL;
+		tests[i].body();
+		if (why)
+			printf("# %s\n", why);
+		printf("%s %u - hvreg: %s\n", why ? "not ok" : "ok", i + 1, tests[i].name);
+		failed += !!why;
+	}
+	printf("1..%u\n%u passed, %u failed\n", i, i - failed, failed);
+	return failed ? 1 : 0;
+}
