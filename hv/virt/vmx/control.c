@@ -315,11 +315,11 @@ int vmx_control_init(struct vt_cpu *vt, const struct vt_machine *machine)
 
 	for (unsigned int i = VMX_HOST; i <= VMX_PROCESS; i++) {
 		*(u32 *)vt->control[i] = (u32)rdmsr(MSR_VMX_BASIC) & BASIC_REVISION;
-		failed |= vmclear(vt->control_pa[i]);
+		failed |= vmclear(&vt->control_pa[i]);
 	}
-	failed |= vmptrld(vt->control_pa[VMX_PROCESS]);
+	failed |= vmptrld(&vt->control_pa[VMX_PROCESS]);
 	failed |= common_fields() | host_state(vt) | process_controls() | process_state();
-	failed |= vmptrld(vt->control_pa[VMX_HOST]);
+	failed |= vmptrld(&vt->control_pa[VMX_HOST]);
 	failed |= common_fields() | host_state(vt) | host_controls(vmx_cpu(vt), machine);
 	vt->current = VMX_HOST;
 	if (!failed)

@@ -74,9 +74,6 @@ void vmx_process_init(struct vmx_cpu *own)
 	u32 features = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
 
 	own->msr_count = 0;
-	switch_msr(own, MSR_STAR, PROCESS_STAR);
-	switch_msr(own, MSR_LSTAR, CARREL_BOUNCE_VA);
-	switch_msr(own, MSR_SFMASK, PROCESS_SFMASK);
 	if (cpuid(0x80000001, 0).edx & CPUID_RDTSCP)
 		switch_msr(own, MSR_TSC_AUX, 0);
 	if (cpuid(0, 0).eax >= 10 && (cpuid(10, 0).eax & 0xFF) >= 2)
@@ -90,14 +87,17 @@ void vmx_process_init(struct vmx_cpu *own)
 	own->ibpb = features & CPUID_IBRS_IBPB;
 	own->verw = features & CPUID_MD_CLEAR;
 	own->l1d_flush = needs_l1d_flush(features);
-	own->bounce = false;
 }
 
 static void msrs_load(struct vmx_cpu *own)
 {
-	for (u32 i = 0; i < own->msr_count; i++) {
-		struct vmx_switched_msr *m = &own->msrs[i];
-
+	own->host_star = rdmsr(MSR_STAR);
+	wrmsr(MSR_STAR, PROCESS_STAR);
+	own->host_lstar = rdmsr(MSR_LSTAR);
+	wrmsr(MSR_LSTAR, CARREL_BOUNCE_VA);
+	own->host_sfmask = rdmsr(MSR_SFMASK);
+	wrmsr(MSR_SFMASK, PROCESS_SFMASK);
+	for (struct vmx_switched_msr *m = own->msrs; m < own->msrs + own->msr_count; m++) {
 		m->host = rdmsr(m->msr);
 		if (m->host != m->process)
 			wrmsr(m->msr, m->process);
@@ -106,9 +106,10 @@ static void msrs_load(struct vmx_cpu *own)
 
 static void msrs_restore(struct vmx_cpu *own)
 {
-	for (u32 i = 0; i < own->msr_count; i++) {
-		struct vmx_switched_msr *m = &own->msrs[i];
-
+	wrmsr(MSR_STAR, own->host_star);
+	wrmsr(MSR_LSTAR, own->host_lstar);
+	wrmsr(MSR_SFMASK, own->host_sfmask);
+	for (struct vmx_switched_msr *m = own->msrs; m < own->msrs + own->msr_count; m++) {
 		if (m->host != m->process)
 			wrmsr(m->msr, m->host);
 	}
@@ -150,11 +151,14 @@ static void set_view(struct vmx_cpu *own, const struct vt_process *process)
  * pending exactly if TF is set. Without a shadow it is pending only where an
  * exit came between an instruction and its trap.
  */
-static void set_shadow(const struct vt_context *context)
+static void set_shadow(struct vmx_cpu *own, const struct vt_context *context)
 {
 	u32 shadow = context->shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
 	bool step = shadow ? context->rflags & RFLAGS_TF : context->shadow & PENDING_BS;
 
+	if (!(context->shadow | own->shadow))
+		return;
+	own->shadow = context->shadow;
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, step ? PENDING_BS : 0);
 }
@@ -168,11 +172,11 @@ void vmx_process_load(struct vt_cpu *vt, const struct vt_context *context,
 	msrs_load(own);
 	if (own->ibpb)
 		wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
-	vmptrld(vt->control_pa[VMX_PROCESS]);
+	vmptrld(&vt->control_pa[VMX_PROCESS]);
 	vt->current = VMX_PROCESS;
 	set_view(own, process);
 	set_level(own, context->bounce);
-	set_shadow(context);
+	set_shadow(own, context);
 	vmwrite(VMCS_GUEST_RIP, context->rip);
 	vmwrite(VMCS_GUEST_RSP, context->rsp);
 	vmwrite(VMCS_GUEST_RFLAGS, (context->rflags & RFLAGS_PROCESS) | RFLAGS_FIXED | RFLAGS_IF);
@@ -205,11 +209,10 @@ void vmx_process_save(struct vt_cpu *vt, struct vt_context *context)
 	context->cr2 = 0;
 	own->bounce = RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS)) == 0;
 	context->bounce = own->bounce;
-	context->shadow = (u32)(vmread(VMCS_GUEST_INTERRUPTIBILITY) &
-				(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) |
-		(u32)(vmread(VMCS_GUEST_PENDING_DEBUG) & PENDING_BS);
+	own->shadow = (u32)(vmread(VMCS_GUEST_INTERRUPTIBILITY) | vmread(VMCS_GUEST_PENDING_DEBUG));
+	context->shadow = own->shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS | PENDING_BS);
 	reset_data_segments();
-	vmptrld(vt->control_pa[VMX_HOST]);
+	vmptrld(&vt->control_pa[VMX_HOST]);
 	vt->current = VMX_HOST;
 	msrs_restore(own);
 	own->left_process = true;

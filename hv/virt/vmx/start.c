@@ -80,8 +80,8 @@ void vmx_cpu_stop(struct vt_cpu *vt)
 	if (!own || !own->on)
 		return;
 	own->on = false;
-	vmclear(vt->control_pa[VMX_PROCESS]);
-	vmclear(vt->control_pa[VMX_HOST]);
+	vmclear(&vt->control_pa[VMX_PROCESS]);
+	vmclear(&vt->control_pa[VMX_HOST]);
 	asm volatile("vmxoff" : : : "cc", "memory");
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }

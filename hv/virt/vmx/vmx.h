@@ -255,7 +255,8 @@ enum vmx_exit_reason {
 #define VMX_PROCESS		1
 #define VMX_VPID_HOST		1	/* view->tag n has VPID n + 1; tags of processes start at 1 */
 
-/* MSRs that a process view must not inherit and that no VMCS field holds. */
+/* MSRs that a process view must not inherit and that no VMCS field holds: those of SYSCALL
+ * (process.c), and these where the CPU has them. */
 #define VMX_SWITCHED_MSRS	8
 
 struct vmx_switched_msr {
@@ -269,11 +270,14 @@ struct vmx_cpu {
 	bool on;			/* in VMX operation */
 	u32 host_pin, host_proc;	/* the host VMCS's controls outside an NMI window */
 	bool nmi_window;
-	bool bounce;			/* level in the process VMCS: 1 is that of the bounce page */
-	u64 eptp, cr3;			/* what the process VMCS holds */
+	/* what the process VMCS holds */
+	bool bounce;			/* the segments of the bounce page */
+	u32 shadow;			/* interruptibility, pending single step */
+	u64 eptp, cr3;
 	u16 vpid;
 	bool ibpb, verw, l1d_flush;	/* barriers that this CPU needs, process.c */
 	bool left_process;		/* since the last entry of the host view */
+	u64 host_star, host_lstar, host_sfmask;	/* while the process's are loaded */
 	u32 msr_count;
 	struct vmx_switched_msr msrs[VMX_SWITCHED_MSRS];
 };
@@ -301,19 +305,19 @@ static inline bool vmwrite(enum vmcs_field field, u64 value)
 	return failed;
 }
 
-static inline bool vmptrld(u64 pa)
+static inline bool vmptrld(const u64 *pa)
 {
 	bool failed;
 
-	asm volatile("vmptrld %1" : "=@ccna"(failed) : "m"(pa) : "cc", "memory");
+	asm volatile("vmptrld %1" : "=@ccna"(failed) : "m"(*pa) : "cc", "memory");
 	return failed;
 }
 
-static inline bool vmclear(u64 pa)
+static inline bool vmclear(const u64 *pa)
 {
 	bool failed;
 
-	asm volatile("vmclear %1" : "=@ccna"(failed) : "m"(pa) : "cc", "memory");
+	asm volatile("vmclear %1" : "=@ccna"(failed) : "m"(*pa) : "cc", "memory");
 	return failed;
 }
 
