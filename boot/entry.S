@@ -32,10 +32,6 @@ mb2:
 	.long	24
 	.long	0x100000, 0xFFFFFFFF, 4096, 1
 	.balign	8
-	.short	5, 1				/* framebuffer: whatever there is */
-	.long	20
-	.long	0, 0, 0
-	.balign	8
 	.short	0, 0
 	.long	8
 mb2_end:
