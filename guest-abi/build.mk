@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The stub (both instructions) and the shim. Wants B, CC, LD, OBJCOPY and what
+# third-party.mk gives; GATE_BINS and SHIM_ELF are what others depend on.
+
+B ?= build
+OBJCOPY ?= objcopy
+
+GATE_BINS := $(B)/gate-vmcall.bin $(B)/gate-vmmcall.bin
+ABI_HEADERS := $(wildcard guest-abi/include/carrel/*.h)
+
+$(B)/gate-%.bin: guest-abi/gate.S $(ABI_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) -c -DINSN=$* -Iguest-abi/include -o $(@:.bin=.o) $<
+	$(OBJCOPY) -O binary -j .text $(@:.bin=.o) $@
+	@test "$$(wc -c <$@)" -eq 4096 || { echo "$@: not one page" >&2; rm $@; exit 1; }
+
+# --- The shim -------------------------------------------------------------------------------
+
+SHIM_ELF := $(B)/shim.elf
+SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.c)) guest-abi/shim/entry.S
+SHIM_OBJS := $(SHIM_SOURCES:%=$(B)/%.o)
+SHIM_CPPFLAGS := -Iguest-abi/include $(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
+SHIM_WARN := -Wall -Wextra -Werror -Wswitch-enum -Wmissing-prototypes -Wstack-usage=2048
+
+$(SHIM_OBJS): $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def) $(ABI_HEADERS) \
+	guest-abi/build.mk | $(TP_STAMP)
+
+$(B)/guest-abi/shim/%.c.o: guest-abi/shim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_CFLAGS) $(SHIM_WARN) $(SHIM_CPPFLAGS) -c -o $@ $<
+
+$(B)/guest-abi/shim/%.S.o: guest-abi/shim/%.S
+	@mkdir -p $(@D)
+	$(CC) -g -Iguest-abi/include -c -o $@ $<
+
+$(B)/shim.lds: guest-abi/shim/shim.lds guest-abi/include/carrel/layout.h
+	$(CC) -E -P -x assembler-with-cpp -D__ASSEMBLER__ -Iguest-abi/include -o $@ $<
+
+# Fixed address, nothing left to relocate, no vector register touched by compiled code.
+$(SHIM_ELF): $(SHIM_OBJS) $(B)/shim.lds $(TP_BEARSSL_SHIM) $(TP_LIBC_SHIM) scripts/check-image
+	$(LD) -m elf_x86_64 -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
+		-z noexecstack -T $(B)/shim.lds -o $@ $(SHIM_OBJS) $(TP_BEARSSL_SHIM) $(TP_LIBC_SHIM)
+	scripts/check-image --wx $@

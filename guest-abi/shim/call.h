@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The system-call table: what the shim does with each call of the x86-64 Linux
+ * ABI. Rows are in calls.def; the kinds of their arguments drive marshal.c.
+ */
+#ifndef SHIM_CALL_H
+#define SHIM_CALL_H
+
+#include "shim.h"
+
+#define CALLS		451		/* one past the last call of Linux 6.1 */
+
+enum how {
+	HOW_REFUSE,			/* ENOSYS, and a line in the log */
+	HOW_PASS,			/* numbers in, number out */
+	HOW_MARSHAL,			/* some arguments are memory: through the channel */
+	HOW_EMULATE,			/* a function of the shim's own */
+};
+
+/* What EINTR means when a handler with SA_RESTART has run. */
+enum restart {
+	RESTART_NO,			/* the call does not sleep, or it never restarts (poll, nanosleep) */
+	RESTART_YES,			/* the kernel would make it again: so does the shim */
+};
+
+/* What a successful result may be. Anything else is a lie and kills the process. */
+enum result {
+	RESULT_ANY,			/* not below 0 */
+	RESULT_ZERO,
+	RESULT_INT,			/* 0 to 2^31 - 1 */
+	RESULT_FD,			/* a descriptor that was not open */
+	RESULT_LENGTH,			/* at most the bytes or elements that the buffer was offered for */
+	RESULT_SIZE,			/* the same, but any size when nothing was offered */
+	RESULT_BOUND,			/* at most argument `by` */
+};
+
+/*
+ * Kinds of argument. A NULL pointer goes to the kernel as NULL. `by` is the
+ * index of the argument that holds the buffer's length or element count,
+ * `size` the bytes of the structure or of an element.
+ */
+enum kind {
+	KIND_NONE,			/* no such argument: 0 goes out, never a left-over of the program */
+	KIND_INT,			/* low 32 bits */
+	KIND_LONG,			/* all 64 bits */
+	KIND_FD,			/* a descriptor, low 32 bits */
+	KIND_STRING,			/* path or name, at most PATH_MAX with its NUL */
+	KIND_IN,			/* (by) buffer that must cross whole */
+	KIND_IN_STREAM,			/* (by) bytes of which the call may take fewer */
+	KIND_OUT,			/* (by) buffer, filled as far as the result says */
+	KIND_OUT_STREAM,		/* (by) the same, of which the call may give fewer */
+	KIND_FIX_IN,			/* (size) structure */
+	KIND_FIX_OUT,			/* (size) structure, written on success */
+	KIND_FIX_INOUT,			/* (size) both */
+	KIND_FIX_REST,			/* (size) written only when the call fails with EINTR */
+	KIND_FDS_OUT,			/* two new descriptors, written on success */
+	KIND_ARRAY_OUT,			/* (by, size) elements, as many as the result says */
+	KIND_ARRAY_INOUT,		/* (by, size) elements, all of them both ways */
+	KIND_IOV_IN,			/* (by) iovec array to gather from */
+	KIND_IOV_OUT,			/* (by) iovec array to scatter to */
+	KIND_COUNT,			/* the number of those iovecs */
+	KIND_OFFSET, KIND_LAST = KIND_OFFSET, /* a file position that moves on when a stream is split */
+};
+
+/* An argument in 16 bits: kind, and what it carries. */
+#define ARG_KIND(arg)		((enum kind)((arg) & 31))
+#define ARG_SIZE(arg)		((arg) >> 5)			/* of KIND_FIX_* */
+#define ARG_BY(arg)		((arg) >> 5 & 7)		/* of buffers and arrays */
+#define ARG_ELEMENT(arg)	((arg) >> 8)			/* of KIND_ARRAY_* */
+#define ARG_FIX(kind, size)	((kind) | (size) << 5)
+#define ARG_BUF(kind, by)	((kind) | (by) << 5)
+#define ARG_ARRAY(kind, by, size) ((kind) | (by) << 5 | (size) << 8)
+
+#define CALL_ARGS		6
+
+/* 16 bytes, because the table is measured page by page. */
+struct call {
+	union {
+		uint16_t arg[CALL_ARGS];
+		/* Returns the program's RAX. */
+		int64_t (*emulate)(struct thread *t, const uint64_t arg[CALL_ARGS]);
+	} __attribute__((packed));
+	uint8_t how;
+	uint8_t restart;
+	uint8_t result;
+	uint8_t by;			/* of RESULT_BOUND */
+};
+_Static_assert(sizeof(struct call) == 16, "compact rows");
+
+extern const struct call calls[CALLS];
+
+/* A call that is several: the row depends on a request number among its arguments. */
+struct subcall {
+	uint64_t request;
+	struct call call;
+};
+
+/* The row for `request` in a table that ends with a refusing row, which is returned if none fits. */
+const struct call *subcall_find(const struct subcall *table, uint64_t request);
+extern const struct subcall subcalls_ioctl[], subcalls_fcntl[], subcalls_prctl[];
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls served by the shim that are neither memory nor signals. */
+#include <string.h>
+
+#include <carrel/hypercall.h>
+#include <carrel/identity.h>
+#include "call.h"
+#include "emulate.h"
+#include "fds.h"
+#include "host.h"
+#include "marshal.h"
+#include "program.h"
+#include "vm.h"
+
+#define ARCH_SET_GS		0x1001
+#define ARCH_SET_FS		0x1002
+#define ARCH_GET_FS		0x1003
+#define ARCH_GET_GS		0x1004
+#define GRND_FLAGS		7
+#define GETRANDOM_MAX		0x1ffffffUL
+#define ROBUST_LIST_SIZE	24
+
+enum { NR_fcntl = SYS_fcntl, NR_ioctl = 16, NR_prctl = 157 };
+
+EMULATED(call_close)
+{
+	uint64_t fd = (uint32_t)arg[0];
+	const uint64_t host[6] = { fd };
+	int64_t value = host_call(t, SYS_close, host);
+
+	if (value == HOST_NOT_STARTED) {
+		t->rewind = true;
+		return 0;
+	}
+	/* Linux frees the descriptor whatever the error, unless there was none. */
+	if (value != -LINUX_EBADF)
+		fds_remove(fd);
+	return value;
+}
+
+/* dup2 and dup3: the program chose the number, so that is what must come back. */
+static int64_t duplicate(struct thread *t, uint64_t number, const uint64_t arg[6], uint64_t flags)
+{
+	uint64_t to = (uint32_t)arg[1];
+	const uint64_t host[6] = { (uint32_t)arg[0], to, flags };
+	int64_t value;
+
+	if (!fds_valid(to))
+		return -LINUX_EBADF;
+	value = host_call(t, number, host);
+	if (value == HOST_NOT_STARTED) {
+		t->rewind = true;
+		return 0;
+	}
+	if (value < 0)
+		return value;
+	if ((uint64_t)value != to)
+		die(CARREL_DIE_IAGO);
+	fds_remove(to);
+	fds_add(to);
+	return value;
+}
+
+EMULATED(call_dup2)
+{
+	return duplicate(t, SYS_dup2, arg, 0);
+}
+
+EMULATED(call_dup3)
+{
+	return duplicate(t, SYS_dup3, arg, (uint32_t)arg[2]);
+}
+
+/* A call that is several: by the row for its request, or `unknown`. */
+static int64_t dispatch_sub(struct thread *t, const struct subcall *table, uint64_t number,
+			    uint64_t request, int64_t unknown, const uint64_t arg[6])
+{
+	const struct call *row = subcall_find(table, request);
+
+	if (row->how == HOW_REFUSE) {
+		note(CARREL_NOTE_ENOSYS, number);
+		return unknown;
+	}
+	return marshal(t, row, number, arg);
+}
+
+EMULATED(call_ioctl)
+{
+	return dispatch_sub(t, subcalls_ioctl, NR_ioctl, (uint32_t)arg[1], -LINUX_ENOTTY, arg);
+}
+
+EMULATED(call_fcntl)
+{
+	return dispatch_sub(t, subcalls_fcntl, NR_fcntl, (uint32_t)arg[1], -LINUX_EINVAL, arg);
+}
+
+EMULATED(call_prctl)
+{
+	return dispatch_sub(t, subcalls_prctl, NR_prctl, (uint32_t)arg[0], -LINUX_EINVAL, arg);
+}
+
+/* GS base is the shim's; FS base is a register like any other. */
+EMULATED(call_arch_prctl)
+{
+	uint64_t base;
+
+	(void)t;
+	switch (arg[0]) {
+	case ARCH_SET_FS:
+		if (arg[1] >= VM_HIGH)
+			return -LINUX_EPERM;
+		asm volatile("wrfsbase %0" : : "r"(arg[1]));
+		return 0;
+	case ARCH_GET_FS:
+		if (vm_prefix(arg[1], sizeof(base), CARREL_W) != sizeof(base))
+			return -LINUX_EFAULT;
+		asm volatile("rdfsbase %0" : "=r"(base));
+		memcpy((void *)arg[1], &base, sizeof(base));
+		return 0;
+	case ARCH_SET_GS:
+	case ARCH_GET_GS:
+		return -LINUX_EPERM;
+	default:
+		return -LINUX_EINVAL;
+	}
+}
+
+/* The carrier's executable is not the program: that one link is the shim's to tell. */
+static bool names_self(uint64_t address)
+{
+	static const char self[] = "/proc/self/exe";
+
+	return vm_prefix(address, sizeof(self), CARREL_R) == sizeof(self) &&
+	       memcmp((const void *)address, self, sizeof(self)) == 0;
+}
+
+static int64_t read_self(uint64_t address, int64_t size)
+{
+	const char *path = program_path();
+	size_t length = strlen(path);
+
+	if (size <= 0)
+		return -LINUX_EINVAL;
+	if ((size_t)size < length)
+		length = size;
+	if (vm_prefix(address, length, CARREL_W) != length)
+		return -LINUX_EFAULT;
+	memcpy((void *)address, path, length);
+	return length;
+}
+
+EMULATED(call_readlink)
+{
+	static const struct call row = {
+		.arg = { KIND_STRING, ARG_BUF(KIND_OUT, 2), KIND_INT },
+		.how = HOW_MARSHAL, .result = RESULT_LENGTH,
+	};
+
+	if (names_self(arg[0]))
+		return read_self(arg[1], (int32_t)arg[2]);
+	return marshal(t, &row, SYS_readlink, arg);
+}
+
+EMULATED(call_readlinkat)
+{
+	static const struct call row = {
+		.arg = { KIND_FD, KIND_STRING, ARG_BUF(KIND_OUT, 3), KIND_INT },
+		.how = HOW_MARSHAL, .result = RESULT_LENGTH,
+	};
+
+	if (names_self(arg[1]))
+		return read_self(arg[2], (int32_t)arg[3]);
+	return marshal(t, &row, SYS_readlinkat, arg);
+}
+
+EMULATED(call_getrandom)
+{
+	uint64_t size = arg[1] < GETRANDOM_MAX ? arg[1] : GETRANDOM_MAX;
+
+	(void)t;
+	if ((uint32_t)arg[2] & ~GRND_FLAGS)
+		return -LINUX_EINVAL;
+	if (vm_prefix(arg[0], size, CARREL_W) != size)
+		return -LINUX_EFAULT;
+	random_bytes((void *)arg[0], size);
+	return size;
+}
+
+/*
+ * The word to clear at a thread's end is for other threads to see; the shim
+ * clears it itself when there are threads. The kernel is told no address.
+ */
+EMULATED(call_set_tid_address)
+{
+	(void)arg;
+	return host_call_own(t, SYS_gettid, 0, 0, 0, 0);
+}
+
+EMULATED(call_set_robust_list)
+{
+	(void)t;
+	return arg[1] == ROBUST_LIST_SIZE ? 0 : -LINUX_EINVAL;
+}
+
+/* The kernel would write into private memory: programs do without, and need not be logged. */
+EMULATED(call_rseq)
+{
+	(void)t;
+	(void)arg;
+	return -LINUX_ENOSYS;
+}
+
+/* With one thread its end is the end of all. */
+EMULATED(call_exit)
+{
+	host_call_own(t, SYS_exit, (uint32_t)arg[0], 0, 0, 0);
+	die(CARREL_DIE_IAGO);
+}
+
+EMULATED(call_exit_group)
+{
+	host_call_own(t, SYS_exit_group, (uint32_t)arg[0], 0, 0, 0);
+	die(CARREL_DIE_IAGO);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Calls that the shim serves itself, wholly or in part. Each returns the
+ * program's RAX; arguments are the program's, unchecked.
+ */
+#ifndef SHIM_EMULATE_H
+#define SHIM_EMULATE_H
+
+#include "shim.h"
+
+#define EMULATED(name)	int64_t name(struct thread *t, const uint64_t arg[6])
+
+/* emulate.c */
+EMULATED(call_close);
+EMULATED(call_dup2);
+EMULATED(call_dup3);
+EMULATED(call_ioctl);
+EMULATED(call_fcntl);
+EMULATED(call_prctl);
+EMULATED(call_arch_prctl);
+EMULATED(call_readlink);
+EMULATED(call_readlinkat);
+EMULATED(call_getrandom);
+EMULATED(call_set_tid_address);
+EMULATED(call_set_robust_list);
+EMULATED(call_rseq);
+EMULATED(call_exit);
+EMULATED(call_exit_group);
+
+/* memory.c */
+EMULATED(call_mmap);
+EMULATED(call_mprotect);
+EMULATED(call_munmap);
+EMULATED(call_mremap);
+EMULATED(call_madvise);
+EMULATED(call_brk);
+
+/* signal.c */
+EMULATED(call_rt_sigaction);
+EMULATED(call_rt_sigprocmask);
+EMULATED(call_rt_sigreturn);
+EMULATED(call_sigaltstack);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Error numbers and constants of the Linux ABI that the shim uses. newlib's differ. */
+#ifndef SHIM_ERRNO_H
+#define SHIM_ERRNO_H
+
+#define LINUX_EPERM		1
+#define LINUX_EINTR		4
+#define LINUX_ENOEXEC		8
+#define LINUX_EBADF		9
+#define LINUX_ENOMEM		12
+#define LINUX_EFAULT		14
+#define LINUX_EEXIST		17
+#define LINUX_ENODEV		19
+#define LINUX_EINVAL		22
+#define LINUX_EMFILE		24
+#define LINUX_ENOTTY		25
+#define LINUX_ENAMETOOLONG	36
+#define LINUX_ENOSYS		38
+#define LINUX_EMSGSIZE		90
+#define LINUX_ERRNO_MAX		4095
+
+#endif

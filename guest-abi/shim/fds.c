@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A bit for each descriptor. See fds.h. */
+#include "fds.h"
+
+static uint64_t open_fds[FDS_MAX / 64];
+
+bool fds_valid(int64_t fd)
+{
+	return fd >= 0 && fd < FDS_MAX;
+}
+
+bool fds_add(int64_t fd)
+{
+	uint64_t bit = 1UL << (fd & 63);
+
+	if (!fds_valid(fd) || (open_fds[fd / 64] & bit))
+		return false;
+	open_fds[fd / 64] |= bit;
+	return true;
+}
+
+void fds_remove(uint64_t fd)
+{
+	if (fd < FDS_MAX)
+		open_fds[fd / 64] &= ~(1UL << (fd & 63));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which descriptors are open, as far as the shim has seen: a kernel that hands
+ * out an open descriptor a second time would make the program write into the
+ * wrong file. Descriptors that were inherited are the host's choice anyway.
+ */
+#ifndef SHIM_FDS_H
+#define SHIM_FDS_H
+
+#include "shim.h"
+
+#define FDS_MAX		65536
+
+/* A number that may be a descriptor here. */
+bool fds_valid(int64_t fd);
+
+/* Note a new descriptor. False if it was open already or is out of range. */
+bool fds_add(int64_t fd);
+
+void fds_remove(uint64_t fd);
+
+#endif

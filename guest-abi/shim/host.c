@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What leaves the process view: see host.h. */
+#include <string.h>
+
+#include <carrel/hypercall.h>
+#include "channel.h"
+#include "host.h"
+
+#define MS_SYNC		4
+#define SIGNALS		64
+
+_Noreturn void die(uint64_t code)
+{
+	for (;;)
+		hypercall(CARREL_HC_DIE, code, 0, 0);
+}
+
+void note(uint64_t code, uint64_t number)
+{
+	hypercall(CARREL_HC_NOTE, code, number, 0);
+}
+
+void host_take_signal(struct thread *t)
+{
+	volatile uint32_t *pending = (volatile uint32_t *)(t->slot + CARREL_SLOT_PENDING);
+	uint32_t signal = *pending;
+
+	if (signal == 0)
+		return;
+	/* The stub blocks all signals with the first: a second one is forged. */
+	if (signal <= SIGNALS && !t->noted) {
+		channel_get(t->siginfo, t->slot + CARREL_SLOT_SIGINFO, SIGINFO_SIZE);
+		memcpy(t->siginfo, &signal, sizeof(signal));
+		t->noted = true;
+	}
+	*pending = 0;
+}
+
+int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6])
+{
+	uint64_t flags;
+	int64_t value = hypercall_ocall(number, args, &flags);
+
+	if (flags & CARREL_RESUME_SIGNAL)
+		host_take_signal(t);
+	if (flags & CARREL_RESUME_NOTSTARTED)
+		return HOST_NOT_STARTED;
+	if (value < -LINUX_ERRNO_MAX)
+		die(CARREL_DIE_IAGO);
+	return value;
+}
+
+int64_t host_call_own(struct thread *t, uint64_t number, uint64_t a, uint64_t b, uint64_t c,
+		      uint64_t d)
+{
+	const uint64_t args[6] = { a, b, c, d };
+	int64_t value;
+
+	do
+		value = host_call(t, number, args);
+	while (value == HOST_NOT_STARTED);
+	return value;
+}
+
+/* Ask the module for CARREL_REQ_*. False if it refuses; an interrupted request is asked anew. */
+static bool ask_module(struct thread *t, uint64_t request)
+{
+	uint64_t address = CARREL_BASE + request * PAGE_SIZE;
+	int64_t result;
+
+	do
+		result = host_call_own(t, SYS_msync, address, PAGE_SIZE, MS_SYNC, 0);
+	while (result == -LINUX_EINTR);
+	return result == 0;
+}
+
+int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, uint64_t size,
+			 uint64_t rights)
+{
+	for (;;) {
+		int64_t result = hypercall(number, address, size / PAGE_SIZE, rights);
+
+		switch (result) {
+		case 0:
+			return 0;
+		case CARREL_MORE:
+		case CARREL_EBUSY:
+			break;
+		case CARREL_PENDING:
+			if (!ask_module(t, CARREL_REQ_FLUSH))
+				die(CARREL_DIE_IAGO);
+			break;
+		case CARREL_ENOMEM:
+			if (!ask_module(t, CARREL_REQ_MEMORY))
+				return -LINUX_ENOMEM;
+			break;
+		case CARREL_ELIMIT:
+			return -LINUX_ENOMEM;
+		default:
+			die(CARREL_DIE_SHIM);
+		}
+	}
+}
+
+void random_bytes(void *out, size_t size)
+{
+	uint8_t *p = out;
+	uint64_t random[4];
+
+	while (size > 0) {
+		size_t n = size < sizeof(random) ? size : sizeof(random);
+
+		if (hypercall_random(random) < 0)
+			die(CARREL_DIE_RANDOM);
+		memcpy(p, random, n);
+		p += n;
+		size -= n;
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Everything that leaves the process view: hypercalls and the host's system
+ * calls. What comes back from the host is a claim.
+ */
+#ifndef SHIM_HOST_H
+#define SHIM_HOST_H
+
+#include "errno.h"
+#include "shim.h"
+
+/* entry.S. Results as in carrel/hypercall.h. */
+int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
+int64_t hypercall_random(uint64_t out[4]);
+int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags);
+
+/* Numbers of the host's calls that the shim makes on its own account. */
+enum {
+	SYS_read = 0, SYS_open = 2, SYS_close = 3, SYS_fstat = 5, SYS_rt_sigaction = 13,
+	SYS_rt_sigprocmask = 14, SYS_msync = 26, SYS_dup2 = 33, SYS_getpid = 39,
+	SYS_getsockopt = 55, SYS_exit = 60, SYS_kill = 62, SYS_fcntl = 72, SYS_readlink = 89, SYS_gettid = 186, SYS_exit_group = 231, SYS_tgkill = 234,
+	SYS_readlinkat = 267, SYS_dup3 = 292,
+};
+
+/* host_call: a signal came first and the call was not made. No host can answer this. */
+#define HOST_NOT_STARTED	INT64_MIN
+
+/*
+ * One system call for the program. Returns a value from -4095 up (anything lower
+ * kills the process) or HOST_NOT_STARTED. A signal that the host reports is
+ * taken into t->siginfo.
+ */
+int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6]);
+
+/* One for the shim itself: made even if a signal is waiting. */
+int64_t host_call_own(struct thread *t, uint64_t number, uint64_t a, uint64_t b, uint64_t c,
+		      uint64_t d);
+
+/* Take what the stub noted in the slot, if it noted anything. */
+void host_take_signal(struct thread *t);
+
+/* Kill this process with a CARREL_DIE_* code in the log. */
+_Noreturn void die(uint64_t code);
+
+/* A line in the log. */
+void note(uint64_t code, uint64_t number);
+
+/*
+ * MAP, UNMAP, PROTECT: carried to the end, with the module's help where the
+ * hypervisor asks for it. 0 or -LINUX_ENOMEM; other refusals mean that the
+ * shim's map is wrong, and kill the process.
+ */
+int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, uint64_t size,
+			 uint64_t rights);
+
+/* `size` random bytes; kills the process when the generator fails. */
+void random_bytes(void *out, size_t size);
+
+#endif

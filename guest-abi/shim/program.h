@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What start.c tells the rest of the shim about the program. */
+#ifndef SHIM_PROGRAM_H
+#define SHIM_PROGRAM_H
+
+#include "shim.h"
+
+/* The path in the manifest. */
+const char *program_path(void);
+
+/* Where memory.c places things; set once, before the program runs. */
+struct memory_layout {
+	uint64_t brk_start;		/* page-aligned */
+	uint64_t map_high;		/* mmap goes downwards from here */
+};
+void memory_setup(const struct memory_layout *layout);
+
+/* Map private memory for the program and record it. 0 or -LINUX_ENOMEM. */
+int64_t memory_map(struct thread *t, uint64_t start, uint64_t size, uint64_t rights, bool demand);
+
+/* Change rights of memory that is mapped throughout. 0 or -LINUX_ENOMEM. */
+int64_t memory_protect(struct thread *t, uint64_t start, uint64_t size, uint64_t rights);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shim: the measured code that stands between a program and the host
+ * kernel inside a process view. It shares the program's address space and
+ * trust; it defends the program against the kernel, not against itself.
+ *
+ * Every thread has its struct thread at the top of its shim stack, so the
+ * program's registers always lie at the same place, whichever entry saved them.
+ */
+#ifndef SHIM_SHIM_H
+#define SHIM_SHIM_H
+
+#include <carrel/thread.h>
+
+#define PAGE_SIZE	4096
+#define PAGE_MASK	(PAGE_SIZE - 1)
+
+/* For entry.S: where the stack's top is noted, in the thread page's shim area. */
+#define TP_STACK_TOP	CARREL_TP_SHIM
+/* Bytes of struct thread before regs; quad words in regs before RIP, and from RIP on. */
+#define THREAD_HEAD	192
+#define REGS_GENERAL	15
+#define REGS_FRAME	5
+#define REGS_SIZE	((REGS_GENERAL + REGS_FRAME) * 8)
+
+#ifndef __ASSEMBLER__
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+/* The program's registers, ending in a frame for IRETQ. */
+struct regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct regs) == REGS_SIZE, "entry.S pushes these");
+
+#define SIGINFO_SIZE	128
+
+struct thread {
+	struct carrel_thread_page *page;
+	uint8_t *slot;			/* in the channel: hostile */
+	uint64_t index;
+	uint64_t mask;			/* the program's signal mask */
+	uint64_t altstack, altstack_size;
+	uint32_t altstack_flags;
+	bool noted;			/* siginfo holds a signal that was not acted upon */
+	bool rewind;			/* the call did not start: make it again after the signal */
+	bool interrupted;		/* it failed with EINTR and may be made again */
+	uint8_t siginfo[SIGINFO_SIZE] __attribute__((aligned(8)));
+	uint64_t reserved;
+	struct regs regs;
+};
+_Static_assert(offsetof(struct thread, regs) == THREAD_HEAD, "entry.S skips this much");
+
+/* Length in bytes of `s` including its NUL, or 0 if there is none in `max` bytes. */
+size_t string_size(const char *s, size_t max);
+#endif
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first thread's start: the shim's own memory, the start block, the
+ * program, its stack as the System V ABI and Linux lay it out.
+ */
+#include <string.h>
+
+#include <carrel/channel.h>
+#include <carrel/hypercall.h>
+#include <carrel/identity.h>
+#include "channel.h"
+#include "host.h"
+#include "load.h"
+#include "program.h"
+#include "sigframe.h"
+#include "signal.h"
+#include "vm.h"
+
+#define STACK_SIZE	(8UL << 20)
+#define STACK_GAP	(1UL << 20)	/* nothing is mapped right below a stack */
+#define STACK_PAGES	0x3fffUL	/* places for its top: 64 MiB */
+#define MAP_PAGES	0x7ffffffUL	/* places for the first mapping: 512 GiB */
+#define BRK_PAGES	0x1fffUL	/* places for the heap behind the program: 32 MiB */
+#define HOST_ALL	(CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD | CARREL_HOST_FDS)
+#define CLOCK_TICKS	100
+#define HWCAP2_FSGSBASE	2
+#define RFLAGS_START	0x202
+
+/* Types of the auxiliary vector. */
+enum {
+	AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7,
+	AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14,
+	AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25,
+	AT_HWCAP2 = 26, AT_EXECFN = 31, AT_MINSIGSTKSZ = 51,
+};
+
+/* Drawn once: where things lie, and 16 bytes for the program. */
+struct randomness {
+	uint64_t base, places;
+	uint8_t program[16];
+};
+
+extern char shim_bss[], shim_bss_end[];
+
+void start_main(struct thread *t, uint64_t index);
+
+static const struct carrel_manifest *manifest(void)
+{
+	return (const struct carrel_manifest *)CARREL_MANIFEST_VA;
+}
+
+const char *program_path(void)
+{
+	return manifest()->program_path;
+}
+
+size_t string_size(const char *s, size_t max)
+{
+	const char *end = memchr(s, '\0', max);
+
+	return end ? end - s + 1 : 0;
+}
+
+/* Measured, but by hvreg's word: what this shim cannot do, it must not seem to do. */
+static void check_manifest(void)
+{
+	const struct carrel_manifest *m = manifest();
+	uint64_t slot_blocks = (m->slots * CARREL_SLOT_STRIDE + CARREL_BLOCK_SIZE - 1) /
+			       CARREL_BLOCK_SIZE;
+
+	if (m->magic != CARREL_MANIFEST_MAGIC || m->version != 1 || m->host_chosen != HOST_ALL ||
+	    m->slots == 0 || m->slots > CARREL_SLOTS_MAX || m->blocks > CARREL_BLOCKS_MAX ||
+	    m->blocks <= slot_blocks || !string_size(m->program_path, sizeof(m->program_path)))
+		die(CARREL_DIE_MANIFEST);
+}
+
+static void take_start(struct carrel_start *start)
+{
+	channel_get(start, arena.base, sizeof(*start));
+	if (start->magic != CARREL_START_MAGIC || start->arena_size != arena.size ||
+	    start->size <= sizeof(*start) || start->size > arena.size || start->argc == 0 ||
+	    start->argc > start->size || start->envc > start->size || start->secure != 0)
+		die(CARREL_DIE_START);
+}
+
+/* Walk `count` strings from `at`, storing their addresses; returns where they end. */
+static char *index_strings(uint64_t *pointers, uint32_t count, char *at, const char *end)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		size_t size = string_size(at, end - at);
+
+		if (!size)
+			die(CARREL_DIE_START);
+		pointers[i] = (uint64_t)at;
+		at += size;
+	}
+	pointers[count] = 0;
+	return at;
+}
+
+static uint64_t *put_aux(uint64_t *at, uint64_t type, uint64_t value)
+{
+	at[0] = type;
+	at[1] = value;
+	return at + 2;
+}
+
+static uint64_t hwcap(void)
+{
+	uint32_t a = 1, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return d;
+}
+
+struct strings {
+	char *text, *end;		/* argv and envp, back to back */
+	uint64_t execfn, platform, random;
+};
+
+static void put_auxv(uint64_t *at, const struct carrel_start *start, const struct loaded *l,
+		     const struct strings *s)
+{
+	at = put_aux(at, AT_HWCAP, hwcap());
+	at = put_aux(at, AT_PAGESZ, PAGE_SIZE);
+	at = put_aux(at, AT_CLKTCK, CLOCK_TICKS);
+	if (l->plan.headers)
+		at = put_aux(at, AT_PHDR, l->base + l->plan.headers);
+	at = put_aux(at, AT_PHENT, ELF_HEADER_SIZE);
+	at = put_aux(at, AT_PHNUM, l->plan.header_count);
+	at = put_aux(at, AT_BASE, 0);
+	at = put_aux(at, AT_FLAGS, 0);
+	at = put_aux(at, AT_ENTRY, l->base + l->plan.entry);
+	at = put_aux(at, AT_UID, start->uid);
+	at = put_aux(at, AT_EUID, start->euid);
+	at = put_aux(at, AT_GID, start->gid);
+	at = put_aux(at, AT_EGID, start->egid);
+	at = put_aux(at, AT_SECURE, 0);
+	at = put_aux(at, AT_RANDOM, s->random);
+	at = put_aux(at, AT_HWCAP2, HWCAP2_FSGSBASE);
+	at = put_aux(at, AT_MINSIGSTKSZ, sigframe_size());
+	at = put_aux(at, AT_EXECFN, s->execfn);
+	at = put_aux(at, AT_PLATFORM, s->platform);
+	put_aux(at, AT_NULL, 0);
+}
+#define AUXV_MAX	20
+
+static char *push_bytes(char *top, const void *bytes, size_t size)
+{
+	return memcpy(top - size, bytes, size);
+}
+
+/* Strings to the top of the stack. Must come before the arena is used for anything else. */
+static char *put_strings(char *top, const struct carrel_start *start,
+			 const struct randomness *random, struct strings *s)
+{
+	size_t size = start->size - sizeof(*start);
+
+	memset(top - sizeof(uint64_t), 0, sizeof(uint64_t));
+	top -= sizeof(uint64_t);
+	top = push_bytes(top, program_path(), strlen(program_path()) + 1);
+	s->execfn = (uint64_t)top;
+	s->end = top;
+	top -= size;
+	s->text = top;
+	channel_get(top, arena.base + sizeof(*start), size);
+	top = push_bytes(top, "x86_64", sizeof("x86_64"));
+	s->platform = (uint64_t)top;
+	top = push_bytes((char *)((uint64_t)top & ~15UL), random->program, sizeof(random->program));
+	s->random = (uint64_t)top;
+	return top;
+}
+
+/* argc, argv, envp, auxv below `top`; returns the program's RSP. */
+static uint64_t put_vectors(char *top, const struct carrel_start *start, const struct loaded *l,
+			    const struct strings *s)
+{
+	uint64_t words = 1 + start->argc + 1 + start->envc + 1 + 2 * AUXV_MAX;
+	uint64_t rsp = ((uint64_t)top - words * sizeof(uint64_t)) & ~15UL;
+	uint64_t *at = (uint64_t *)rsp;
+	char *text;
+
+	*at++ = start->argc;
+	text = index_strings(at, start->argc, s->text, s->end);
+	at += start->argc + 1;
+	text = index_strings(at, start->envc, text, s->end);
+	at += start->envc + 1;
+	if (text != s->end)
+		die(CARREL_DIE_START);
+	put_auxv(at, start, l, s);
+	return rsp;
+}
+
+static char *map_stack(struct thread *t, const struct carrel_start *start, uint64_t random)
+{
+	uint64_t top = VM_HIGH - PAGE_SIZE - (random & STACK_PAGES) * PAGE_SIZE;
+	uint64_t strings = start->size, pointers = (uint64_t)start->argc + start->envc;
+
+	if (strings + pointers * sizeof(uint64_t) > STACK_SIZE / 2)
+		die(CARREL_DIE_START);
+	if (memory_map(t, top - STACK_SIZE, STACK_SIZE, CARREL_R | CARREL_W, true))
+		die(CARREL_DIE_START);
+	return (char *)top;
+}
+
+/* The shim's own zeros. Until then nothing may touch a variable. */
+static void map_bss(struct thread *t)
+{
+	uint64_t start = (uint64_t)shim_bss, size = (uint64_t)shim_bss_end - start;
+
+	if (size && memory_hypercall(t, CARREL_HC_MAP, start, size,
+				     CARREL_R | CARREL_W | CARREL_MAP_DEMAND))
+		die(CARREL_DIE_SHIM);
+}
+
+static void enter_program(struct thread *t, const struct loaded *l, uint64_t rsp)
+{
+	t->regs = (struct regs){
+		.rip = l->base + l->plan.entry, .cs = CARREL_USER_CS, .rflags = RFLAGS_START,
+		.rsp = rsp, .ss = CARREL_USER_SS,
+	};
+}
+
+void start_main(struct thread *t, uint64_t index)
+{
+	struct carrel_start start;
+	struct randomness random;
+	struct strings strings;
+	static struct loaded loaded;
+	struct memory_layout places;
+	char *stack_top, *top;
+
+	t->page = (struct carrel_thread_page *)CARREL_THREAD_PAGE(index);
+	t->index = index;
+	t->slot = (uint8_t *)CARREL_CHANNEL_VA + index * CARREL_SLOT_STRIDE;
+	if (index != 0)			/* other threads start when the shim makes some */
+		die(CARREL_DIE_SHIM);
+	map_bss(t);
+	check_manifest();
+	channel_setup(manifest()->slots, manifest()->blocks);
+	take_start(&start);
+	random_bytes(&random, sizeof(random));
+	stack_top = map_stack(t, &start, random.places);
+	top = put_strings(stack_top, &start, &random, &strings);
+	load_program(t, manifest(), random.base, &loaded);
+	if (loaded.plan.exec_stack &&
+	    memory_protect(t, (uint64_t)stack_top - STACK_SIZE, STACK_SIZE, CARREL_RIGHTS))
+		die(CARREL_DIE_START);
+	places.brk_start = loaded.base + loaded.plan.high +
+			   (random.places >> 14 & BRK_PAGES) * PAGE_SIZE;
+	places.map_high = (uint64_t)stack_top - STACK_SIZE - STACK_GAP -
+			  (random.places >> 27 & MAP_PAGES) * PAGE_SIZE;
+	memory_setup(&places);
+	signal_setup(t);
+	enter_program(t, &loaded, put_vectors(top, &start, &loaded, &strings));
+	note(CARREL_NOTE_START, manifest()->program_size);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What entry.S calls: system calls, upcalls, and signals on the way out. */
+#include <carrel/hypercall.h>
+#include "call.h"
+#include "host.h"
+#include "marshal.h"
+#include "signal.h"
+
+/* Stretches of entry.S that run with in_shim clear; see there. */
+extern const char entry_window_end[], exit_window[], exit_window_end[];
+
+void syscall_main(struct thread *t);
+void upcall_main(struct thread *t);
+void signal_main(struct thread *t);
+
+/* Numbers in, number out: the common case made short. */
+static int64_t pass(struct thread *t, const struct call *row, uint64_t number,
+		    const uint64_t arg[CALL_ARGS])
+{
+	static const uint64_t mask[] = {
+		[KIND_NONE] = 0, [KIND_INT] = UINT32_MAX, [KIND_LONG] = UINT64_MAX,
+		[KIND_FD] = UINT32_MAX,
+	};
+	uint64_t host[CALL_ARGS];
+	int64_t value;
+
+	if (row->result == RESULT_FD)
+		return marshal(t, row, number, arg);
+	for (int i = 0; i < CALL_ARGS; i++)
+		host[i] = arg[i] & mask[row->arg[i]];
+	value = host_call(t, number, host);
+	if (value == HOST_NOT_STARTED) {
+		t->rewind = true;
+		return 0;
+	}
+	if (value < 0) {
+		t->interrupted = value == -LINUX_EINTR && t->noted && row->restart == RESTART_YES;
+		return value;
+	}
+	if ((row->result == RESULT_ZERO && value != 0) ||
+	    (row->result == RESULT_INT && value > INT32_MAX))
+		die(CARREL_DIE_IAGO);
+	return value;
+}
+
+static int64_t dispatch(struct thread *t, uint64_t number)
+{
+	const struct regs *r = &t->regs;
+	const uint64_t arg[CALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
+	const struct call *row = &calls[number < CALLS ? number : 0];
+
+	if (number < CALLS) {
+		switch ((enum how)row->how) {
+		case HOW_PASS:
+			return pass(t, row, number, arg);
+		case HOW_MARSHAL:
+			return marshal(t, row, number, arg);
+		case HOW_EMULATE:
+			return row->emulate(t, arg);
+		case HOW_REFUSE:
+			break;
+		}
+	}
+	note(CARREL_NOTE_ENOSYS, number);
+	return -LINUX_ENOSYS;
+}
+
+void syscall_main(struct thread *t)
+{
+	uint64_t number = t->regs.rax;
+
+	t->regs.rax = dispatch(t, number);
+	if (t->noted || t->rewind || t->interrupted)
+		signal_deliver(t, number);
+}
+
+void signal_main(struct thread *t)
+{
+	host_take_signal(t);
+	signal_deliver(t, 0);
+}
+
+/* The program's registers at an upcall. */
+static void take_frame(struct thread *t, const struct carrel_upcall *f)
+{
+	t->regs = (struct regs){
+		.r15 = f->r15, .r14 = f->r14, .r13 = f->r13, .r12 = f->r12,
+		.rbp = f->rbp, .rbx = f->rbx, .r11 = f->r11, .r10 = f->r10,
+		.r9 = f->r9, .r8 = f->r8, .rax = f->rax, .rcx = f->rcx,
+		.rdx = f->rdx, .rsi = f->rsi, .rdi = f->rdi,
+		.rip = f->rip, .cs = CARREL_USER_CS, .rflags = f->rflags,
+		.rsp = f->rsp, .ss = CARREL_USER_SS,
+	};
+}
+
+void upcall_main(struct thread *t)
+{
+	const struct carrel_upcall fault = t->page->upcall;
+	uint64_t rip = fault.rip;
+	bool leaving = rip >= (uint64_t)exit_window && rip < (uint64_t)exit_window_end;
+	bool entering = rip >= CARREL_SHIM_SYSCALL && rip < (uint64_t)entry_window_end;
+
+	if (fault.vector != CARREL_UPCALL_SIGNAL && (leaving || entering))
+		die(CARREL_DIE_SHIM);
+	/* On the way out everything was in place already, and still is in t->regs. */
+	if (!leaving)
+		take_frame(t, &fault);
+	/* On the way in: back to the SYSCALL instruction, which has clobbered only RCX and R11. */
+	if (entering) {
+		t->regs.rip = t->page->rcx - 2;
+		t->regs.rflags = t->page->r11;
+	}
+	if (fault.vector == CARREL_UPCALL_SIGNAL)
+		signal_main(t);
+	else
+		signal_fault(t, &fault);
+}
