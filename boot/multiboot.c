@@ -266,6 +266,19 @@ static const char *tag_map(struct boot_info *info, struct bytes tag)
 	return NULL;
 }
 
+/* UEFI specification, "EFI_MEMORY_DESCRIPTOR": address at 8, pages at 24. */
+static bool efi_map_is_sound(const u8 *map, u32 size, u32 step)
+{
+	for (u32 at = 0; at < size; at += step) {
+		u64 base = get64(map + at + 8), pages = get64(map + at + 24);
+
+		if (!IS_ALIGNED(base, PAGE_SIZE) || base >= BIT(52) ||
+		    pages > (BIT(52) - base) >> PAGE_SHIFT)
+			return false;
+	}
+	return true;
+}
+
 static const char *tag_efi_map(struct boot_info *info, struct bytes tag, u64 pa)
 {
 	struct boot_efi *efi = &info->efi;
@@ -281,7 +294,11 @@ static const char *tag_efi_map(struct boot_info *info, struct bytes tag, u64 pa)
 	efi->map = pa + 16;
 	efi->map_size = tag.size - 16;
 	efi->map_size -= efi->map_size % efi->descriptor_size;
-	return efi->map_size ? NULL : "the EFI memory map is empty";
+	if (!efi->map_size)
+		return "the EFI memory map is empty";
+	if (!efi_map_is_sound(tag.at + 16, efi->map_size, efi->descriptor_size))
+		return "the EFI memory map is damaged: a descriptor is not possible";
+	return NULL;
 }
 
 static const char *tag_framebuffer(struct boot_info *info, struct bytes tag)
@@ -391,6 +408,7 @@ const char *multiboot_parse(struct boot_info *info, u32 magic, u64 info_pa, u64 
 		error = parse2(info, info_pa, reach);
 	else
 		return "not started by a multiboot loader: use GRUB's multiboot or multiboot2";
+	check_framebuffer(&info->framebuffer);	/* errors want to be shown */
 	if (error)
 		return error;
 	if (!e820_ram_end(&info->map))
@@ -399,7 +417,6 @@ const char *multiboot_parse(struct boot_info *info, u32 magic, u64 info_pa, u64 
 		return "EFI without its memory map: use GRUB's multiboot2, not multiboot";
 	if (!info->efi.system_table)
 		info->efi.map = 0;
-	check_framebuffer(&info->framebuffer);
 	if (!info->rsdp_size && !info->efi.system_table)
 		search_rsdp_bios(info, reach);
 	return check_modules(info);

@@ -45,7 +45,8 @@ struct boot_info {
 /*
  * Read the loader's information at `info_pa`; `magic` is EAX at entry. phys()
  * must reach [0, reach). Fills `info` (zeroed here). Returns NULL, or what is
- * wrong and what to do about it; `info` is then of no use.
+ * wrong and what to do about it; of `info` only the command line and the framebuffer can
+ * then be used, as far as they were found.
  */
 const char *multiboot_parse(struct boot_info *info, u32 magic, u64 info_pa, u64 reach);
 

@@ -70,13 +70,11 @@ static const u8 *efi_descriptor(const struct boot_info *info, u32 index)
 	return phys(info->efi.map + (u64)index * info->efi.descriptor_size);
 }
 
-/* A descriptor's range; one that wraps is cut at the end of the address space. */
 static struct span efi_span(const u8 *descriptor)
 {
-	u64 base = ALIGN_DOWN(get64(descriptor + EFI_BASE), PAGE_SIZE);
-	u64 pages = min_u64(get64(descriptor + EFI_PAGES), (~0ULL - base) >> PAGE_SHIFT);
+	u64 base = get64(descriptor + EFI_BASE);	/* checked: aligned, does not wrap */
 
-	return (struct span){ base, base + (pages << PAGE_SHIFT) };
+	return (struct span){ base, base + (get64(descriptor + EFI_PAGES) << PAGE_SHIFT) };
 }
 
 /* Nothing that firmware may still use lies in it: boot-services memory is touched once

@@ -13,7 +13,7 @@
 
 struct placement {
 	u64 hv_base, hv_size;		/* 2 MiB-aligned, below 4 GiB; the hypervisor's own */
-	u64 trampoline;			/* one page below 1 MiB; the hypervisor's own for good */
+	u64 trampoline;			/* one page below 512 KiB; the hypervisor's own for good */
 	u64 host_base, host_size;	/* 64 KiB-aligned, below 4 GiB: Linux reads it, uses it not */
 	u64 kernel, kernel_size;	/* destination and init_size */
 	u64 initrd, initrd_size;	/* destination; size 0: none */

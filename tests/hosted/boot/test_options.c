@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <boot/options.h>
+
+#include "test.h"
+
+static struct options options;
+static char warnings[1024];
+
+static void warn(const char *word, size_t length, const char *why)
+{
+	size_t used = strlen(warnings);
+
+	snprintf(warnings + used, sizeof(warnings) - used, "%.*s: %s\n", (int)length, word, why);
+}
+
+static void parse(const char *line)
+{
+	warnings[0] = '\0';
+	options_parse(&options, line, warn);
+}
+
+static void test_defaults(void)
+{
+	parse("");
+	CHECK_EQ(options.serial, 0x3F8);
+	CHECK_EQ(options.sipi, SIPI_AUTO);
+	CHECK(options.screen && !options.apic_trap && !options.cpuid_hv &&
+	      !options.fallback_bare && !options.require_dma);
+	CHECK_EQ(strlen(warnings), 0);
+}
+
+static void test_all(void)
+{
+	parse("  serial=com2 screen=off\tsipi=native apic=trap cpuid=hv fallback=bare require=dma ");
+	CHECK_EQ(options.serial, 0x2F8);
+	CHECK_EQ(options.sipi, SIPI_NATIVE);
+	CHECK(!options.screen && options.apic_trap && options.cpuid_hv && options.fallback_bare &&
+	      options.require_dma);
+	CHECK_EQ(strlen(warnings), 0);
+	parse("sipi=native sipi=trap apic=trap apic=auto fallback=bare fallback=halt");
+	CHECK_EQ(options.sipi, SIPI_TRAP);
+	CHECK(!options.apic_trap && !options.fallback_bare);
+}
+
+static void test_ports(void)
+{
+	static const struct { const char *line; u16 port; bool good; } ports[] = {
+		{ "serial=none", 0, true }, { "serial=com1", 0x3F8, true },
+		{ "serial=com3", 0x3E8, true }, { "serial=com4", 0x2E8, true },
+		{ "serial=0x2f0", 0x2F0, true }, { "serial=0xFFF8", 0xFFF8, true },
+		{ "serial=0xFFF9", 0x3F8, false }, { "serial=0x10000", 0x3F8, false },
+		{ "serial=0x", 0x3F8, false }, { "serial=0x0", 0x3F8, false },
+		{ "serial=0xg", 0x3F8, false }, { "serial=com5", 0x3F8, false },
+		{ "serial=com0", 0x3F8, false }, { "serial=", 0x3F8, false },
+		{ "serial", 0x3F8, false }, { "serial=com11", 0x3F8, false },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(ports); i++) {
+		parse(ports[i].line);
+		CHECK_EQ(options.serial, ports[i].port);
+		CHECK(ports[i].good == !strlen(warnings));
+	}
+}
+
+static void test_unknown(void)
+{
+	parse("colour=red sipi=maybe = sip=trap require= quiet");
+	CHECK(!strcmp(warnings,
+		      "colour=red: unknown option\n"
+		      "sipi=maybe: expected sipi=auto, trap or native\n"
+		      "=: unknown option\n"
+		      "sip=trap: unknown option\n"
+		      "require=: expected require=dma\n"
+		      "quiet: unknown option\n"));
+	CHECK_EQ(options.sipi, SIPI_AUTO);
+	CHECK(!options.require_dma);
+}
+
+const struct test options_tests[] = {
+	{ "options: defaults", test_defaults },
+	{ "options: every one, the last wins", test_all },
+	{ "options: serial ports", test_ports },
+	{ "options: what is unknown is reported", test_unknown },
+	{ 0 }
+};
