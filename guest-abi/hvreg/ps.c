@@ -51,7 +51,7 @@ static bool read_row(int device, uint64_t index, struct row *row)
 		.ocalls = value[4],
 		.exits = value[5],
 	};
-	/* It may have ended meanwhile. */
+	/* It may have ended meanwhile, and has none before INIT. */
 	if (row->id && device_info(device, CARREL_INFO_IDENTITY, row->id, 0, value))
 		text_hex(row->identity, value);
 	return true;
