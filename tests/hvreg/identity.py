@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""identity.py SHIM.ELF PROGRAM LIMIT: the identity of PROGRAM with a limit of LIMIT chunks.
+
+Written from guest-abi/include/carrel/identity.h alone, to hold hvreg measure against.
+"""
+
+import hashlib
+import os
+import struct
+import sys
+
+PAGE = 4096
+SLOTS, BLOCKS, ABI = 2, 4, 1
+SHIM, MANIFEST, THREADS = 0x7E0040000000, 0x7E0041000000, 0x7E0050000000
+GATE, CHANNEL = 0x7E0000000000, 0x7E0000200000
+R, W, X = 1, 2, 4
+
+
+def add(address, rights, page):
+    return struct.pack("<8sQII", b"ADDPREC1", address, rights, 0) + page
+
+
+def shim_pages(image):
+    """(address, rights, page) of every page that the ELF file's segments have."""
+    offset, = struct.unpack_from("<Q", image, 32)
+    size, count = struct.unpack_from("<HH", image, 54)
+    for i in range(count):
+        kind, flags, start, address, _, in_file, in_memory = struct.unpack_from(
+            "<IIQQQQQ", image, offset + i * size)
+        if kind != 1:
+            continue
+        rights = (R if flags & 4 else 0) | (W if flags & 2 else 0) | (X if flags & 1 else 0)
+        content = image[start:start + in_file].ljust(-(-in_memory // PAGE) * PAGE, b"\0")
+        for at in range(0, len(content), PAGE):
+            yield address + at, rights, content[at:at + PAGE]
+
+
+def manifest(path):
+    with open(path, "rb") as file:
+        content = file.read()
+    page = struct.pack("<8sIIIIQ32s", b"CHMANIF1", 1, 0xF, SLOTS, BLOCKS, len(content),
+                       hashlib.sha256(content).digest())
+    return (page + os.fsencode(path)).ljust(PAGE, b"\0")
+
+
+def main():
+    shim, program, limit = sys.argv[1:]
+    chain = hashlib.sha256(struct.pack("<8sIIIIQQQQ", b"CREAREC1", ABI, int(limit), SLOTS, BLOCKS,
+                                       SHIM, THREADS, GATE, CHANNEL))
+    with open(shim, "rb") as file:
+        for address, rights, page in shim_pages(file.read()):
+            chain.update(add(address, rights, page))
+    chain.update(add(MANIFEST, R, manifest(os.path.realpath(program))))
+    chain.update(b"FINIREC1")
+    print(chain.hexdigest())
+
+
+main()
