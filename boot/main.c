@@ -264,6 +264,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 	make_cpus();
 	cpu = machine.cpus[0];
 	must(cpu_init(cpu));
+	cpu_boot();
 	choose_sipi();
 	start_others();
 	if (process_boot())

@@ -30,7 +30,7 @@
 /* One INIT or SIPI of the guest at a time; also the trampoline's lock. */
 static struct lock apic_lock;
 static enum apic_mode mode;
-static bool keep_trap, armed;
+static bool keep_trap, armed, stopping;
 
 static bool x2apic(void)
 {
@@ -63,6 +63,15 @@ static void delay_us(unsigned int us)
 void apic_nmi(const struct cpu *cpu)
 {
 	icr_write(ICR_NMI | ICR_ASSERT, cpu->apic_id);
+}
+
+/* By INIT: the one thing that takes a CPU out of the host view. Where it is an exit,
+ * apic_init halts the CPU; where it is not, the CPU waits for a SIPI that nobody sends. */
+void apic_stop_others(void)
+{
+	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
+	icr_write(ICR_INIT | ICR_ASSERT | ICR_OTHERS, 0);
+	delay_us(10000);
 }
 
 static bool wait_parked(const struct cpu *cpu, unsigned int us)
@@ -312,6 +321,8 @@ bool apic_fault(struct cpu *cpu, const struct vt_exit *exit)
 
 void apic_init(struct cpu *cpu)
 {
+	while (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
+		asm volatile("cli; hlt");
 	if (mode == APIC_TRAP) {
 		/* Sent by send_init above: this CPU stops the back end, takes the reset that is
 		 * pending, and comes back by the trampoline. Sent by a guest that got round the

@@ -35,6 +35,9 @@ void apic_expect_start(void);
 void apic_init(struct cpu *cpu);
 void apic_sipi(struct cpu *cpu, u8 page);
 
+/* Panic: every other CPU stops for good. */
+void apic_stop_others(void);
+
 /* NMI to another CPU of ours. */
 void apic_nmi(const struct cpu *cpu);
 

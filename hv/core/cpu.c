@@ -79,6 +79,21 @@ void cpu_park(struct cpu *cpu)
 	machine.vt->run(&cpu->vt);
 }
 
+/*
+ * A fault of the hypervisor (invariant 9): INIT throws every other CPU out of its view
+ * and resets it or leaves it halted (apic_init); then nobody works on what is wiped.
+ */
+static void cpu_panic(void)
+{
+	apic_stop_others();
+	exit_reset();
+}
+
+void cpu_boot(void)
+{
+	panic_hook = cpu_panic;
+}
+
 /* Where a CPU comes from the trampoline: at boot, and after each INIT. */
 void cpu_entry(struct cpu *cpu)
 {

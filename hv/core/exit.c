@@ -40,7 +40,7 @@ void exit_wipe(void)
 	wbinvd();
 }
 
-static void __attribute__((noreturn)) reset_machine(void)
+void exit_reset(void)
 {
 	exit_wipe();
 	outb(PORT_RESET_CONTROL, 0x02);
@@ -112,7 +112,7 @@ static void host_exit(struct cpu *cpu, const struct vt_exit *exit)
 		break;
 	case VT_SHUTDOWN:
 		log_line("CPU %u: triple fault of the host; resetting", cpu->id);
-		reset_machine();
+		exit_reset();
 	case VT_VIRT_INSN:
 		machine.vt->inject(&cpu->vt, VECTOR_UD, -1);
 		break;
@@ -141,4 +141,7 @@ void exit_handle(void *object, const struct vt_exit *exit)
 		hypercall(cpu, exit);
 	else
 		thread_exit(cpu, exit);
+	/* an INIT that met a process view: the thread is saved, now it is the host's */
+	if (exit->process && exit->reason == VT_INIT)
+		apic_init(cpu);
 }

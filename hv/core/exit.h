@@ -11,6 +11,9 @@ void exit_handle(void *cpu, const struct vt_exit *exit);
 /* Before power goes or the machine resets: no secret stays in memory. */
 void exit_wipe(void);
 
+/* Wipe, then reset the machine. */
+void exit_reset(void) __attribute__((noreturn));
+
 /* Names of the exit counters, for INFO. */
 const char *exit_name(enum vt_reason reason);
 

@@ -83,6 +83,18 @@ static struct cpuid leaf_d(struct cpuid r, u32 subleaf)
 	return (struct cpuid){ 0 };
 }
 
+struct cpuid leaves_own(u32 leaf)
+{
+	switch (leaf) {
+	case CARREL_CPUID_BASE:
+		return (struct cpuid){ CARREL_CPUID_MAX, CARREL_SIG_EBX, CARREL_SIG_ECX,
+				       CARREL_SIG_EDX };
+	case CARREL_CPUID_ABI:
+		return (struct cpuid){ CARREL_ABI_VERSION, machine.vt->insn, 0, 0 };
+	}
+	return (struct cpuid){ 0 };
+}
+
 struct cpuid leaves_process(u32 leaf, u32 subleaf)
 {
 	struct cpuid r = cpuid(leaf, subleaf);
@@ -99,11 +111,8 @@ struct cpuid leaves_process(u32 leaf, u32 subleaf)
 		return leaf_d(r, subleaf);
 	case 2: case 4: case 0x15: case 0x16:
 		return r;
-	case CARREL_CPUID_BASE:
-		return (struct cpuid){ CARREL_CPUID_MAX, CARREL_SIG_EBX, CARREL_SIG_ECX,
-				       CARREL_SIG_EDX };
-	case CARREL_CPUID_ABI:
-		return (struct cpuid){ CARREL_ABI_VERSION, machine.vt->insn, 0, 0 };
+	case CARREL_CPUID_BASE: case CARREL_CPUID_ABI:
+		return leaves_own(leaf);
 	case LEAF_EXTENDED:
 		r.eax = least(r.eax, LEAF_EXTENDED_MAX);
 		return r;

@@ -8,4 +8,7 @@
 /* On this CPU, while its process view's XCR0 is in force. */
 struct cpuid leaves_process(u32 leaf, u32 subleaf);
 
+/* Carrel's own leaves (40000000h to 400000FFh), the same in every view. */
+struct cpuid leaves_own(u32 leaf);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "apic.h"
 #include "exit.h"
+#include "leaves.h"
 #include "stats.h"
 
 /* --- CPUID ------------------------------------------------------------------------- */
@@ -26,19 +27,6 @@
 #define CPUID81_ECX_IBS		BIT(10)
 #define CPUID81_ECX_SKINIT	BIT(12)
 #define CR4_PKE			BIT(22)
-
-static struct cpuid own_leaf(u32 leaf)
-{
-	switch (leaf) {
-	case CARREL_CPUID_BASE:
-		return (struct cpuid){ CARREL_CPUID_MAX, CARREL_SIG_EBX, CARREL_SIG_ECX,
-				       CARREL_SIG_EDX };
-	case CARREL_CPUID_ABI:
-		return (struct cpuid){ .eax = CARREL_ABI_VERSION, .ebx = machine.vt->insn };
-	default:
-		return (struct cpuid){ 0 };
-	}
-}
 
 /* Two bits of CPUID mirror CR4, and the CR4 that CPUID sees is the hypervisor's. */
 static u32 mirror(u32 value, u32 bit, bool set)
@@ -84,18 +72,10 @@ static struct cpuid answer(u32 leaf, u32 subleaf, u64 cr4)
 	struct cpuid r;
 
 	if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
-		return own_leaf(leaf);
+		return leaves_own(leaf);
 	r = cpuid(leaf, subleaf);
 	filter(&r, leaf, subleaf, cr4);
 	return r;
-}
-
-static void give(struct vt_regs *regs, const struct cpuid *r)
-{
-	regs->rax = r->eax;
-	regs->rbx = r->ebx;
-	regs->rcx = r->ecx;
-	regs->rdx = r->edx;
 }
 
 void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
@@ -106,23 +86,11 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
 	struct cpuid r = answer(leaf, (u32)regs->rcx,
 				mirrors ? machine.vt->get(&cpu->vt, VT_CR4) : 0);
 
-	give(regs, &r);
+	regs->rax = r.eax;
+	regs->rbx = r.ebx;
+	regs->rcx = r.ecx;
+	regs->rdx = r.edx;
 	machine.vt->skip(&cpu->vt, exit);
-}
-
-void policy_cpuid_process(struct cpu *cpu)
-{
-	struct vt_regs *regs = &cpu->vt.regs;
-	u32 leaf = (u32)regs->rax;
-	struct cpuid r = answer(leaf, (u32)regs->rcx, CR4_OSXSAVE);
-
-	if (leaf == 1)
-		r.ebx &= 0x00FFFFFF;	/* initial APIC id */
-	if (leaf == 0xB || leaf == 0x1F)
-		r.edx = 0;		/* x2APIC id */
-	if (leaf == 0x8000001E)
-		r = (struct cpuid){ 0 };
-	give(regs, &r);
 }
 
 /* --- MSRs -------------------------------------------------------------------------- */

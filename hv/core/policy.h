@@ -24,7 +24,4 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit);
 void policy_cr(struct cpu *cpu, const struct vt_exit *exit);
 void policy_xsetbv(struct cpu *cpu, const struct vt_exit *exit);
 
-/* CPUID as a process view sees it: the machine's, less what tells one CPU from another. */
-void policy_cpuid_process(struct cpu *cpu);
-
 #endif

@@ -67,7 +67,7 @@ int thread_create(struct process *process, u32 index)
 		return CARREL_ENOMEM;
 	thread->index = index;
 	thread->process = process;
-	thread->page = phys(space_find(&process->space, CARREL_THREAD_PAGE(index)));
+	thread->page = phys(space_pin(&process->space, CARREL_THREAD_PAGE(index)));
 	thread->page->in_shim = 1;
 	thread->host_rsp = CARREL_CHANNEL_VA + (index + 1) * CARREL_SLOT_STRIDE - STUB_RED_ZONE;
 	xstate_fresh(thread->vectors);

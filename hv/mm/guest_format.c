@@ -33,7 +33,7 @@ static u64 split_leaf(u64 entry, unsigned int level, unsigned int index)
 
 static u64 set_rights(u64 entry, unsigned int level, unsigned int rights)
 {
-	return make_leaf(address(entry, level), level, rights, MEMORY_WB);
+	return make_leaf(address(entry, level), level, rights, MEMORY_WB) | (entry & GUEST_PINNED);
 }
 
 const struct table_format guest_format = {

@@ -64,8 +64,9 @@ s64 space_map(struct space *space, u64 va, u64 pages, unsigned int rights, bool 
 s64 space_unmap(struct space *space, u64 va, u64 pages, unsigned int budget);
 
 /* PROTECT present and demand pages. A hole or a pinned page within what the budget reaches is
- * EARG before any of that changes. Taking rights away from a present page draws a stamp; rights given come
- * into effect at once, at the price of one spurious fault where a CPU cached less. */
+ * EARG before any of that changes. Taking rights away from a present page draws a stamp;
+ * rights given come into effect at once, at the price of one spurious fault where a CPU
+ * cached less. */
 s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
 		  unsigned int budget);
 
