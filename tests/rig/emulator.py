@@ -18,5 +18,7 @@ class Emulator:
     monitor: qmp.Monitor | None = None
     # With --shell: the near end of the second serial port.
     port: typing.Any = None
+    # A file for its standard output, if that is not to go to emulator.log.
+    output: str | None = None
     # After SIGINT it logs the registers and ends.
     interrupt: bool = False

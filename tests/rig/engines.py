@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which engine runs the machine."""
+"""Which engine runs the machine.
+
+An engine is a module engine_NAME with prepare(run, files, work), which returns an
+emulator.Emulator, and with its defaults MEMORY_MIB, TIMEOUT_SECONDS and POWER_OFF_SECONDS.
+"""
 
 import importlib
 
-NAMES = ("tcg", "bochs")
+import engine_kvm
+
+NAMES = ("tcg", "bochs", "kvm", "nested")
 
 
-def choose(name):
-    """The module of the engine called `name`."""
+def choose(name, say):
+    """The engine called `name`; for "auto", says by `say` which one it is and why."""
     if name == "auto":
-        name = "tcg"
+        unusable = engine_kvm.why_unusable()
+        name = "tcg" if unusable else "kvm"
+        say(f"engine {name}: {unusable or 'KVM offers VMX or SVM'}")
     return importlib.import_module(f"engine_{name}")

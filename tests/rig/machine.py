@@ -46,11 +46,12 @@ class Machine:
         timeout: seconds until COMMAND must have ended, or infinity; power_off_grace: seconds from then until
         the machine must be off."""
         monitor = self._emulator.monitor
-        with open(self.log("emulator"), "ab") as log:
+        with open(self.log("emulator"), "ab") as log, \
+                open(self._emulator.output or self.log("emulator"), "ab") as output:
             self._process = subprocess.Popen(
                 ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._emulator.command],
                 cwd=self._cwd, env={**os.environ, **self._emulator.environment},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=log,
                 pass_fds=[file.fileno() for file in self._emulator.inherited])
         try:
             for file in self._emulator.inherited:

@@ -12,6 +12,8 @@ import qmp
 QEMU = "/usr/bin/qemu-system-x86_64"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS.fd"
+# A run's own copy, in its folder.
+VARIABLES = "variables.fd"
 
 
 def prepare(engine_arguments, run, files, work):
@@ -24,33 +26,35 @@ def prepare(engine_arguments, run, files, work):
     return emulator.Emulator(command, inherited=inherited, monitor=monitor, port=near)
 
 
-def machine(run, files, work, terminal=None):
-    """Arguments for devices and firmware; `terminal` stands in for the second serial port."""
+def machine(run, files, work, terminal=None, folder=None):
+    """Arguments for devices and firmware; `terminal` stands in for the second serial port, and
+    `folder` is what `work` is called where QEMU will run, if that is elsewhere."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
     for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
-        backend = f"file,path={_escape(path)}"
+        backend = f"file,path={escape(path)}"
         if terminal and path == files.output:
             backend = f"socket,fd={terminal.fileno()}"
         arguments += ["-chardev", f"{backend},id=com{number}", "-serial", f"chardev:com{number}"]
     arguments += ["-drive",
-                  f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={_escape(files.cd)}",
+                  f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={escape(files.cd)}",
                   "-device", "ide-cd,drive=cd,bus=ide.1,bootindex=0",
-                  "-drive", f"if=none,id=run,format=raw,file={_escape(files.disk)}",
+                  "-drive", f"if=none,id=run,format=raw,file={escape(files.disk)}",
                   "-device", "ide-hd,drive=run,bus=ide.0,bootindex=1"]
     if run.firmware == "uefi":
-        arguments += _uefi(work)
+        arguments += _uefi(work, folder or work)
     return arguments
 
 
-def _uefi(work):
+def _uefi(work, folder):
     code = paths.need_package(OVMF_CODE, "ovmf")
-    variables = os.path.join(work, "variables.fd")
-    shutil.copyfile(paths.need_package(OVMF_VARIABLES, "ovmf"), variables)
+    template = paths.need_package(OVMF_VARIABLES, "ovmf")
+    shutil.copyfile(template, os.path.join(work, VARIABLES))
+    variables = escape(os.path.join(folder, VARIABLES))
     return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
-            "-drive", f"if=pflash,format=raw,file={_escape(variables)}"]
+            "-drive", f"if=pflash,format=raw,file={variables}"]
 
 
-def _escape(path):
+def escape(path):
     """A path inside an option's list of values, which a comma would end."""
     return path.replace(",", ",,")

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The kvm engine, tried for real on a machine without virtualization hardware.
+
+The outer machine is the rig's own, with engine tcg: its Linux loads kvm-amd and runs QEMU with KVM,
+whose guest is the machine that was asked for. The inner ports reach us through the outer ones.
+"""
+
+import dataclasses
+import os
+import shlex
+import subprocess
+import sys
+
+import emulator
+import engine_kvm
+import paths
+import qemu
+
+MEMORY_MIB = 512
+TIMEOUT_SECONDS = 300
+POWER_OFF_SECONDS = 60
+
+# For QEMU itself, its guest's boot files, twice: in the initramfs and unpacked.
+OUTER_MEMORY_MIB = 1024
+# All that QEMU's machine loads by name at its start.
+ROMS = ("bios-256k.bin", "vgabios-stdvga.bin", "kvmvapic.bin")
+ROM_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios")
+FOLDER = "/nested"
+# The outer COM4, on an interrupt of its own.
+EXTRA_PORT = "isa-serial,chardev=inner-kernel,index=3,iobase=0x2e8,irq=5"
+
+# ttyS2 carries the inner hypervisor's log, ttyS3 the inner kernel's, our output the inner ttyS1.
+SCRIPT = """\
+modprobe kvm-amd || exit 1
+exec 8<>/dev/ttyS2 9<>/dev/ttyS3
+stty raw -echo 115200 <&8
+stty raw -echo 115200 <&9
+{qemu} 2>/nested/errors
+status=$?
+cat /nested/errors >&9
+exit $status
+"""
+
+
+def prepare(run, files, work):
+    """The emulator for this run: another rig, whose COMMAND's output is the inner ttyS1."""
+    if run.icount or run.shell:
+        raise paths.RigError("--icount and --shell do not go with --rig nested: use --rig tcg")
+    with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
+        script.write(SCRIPT.format(qemu=shlex.join(_inner_command(run, files, work))))
+    logs = os.path.join(os.path.dirname(files.output), "outer")
+    # Live, like the other engines' logs.
+    os.symlink(os.path.join(logs, "carrel.log"), files.carrel_log)
+    ports = [f"file,id=inner-kernel,path={qemu.escape(files.kernel_log)}"]
+    command = [sys.executable, os.path.join(paths.RIG_SOURCE, "rig"), "--rig", "tcg", "--bare",
+               "--smp", str(max(2, run.smp)), "--mem", str(run.mem + OUTER_MEMORY_MIB),
+               "--module", "kvm-amd", "--log", logs, "--timeout", str(run.timeout),
+               "--qemu-arg=-chardev", f"--qemu-arg={ports[0]}",
+               "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"]
+    for source, name in _outer_files(run, files, work):
+        command += ["--add", f"{source}:{name}"]
+    command += ["--", "sh", f"{FOLDER}/run"]
+    return emulator.Emulator(command, output=files.output)
+
+
+def _inner_command(run, files, work):
+    inner = dataclasses.replace(files, cd=f"{FOLDER}/cd.iso", disk=f"{FOLDER}/run.disk",
+                                kernel_log="/dev/ttyS3", carrel_log="/dev/ttyS2",
+                                output="/dev/stdout")
+    # -xsave: TCG has no XSETBV intercept, so the inner XCR0 would go astray.
+    return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments("host,-xsave"), "-no-reboot",
+            *qemu.machine(run, inner, work, folder=FOLDER), *run.qemu_args]
+
+
+def _outer_files(run, files, work):
+    """Pairs of the host's path and the outer guest's."""
+    yield os.path.join(work, "run"), f"{FOLDER}/run"
+    yield files.cd, f"{FOLDER}/cd.iso"
+    yield files.disk, f"{FOLDER}/run.disk"
+    if run.firmware == "uefi":
+        yield qemu.OVMF_CODE, qemu.OVMF_CODE
+        yield os.path.join(work, qemu.VARIABLES), f"{FOLDER}/{qemu.VARIABLES}"
+    for rom in ROMS:
+        found = [path for folder in ROM_FOLDERS if os.path.exists(path := f"{folder}/{rom}")]
+        if not found:
+            raise paths.RigError(f"QEMU's {rom} is missing: run scripts/packages install")
+        yield found[0], f"{FOLDER}/roms/{rom}"
+    yield paths.need_package(qemu.QEMU, "qemu-system-x86"), qemu.QEMU
+    yield from ((path, path) for path in _libraries(qemu.QEMU))
+
+
+def _libraries(program):
+    """The shared libraries of a program, and its loader."""
+    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return [word for word in listing.split() if word.startswith("/")]
