@@ -42,6 +42,6 @@ HB_FUZZ_BINS := $(if $(HB_HAS_CLANG),$(HB_FUZZERS:%=$(HB)/fuzz-%))
 
 .PHONY: check-hosted-boot fuzz-boot
 check-hosted-boot: $(HB)/unit $(HB)/seeds $(HB_FUZZ_BINS)
-	@tests/hosted/boot/run $(HB) $(FUZZ_SECONDS) unit $(HB_FUZZERS)
+	@tests/hosted/boot/run $(HB) $(FUZZ_SECONDS) $(B)/guest/vmlinuz unit $(HB_FUZZERS)
 fuzz-boot: $(HB)/seeds $(HB_FUZZ_BINS)
-	@tests/hosted/boot/run $(HB) $(FUZZ_SECONDS) $(HB_FUZZERS)
+	@tests/hosted/boot/run $(HB) $(FUZZ_SECONDS) $(B)/guest/vmlinuz $(HB_FUZZERS)

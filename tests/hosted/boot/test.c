@@ -6,6 +6,9 @@
 unsigned char *phys_base;
 static unsigned int failures_here;	/* of the running test */
 
+static const char *skipped_why;
+const char *kernel_path;
+
 #define SHOWN	10U	/* more of one test says no more */
 
 bool check(bool good, const char *file, int line, const char *what)
@@ -30,6 +33,11 @@ bool check_error(const char *got, const char *want, const char *file, int line)
 		printf("     %s:%d: got '%s', wanted '%s'\n", file, line, got ? got : "no error",
 		       want ? want : "no error");
 	return check(good, file, line, "error message");
+}
+
+void skip(const char *why)
+{
+	skipped_why = why;
 }
 
 void memory_reset(void)
@@ -79,29 +87,40 @@ u64 random_below(u64 bound)
 	return bound ? random_u64() % bound : 0;
 }
 
-static unsigned int run_all(const struct test *tests, unsigned int *failures)
-{
-	unsigned int count = 0;
+static struct {
+	unsigned int passed, failed, skipped;
+} count;
 
-	for (; tests->run; tests++, count++) {
-		failures_here = 0;
-		memory_reset();
-		tests->run();
-		printf("%s boot: %s\n", failures_here ? "FAIL" : "ok  ", tests->name);
-		fflush(stdout);
-		*failures += failures_here != 0;
+static void run(const struct test *test)
+{
+	failures_here = 0;
+	skipped_why = NULL;
+	memory_reset();
+	test->run();
+	if (failures_here) {
+		printf("FAIL boot: %s\n", test->name);
+		count.failed++;
+	} else if (skipped_why) {
+		printf("SKIP boot: %s (%s)\n", test->name, skipped_why);
+		count.skipped++;
+	} else {
+		printf("ok   boot: %s\n", test->name);
+		count.passed++;
 	}
-	return count;
+	fflush(stdout);
 }
 
-int main(void)
+/* unit [KERNEL] */
+int main(int argc, char **argv)
 {
 	static const struct test *const all[] = { e820_tests, multiboot_tests, place_tests,
 		linux_tests, acpi_tests, options_tests, serial_tests, screen_tests };
-	unsigned int count = 0, failures = 0;
 
+	if (argc > 1 && *argv[1])
+		kernel_path = argv[1];
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		count += run_all(all[i], &failures);
-	printf("%u passed, %u failed, 0 skipped\n", count - failures, failures);
-	return failures != 0;
+		for (const struct test *test = all[i]; test->run; test++)
+			run(test);
+	printf("%u passed, %u failed, %u skipped\n", count.passed, count.failed, count.skipped);
+	return count.failed != 0;
 }

@@ -24,6 +24,11 @@ struct test {
 	void (*run)(void);
 };
 
+/* Called by a test that cannot run here; `why` says what is missing. */
+void skip(const char *why);
+/* A real kernel's file, for the test that wants one; NULL if none was named. */
+extern const char *kernel_path;
+
 extern const struct test e820_tests[], multiboot_tests[], place_tests[], linux_tests[],
 	acpi_tests[], options_tests[], serial_tests[], screen_tests[];
 

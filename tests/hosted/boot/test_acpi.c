@@ -211,6 +211,16 @@ static void test_fadt(void)
 	CHECK_EQ(info.pm1a_control, 0x604);
 	CHECK_EQ(info.pm1b_control, 0);
 	CHECK(!info.has_reset);
+	put32(block.bytes + at + 4, 116);	/* of ACPI 1: neither extended fields nor reset */
+	put32(block.bytes + at + 68, 0x804);
+	acpi_sum(&block, at);
+	CHECK_ERROR(parse(), NULL);
+	CHECK_EQ(info.pm1a_control, 0x604);
+	CHECK_EQ(info.pm1b_control, 0x804);
+	CHECK(!info.has_reset);
+	put32(block.bytes + at + 4, 115);
+	acpi_sum(&block, at);
+	CHECK_ERROR(parse(), "FADT is too short");
 	build(true);
 	put32(block.bytes + find("FACP") + 112, 0);
 	acpi_sum(&block, find("FACP"));
@@ -286,6 +296,13 @@ static void test_mcfg(void)
 	block.bytes[at + 55] = 0;
 	acpi_sum(&block, at);
 	CHECK_ERROR(parse(), "MCFG is damaged");
+	build(true);
+	for (u32 size = 36; size < 60; size++) {
+		put32(block.bytes + find("MCFG") + 4, size);
+		acpi_sum(&block, find("MCFG"));
+		CHECK_ERROR(parse(), size == 44 ? NULL : "senseless length");
+		CHECK_EQ(info.mcfg_count, 0);
+	}
 }
 
 const struct test acpi_tests[] = {

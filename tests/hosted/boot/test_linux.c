@@ -89,6 +89,35 @@ static void test_cut(void)
 	}
 }
 
+/* Debian's kernel as it is, and cut short by its last byte. */
+static void test_debian(void)
+{
+	FILE *stream = kernel_path ? fopen(kernel_path, "rb") : NULL;
+	u64 size;
+	u8 *kernel;
+
+	if (!stream) {
+		skip("no build/guest/vmlinuz: run scripts/packages install");
+		return;
+	}
+	fseek(stream, 0, SEEK_END);
+	size = ftell(stream);
+	rewind(stream);
+	kernel = malloc(size);
+	CHECK_EQ(fread(kernel, 1, size, stream), size);
+	fclose(stream);
+	CHECK_ERROR(linux_check(&image, kernel, size), NULL);
+	CHECK_EQ(image.pref_address, 0x1000000);
+	CHECK_EQ(image.alignment, 0x200000);
+	CHECK(image.relocatable && image.line_max == 2047);
+	CHECK(image.init_size > size && image.initrd_max == 0x7FFFFFFF);
+	/* the 64-bit entry begins with cld; cli */
+	CHECK(!memcmp(kernel + image.setup_size + 0x200, "\xFC\xFA", 2));
+	CHECK_ERROR(linux_check(&image, kernel, image.setup_size + get32(kernel + 0x1F4) * 16ULL - 1),
+		    "cut short");
+	free(kernel);
+}
+
 /* A machine of 256 MiB with a kernel and an initrd of random bytes. */
 static const char *load(u64 kernel_at, u64 kernel_size, u64 initrd_at, u64 initrd_size)
 {
@@ -346,6 +375,7 @@ const struct test linux_tests[] = {
 	{ "linux: bzImage header", test_header },
 	{ "linux: hostile headers", test_hostile_header },
 	{ "linux: a file cut short", test_cut },
+	{ "linux: Debian's kernel", test_debian },
 	{ "linux: zero page, read with Linux's definition", test_zero_page },
 	{ "linux: entry: identity map, GDT, stack", test_entry },
 	{ "linux: kernel and initrd across their destinations", test_moves },

@@ -259,6 +259,28 @@ static void test_framebuffers(void)
 	}
 }
 
+static void test_text_screens(void)
+{
+	static const struct { u32 offset, value; } bad[] = {
+		{ 0, 0 }, { 8, 159 }, { 12, 0 }, { 12, 256 }, { 16, 256 }, { 16, 0 },
+	};
+	u8 content[24] = { 0 };
+
+	for (u32 i = 0; i <= ARRAY_SIZE(bad); i++) {
+		put64(content, 0xB8000);
+		put32(content + 8, 160);
+		put32(content + 12, 80);
+		put32(content + 16, 25);
+		content[20] = 16;
+		content[21] = 2;
+		if (i < ARRAY_SIZE(bad))
+			put32(content + bad[i].offset, bad[i].value);
+		CHECK_ERROR(parse_with(8, content, 24), NULL);
+		CHECK_EQ(info.framebuffer.kind,
+			 i < ARRAY_SIZE(bad) ? FRAMEBUFFER_NONE : FRAMEBUFFER_TEXT);
+	}
+}
+
 /* An error wants a screen to be shown on, and must not be shown on a senseless one. */
 static void test_framebuffer_of_failure(void)
 {
@@ -375,6 +397,10 @@ static void test_mb1_rsdp_search(void)
 	CHECK_ERROR(multiboot_parse(&info, MULTIBOOT1_MAGIC, pa, 4 * GIB), NULL);
 	CHECK_EQ(get32(info.rsdp + 16), 0x9ABC);
 	memset(phys(0xFFFE0), 0, 32);
+	make_rsdp(phys(0x100), false, 0xDEF0, 0);
+	put16(phys(0x40E), 0x10);			/* no EBDA begins in the vector table */
+	CHECK_ERROR(multiboot_parse(&info, MULTIBOOT1_MAGIC, pa, 4 * GIB), NULL);
+	CHECK_EQ(info.rsdp_size, 0);
 	memcpy(phys(0xFFFF0), "RSD PTR ", 8);		/* does not fit below 1 MiB */
 	CHECK_ERROR(multiboot_parse(&info, MULTIBOOT1_MAGIC, pa, 4 * GIB), NULL);
 	CHECK_EQ(info.rsdp_size, 0);
@@ -402,6 +428,13 @@ static void test_mb1_hostile(void)
 		put32((u8 *)phys(pa) + bad[i].offset, bad[i].value);
 		CHECK_ERROR(multiboot_parse(&info, MULTIBOOT1_MAGIC, pa, 4 * GIB), bad[i].error);
 	}
+	for (u32 reach = 0; reach < block.size; reach += 4) {
+		u32 pa;
+
+		/* memory ends inside the information: the command line, the lists */
+		CHECK_ERROR(parse1(&pa), NULL);
+		CHECK(multiboot_parse(&info, MULTIBOOT1_MAGIC, pa, pa + reach) != NULL);
+	}
 	for (u32 size = 0; size < 20; size++) {
 		u32 pa;
 
@@ -419,6 +452,7 @@ const struct test multiboot_tests[] = {
 	{ "multiboot2: entry sizes", test_mb2_entry_sizes },
 	{ "multiboot2: RSDP copies", test_rsdp_copies },
 	{ "multiboot2: framebuffers", test_framebuffers },
+	{ "multiboot2: text screens", test_text_screens },
 	{ "multiboot2: the framebuffer when parsing fails", test_framebuffer_of_failure },
 	{ "multiboot2: EFI descriptors", test_efi_descriptors },
 	{ "multiboot2: EFI without a map", test_no_efi_map },

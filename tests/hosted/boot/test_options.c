@@ -52,7 +52,7 @@ static void test_ports(void)
 		{ "serial=0x", 0x3F8, false }, { "serial=0x0", 0x3F8, false },
 		{ "serial=0xg", 0x3F8, false }, { "serial=com5", 0x3F8, false },
 		{ "serial=com0", 0x3F8, false }, { "serial=", 0x3F8, false },
-		{ "serial", 0x3F8, false }, { "serial=com11", 0x3F8, false },
+		{ "serial", 0x3F8, false }, { "serial=zz2f8", 0x3F8, false }, { "serial=com11", 0x3F8, false },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(ports); i++) {

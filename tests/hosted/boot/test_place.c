@@ -45,6 +45,7 @@ static void test_pc(void)
 static void test_ovmf(void)
 {
 	static u8 efi[4096];
+	struct linux_image other = debian;
 	u64 size;
 
 	mb2_ovmf(&block);
@@ -56,6 +57,9 @@ static void test_ovmf(void)
 	CHECK_ERROR(place_linux(&place, &info, &debian), NULL);
 	CHECK_ERROR(check_place_linux(&place, &info, &debian), NULL);
 	CHECK_EQ(place.kernel, 0x1600000);	/* 16 MiB is boot-services data */
+	other.pref_address = 0x2100000;		/* conventional: no reason to go elsewhere */
+	CHECK_ERROR(place_linux(&place, &info, &other), NULL);
+	CHECK_EQ(place.kernel, 0x2100000);
 	CHECK(place_e820(&map, &info, &place));
 	CHECK_ERROR(check_place_e820(&map, &info, &place), NULL);
 	CHECK(place_efi_map_room(&info) <= sizeof(efi));

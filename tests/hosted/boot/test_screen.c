@@ -65,6 +65,12 @@ static void test_pixels(u8 bpp)
 	/* long lines and many: 12 columns, 2 lines */
 	for (u32 i = 0; i < 10; i++)
 		write_text("The quick brown fox jumps over the lazy dog ~}|{\x80\xFF\x01\n");
+	write_text("\n\n");	/* both lines are black now, to the last dot */
+	dots = 0;
+	for (u32 y = 0; y < 32; y++)
+		for (u32 i = 0; i < 100 * bytes; i++)
+			dots += *(u8 *)phys(base + y * pitch + i) != 0;
+	CHECK_EQ(dots, 0);
 	/* the bytes between the end of a row and the next are not the screen's */
 	CHECK_EQ(*(u8 *)phys(base + 100 * bytes), 0x55);
 	CHECK_EQ(*(u8 *)phys(base + pitch - 1), 0x55);
