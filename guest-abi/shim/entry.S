@@ -98,7 +98,7 @@ exit_window_end:
 	call	signal_main
 	jmp	shim_exit
 
-	/* int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c) */
+	/* struct answer hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c): RAX and RDI */
 	.globl	hypercall
 hypercall:
 	movl	%edi, %eax
@@ -109,6 +109,7 @@ hypercall:
 	xorl	%r8d, %r8d
 	xorl	%r9d, %r9d
 	call	carrel_gate
+	movq	%rdi, %rdx
 	ret
 
 	/* int64_t hypercall_random(uint64_t out[4]) */

@@ -78,12 +78,17 @@ int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, ui
 			 uint64_t rights)
 {
 	for (;;) {
-		int64_t result = hypercall(number, address, size / PAGE_SIZE, rights);
+		struct answer answer = hypercall(number, address, size / PAGE_SIZE, rights);
 
-		switch (result) {
+		switch (answer.result) {
 		case 0:
 			return 0;
 		case CARREL_MORE:
+			if (answer.done >= size / PAGE_SIZE)
+				die(CARREL_DIE_SHIM);
+			address += answer.done * PAGE_SIZE;
+			size -= answer.done * PAGE_SIZE;
+			break;
 		case CARREL_EBUSY:
 			break;
 		case CARREL_PENDING:

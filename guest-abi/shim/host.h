@@ -10,7 +10,12 @@
 #include "shim.h"
 
 /* entry.S. Results as in carrel/hypercall.h. */
-int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
+struct answer {
+	int64_t result;
+	uint64_t done;		/* MAP, UNMAP, PROTECT: pages, also with CARREL_MORE */
+};
+
+struct answer hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
 int64_t hypercall_random(uint64_t out[4]);
 int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags);
 
