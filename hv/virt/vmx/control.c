@@ -11,6 +11,7 @@
 
 #define CPUID_VMX		BIT(5)		/* 1 ECX */
 #define CPUID_XSAVE		BIT(26)
+#define CPUID_FSGSBASE		BIT(0)		/* 7 EBX */
 #define CPUID_NX		BIT(20)		/* 80000001h EDX */
 
 #define MSR_BITMAP_SIZE		4096
@@ -91,6 +92,8 @@ const char *vmx_missing(void)
 		return "no-execute pages (CPUID 80000001h EDX[20])";
 	if (!(cpuid(1, 0).ecx & CPUID_XSAVE))
 		return "XSAVE (CPUID 1 ECX[26])";
+	if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ebx & CPUID_FSGSBASE))
+		return "FSGSBASE (CPUID 7 EBX[0])";
 	name = missing_control();
 	return name ? name : missing_ept();
 }

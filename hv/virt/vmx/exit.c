@@ -243,11 +243,24 @@ u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
 	return 0;
 }
 
+/* The shadow of an instruction does not follow the guest to another place, and a single step
+ * that is pending in a shadow may not stay without it (vmx_process_load). */
+static void jump(u64 rip)
+{
+	u64 shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	vmwrite(VMCS_GUEST_RIP, rip);
+	if (!(shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
+		return;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
+}
+
 void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	(void)vt;
 	switch (field) {
-	case VT_RIP: vmwrite(VMCS_GUEST_RIP, value); break;
+	case VT_RIP: jump(value); break;
 	case VT_RSP: vmwrite(VMCS_GUEST_RSP, value); break;
 	case VT_RFLAGS: vmwrite(VMCS_GUEST_RFLAGS, value); break;
 	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE: case VT_CS_L:

@@ -69,6 +69,20 @@ static bool needs_l1d_flush(u32 features)
 	return features & CPUID_L1D_FLUSH && !(cap & (ARCH_CAP_RDCL_NO | ARCH_CAP_SKIP_L1DFL));
 }
 
+/* Some emulators announce counters that they lack; there is nothing to switch then. */
+static bool has_global_ctrl(void)
+{
+	u64 value, kept = 0;
+
+	if (cpuid(0, 0).eax < 10 || (cpuid(10, 0).eax & 0xFF) < 2 ||
+	    rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &value))
+		return false;
+	wrmsr_safe(MSR_PERF_GLOBAL_CTRL, value ^ 1);
+	rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &kept);
+	wrmsr_safe(MSR_PERF_GLOBAL_CTRL, value);
+	return kept != value;
+}
+
 void vmx_process_init(struct vmx_cpu *own)
 {
 	u32 features = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
@@ -76,7 +90,7 @@ void vmx_process_init(struct vmx_cpu *own)
 	own->msr_count = 0;
 	if (cpuid(0x80000001, 0).edx & CPUID_RDTSCP)
 		switch_msr(own, MSR_TSC_AUX, 0);
-	if (cpuid(0, 0).eax >= 10 && (cpuid(10, 0).eax & 0xFF) >= 2)
+	if (has_global_ctrl())
 		switch_msr(own, MSR_PERF_GLOBAL_CTRL, 0);
 	if (features & CPUID_IBRS_IBPB)
 		switch_msr(own, MSR_SPEC_CTRL, process_spec_ctrl(features));
