@@ -99,11 +99,32 @@ const char *frame_check(const struct family *family)
 	return wrong;
 }
 
-/* What a space and its view hold. */
+/* What a space and its view hold. Family frames that a private entry leads to carry a mark. */
 struct holding {
 	const struct space *space;
 	u64 tables, pages, fixed;
 };
+
+#define MARK 1U
+
+static void clear_marks(u32 head)
+{
+	for (u32 i = head; i; i = frame_chunk(i)->next) {
+		struct frame *records = phys((u64)i << CHUNK_SHIFT);
+
+		for (unsigned int k = 0; k < CHUNK_PAGES; k++)
+			records[k].flags = 0;
+	}
+}
+
+/* True once for each frame. */
+static bool mark(struct frame *frame)
+{
+	if (frame->flags & MARK)
+		return false;
+	frame->flags |= MARK;
+	return true;
+}
 
 static bool is_fixed_address(u64 va)
 {
@@ -140,7 +161,7 @@ static const char *check_fixed(struct holding *holding, u64 va, u64 entry)
 static const char *check_page(struct holding *holding, u64 va, u64 entry)
 {
 	u64 pa = guest_frame(entry);
-	const struct frame *frame = frame_record(holding->space->family, pa);
+	struct frame *frame = frame_record(holding->space->family, pa);
 
 	if (guest_present(entry) && (!(entry & GUEST_A) || !(entry & GUEST_D) != !(entry & GUEST_W)))
 		return "a walk would write to a private table";
@@ -149,6 +170,8 @@ static const char *check_page(struct holding *holding, u64 va, u64 entry)
 	holding->pages++;
 	if (frame->use != FRAME_PAGE || frame->count != 1)
 		return "a private page leads to what is no page";
+	if (!mark(frame))
+		return "a private page is mapped twice";
 	if (is_fixed_address(va) || (guest_present(entry) && !(entry & GUEST_US)))
 		return "a private page where only fixed ones belong";
 	if (view_rights(holding->space->view, pa) != RIGHTS_ALL)
@@ -172,13 +195,15 @@ static const char *check_entry(struct holding *holding, u64 va, u64 entry, unsig
 
 static const char *check_table(struct holding *holding, u64 pa, unsigned int level, u64 base)
 {
-	const struct frame *frame = frame_record(holding->space->family, pa);
+	struct frame *frame = frame_record(holding->space->family, pa);
 	const u64 *entries = phys(pa);
 	bool empty = level < 4;
 
 	holding->tables++;
 	if (!frame || frame->use != FRAME_TABLE)
 		return "a private table is not a table frame";
+	if (!mark(frame))
+		return "a private table is linked twice";
 	if (view_rights(holding->space->view, pa) != (TABLE_R | TABLE_W))
 		return "a private table has wrong rights in the view";
 	for (unsigned int i = 0; i < 512; i++) {
@@ -194,6 +219,14 @@ static const char *check_table(struct holding *holding, u64 pa, unsigned int lev
 			return wrong;
 	}
 	return empty ? "a private table holds nothing" : NULL;
+}
+
+/* Frames that are not the family's are compared by number. */
+static bool is_wanted(const struct family *family, u64 pa)
+{
+	const struct frame *frame = frame_record(family, pa);
+
+	return frame ? frame->flags & MARK : true;
 }
 
 /* Count the frames in the view; everything is where the identity map has it. */
@@ -218,6 +251,8 @@ static const char *check_nested(const struct view *view, const struct family *fa
 			wrong = check_nested(view, family, target, level - 1, pa, present);
 		else if (target != pa)
 			wrong = "a view is not the identity";
+		else if (!is_wanted(family, pa))
+			wrong = "the view holds a frame that no private entry leads to";
 		if (wrong)
 			return wrong;
 		*present += level == 1;
@@ -231,11 +266,13 @@ const char *space_check(const struct space *space)
 	u64 present = 0;
 	const char *wrong;
 
+	clear_marks(space->family->open);
+	clear_marks(space->family->full);
 	wrong = check_table(&holding, space->table.root, 4, 0);
 	if (!wrong)
 		wrong = check_nested(space->view, space->family, space->view->table.root, 4, 0,
 				     &present);
 	if (!wrong && present != holding.tables + holding.pages + holding.fixed)
-		wrong = "the view holds what no private entry leads to, or a frame is mapped twice";
+		wrong = "the view holds other fixed frames than the private tables";
 	return wrong;
 }

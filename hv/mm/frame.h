@@ -67,7 +67,7 @@ struct frame {		/* 8 bytes; 512 of them, in the chunk's first frame, describe a 
 	u32 next;	/* free: index in the chunk of the next free frame, 0 ends the list;
 			   LIMBO: frame number of the next; RECORDS: index of the first free frame */
 	u8 use;		/* enum frame_use */
-	u8 flags;
+	u8 flags;	/* of the invariant walker */
 	u16 count;	/* PAGE: mappings; RECORDS: free frames of the chunk */
 };
 static_assert(sizeof(struct frame) == 8, "frame record");

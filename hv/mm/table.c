@@ -33,27 +33,33 @@ int table_init(struct table *table, const struct table_format *format,
 	return table->root ? 0 : -1;
 }
 
-u64 *table_entry(const struct table *table, u64 va, unsigned int *level)
+/* To the entry that decides about `va`; *value is what it held, read once as the CPU does. */
+static u64 *descend(const struct table *table, u64 va, unsigned int *level, u64 *value)
 {
 	u64 *entries = phys(table->root);
 
-	for (unsigned int at = ROOT_LEVEL;; at--) {
-		u64 *entry = &entries[index_of(va, at)];
-		u64 value = table_get(entry);
+	for (*level = ROOT_LEVEL;; --*level) {
+		u64 *entry = &entries[index_of(va, *level)];
 
-		if (!is_branch(table->format, value, at)) {
-			*level = at;
+		*value = table_get(entry);
+		if (!is_branch(table->format, *value, *level))
 			return entry;
-		}
-		entries = entries_of(table, value, at);
+		entries = entries_of(table, *value, *level);
 	}
+}
+
+u64 *table_entry(const struct table *table, u64 va, unsigned int *level)
+{
+	u64 value;
+
+	return descend(table, va, level, &value);
 }
 
 struct table_walk table_walk(const struct table *table, u64 va)
 {
 	struct table_walk walk = { 0 };
 
-	walk.entry = table_get(table_entry(table, va, &walk.level));
+	descend(table, va, &walk.level, &walk.entry);
 	walk.present = table->format->present(walk.entry);
 	if (walk.present) {
 		walk.pa = table->format->address(walk.entry, walk.level) +
