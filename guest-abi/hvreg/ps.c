@@ -12,8 +12,9 @@
 static const char help[] =
 "usage: hvreg ps [--json]\n"
 "\n"
-"Lists the protected processes: the hypervisor's number, state, threads, memory\n"
-"in MiB, system calls, other exits, and the first half of the identity.\n"
+"Lists the protected processes: the hypervisor's number (hexadecimal, as in its\n"
+"log), state, threads, memory in MiB, system calls, other exits, and the first\n"
+"half of the identity.\n"
 "\n"
 "  --json   one list, with whole identities\n";
 
@@ -59,7 +60,7 @@ static bool read_row(int device, uint64_t index, struct row *row)
 
 static void print_row(const struct row *row)
 {
-	printf("%6" PRIu64 "  %-9s %7" PRIu64 " %6" PRIu64 " %10" PRIu64 " %10" PRIu64 "  %.32s\n",
+	printf("%6" PRIx64 "  %-9s %7" PRIu64 " %6" PRIu64 " %10" PRIu64 " %10" PRIu64 "  %.32s\n",
 	       row->id, row->state, row->threads, row->chunks * 2, row->ocalls, row->exits,
 	       row->identity);
 }
