@@ -347,6 +347,7 @@ const struct vt_ops vmx_ops = {
 	.cpu_start = vmx_cpu_start,
 	.cpu_stop = vmx_cpu_stop,
 	.host_enter_linux = vmx_host_enter_linux,
+	.native_sipi = true,
 	.host_enter_sipi = vmx_host_enter_sipi,
 	.host_wait_sipi = vmx_host_wait_sipi,
 	.run = vmx_run,

@@ -43,8 +43,8 @@
 /* Flags that code at CPL 3 may have changed: status flags, TF, DF, NT, RF, AC, ID. */
 #define RFLAGS_STATUS	0x8D5ULL
 #define RFLAGS_ID	BIT(21)
-#define RFLAGS_PROCESS	(RFLAGS_STATUS | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | \
-			 RFLAGS_ID)
+#define RFLAGS_PROCESS	(RFLAGS_STATUS | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_RF | \
+			 RFLAGS_AC | RFLAGS_ID)
 
 static void switch_msr(struct vmx_cpu *own, u32 msr, u64 process)
 {
