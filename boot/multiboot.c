@@ -79,9 +79,14 @@ static const char *add_module(struct boot_info *info, u64 base, u64 end, struct 
 	return NULL;
 }
 
+/* GRUB has types of its own (20: EFI runtime code): reserved, as its Linux loader says. */
 static const char *add_range(struct boot_info *info, const u8 *range)
 {
-	if (!e820_add(&info->map, get64(range), get64(range + 8), get32(range + 16)))
+	u32 type = get32(range + 16);
+
+	if (!type || type > E820_LAST)
+		type = E820_RESERVED;
+	if (!e820_add(&info->map, get64(range), get64(range + 8), type))
 		return "the memory map has more than 256 ranges";
 	return NULL;
 }

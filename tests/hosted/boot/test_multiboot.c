@@ -204,6 +204,10 @@ static void test_maps(void)
 	static const struct e820_range absurd[] = {
 		{ 0, ~0ULL, 1 }, { 0x100000, ~0ULL, 2 }, { ~0ULL, ~0ULL, 1 }, { 0, 0, 77 },
 	};
+	static const struct e820_range types[] = {
+		{ 0, 0x10000, 1 }, { 0x10000, 0x1000, 7 }, { 0x11000, 0x1000, 20 },
+		{ 0x12000, 0x1000, 0 }, { 0x13000, 0x1000, 0xFFFFFFFF },
+	};
 
 	mb2_begin(&block);
 	mb2_module(&block, 0x400000, 0x500000, "");
@@ -220,6 +224,13 @@ static void test_maps(void)
 	CHECK_ERROR(parse2(), NULL);
 	CHECK_EQ(info.map.count, 2);
 	CHECK_EQ(info.map.range[0].size, 0x100000);
+	mb2_begin(&block);
+	mb2_module(&block, 0x4000, 0x5000, "");
+	mb2_map(&block, types, ARRAY_SIZE(types));
+	mb2_end(&block);
+	CHECK_ERROR(parse2(), NULL);
+	CHECK_EQ(info.map.count, 3);
+	CHECK(info.map.range[1].type == 7 && info.map.range[2].type == 2);
 	mb2_begin(&block);
 	for (u32 i = 0; i < 2; i++) {
 		struct e820_range many[130];
