@@ -17,6 +17,8 @@ POWER_OFF_SECONDS = 20
 
 PROBE_SECONDS = 1
 DEBUG_EXIT_PORT = 0xF4
+# The debug exit device turns the written value v into QEMU's exit status 2v + 1.
+PROBE_STATUS = 1
 
 # linux/kvm.h: struct kvm_cpuid2 is a count, four bytes of padding and that many entries; a
 # struct kvm_cpuid_entry2 is function, index, flags, eax, ebx, ecx, edx and twelve bytes more.
@@ -82,21 +84,23 @@ def probe_firmware():
     return bytes(0x10000 - 16) + reset_vector
 
 
+def probe_command(rom, accelerator="kvm", cpu="host"):
+    """QEMU's command line for a machine with that firmware."""
+    return [paths.need_package(qemu.QEMU, "qemu-system-x86"), "-M", "pc", "-accel", accelerator,
+            "-cpu", cpu, "-m", "16", "-nodefaults", "-no-user-config", "-display", "none",
+            "-bios", rom, "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=1"]
+
+
 def _why_probe_fails():
     """A KVM that answers may still be emulated beneath and be too slow to use."""
-    emulator = paths.need_package(qemu.QEMU, "qemu-system-x86")
     with tempfile.NamedTemporaryFile(suffix=".rom") as rom:
         rom.write(probe_firmware())
         rom.flush()
-        command = [emulator, "-M", "pc", "-accel", "kvm", "-cpu", "host", "-m", "16", "-nodefaults",
-                   "-no-user-config", "-display", "none", "-bios", rom.name, "-device",
-                   f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=1"]
         try:
-            # The debug exit device turns the written value v into the exit status 2v + 1.
-            result = subprocess.run(command, timeout=PROBE_SECONDS, stdin=subprocess.DEVNULL,
-                                    capture_output=True, check=False)
+            result = subprocess.run(probe_command(rom.name), timeout=PROBE_SECONDS,
+                                    stdin=subprocess.DEVNULL, capture_output=True, check=False)
         except subprocess.TimeoutExpired:
             return f"a probe machine did not end within {PROBE_SECONDS} s"
-    if result.returncode != 1:
+    if result.returncode != PROBE_STATUS:
         return f"a probe machine failed with status {result.returncode}"
     return None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs one emulated machine to its end, within a time limit, and says how far it came.
+"""Runs one emulated machine to its end, within a time limit.
 
 The emulator is one process that dies with the rig, however the rig dies. Everything that is known
-of the guest comes from files that the emulator writes.
+of the guest comes from its serial ports and from the emulator's monitor.
 """
 
 import os
@@ -11,70 +11,66 @@ import signal
 import subprocess
 import time
 
-import grub
+import diagnosis
 import paths
 import terminal
 
 POLL_SECONDS = 0.02
 SLOW_POLL_SECONDS = 0.5
 INTERRUPT_SECONDS = 3
-TAIL_LINES = 12
-ESCAPES = re.compile(r"\x1b\[[0-9;=]*[A-Za-z]")
-BRIEF_REGISTERS = re.compile(r"CPU#|[ER]IP=|CS |CR0|EFER")
-# What QEMU logs at every reset of a CPU.
-REGISTERS = re.compile(r"CPU Reset|[ER]?[A-Z0-9]{2,5} *=|XMM|FPR")
+# How long the reset may take that follows when the hypervisor has stopped for good.
+AFTERMATH_SECONDS = 3
 
 
 class Machine:
-    """One run of an emulator.Emulator.
-
-    `logs` is the folder with kernel.log, output.log, carrel.log and emulator.log."""
+    """One run of an emulator.Emulator; `logs` is the folder for its logs."""
 
     def __init__(self, emulator, console, logs, *, cwd, until=None):
         """`console` takes the second serial port; `until` ends the run when a log line has it."""
         self._emulator = emulator
         self._console = console
-        self._source = None
-        self._logs = logs
+        self._logs = diagnosis.Logs(logs)
         self._cwd = cwd
         self._until = re.compile(until.encode()) if until else None
+        self._source = None
         self._process = None
 
     def run(self, timeout, power_off_grace):
         """Returns COMMAND's status (0 if `until` was seen); raises RigError otherwise.
 
-        timeout: seconds until COMMAND must have ended, or infinity; power_off_grace: seconds from then until
-        the machine must be off."""
-        monitor = self._emulator.monitor
-        with open(self.log("emulator"), "ab") as log, \
-                open(self._emulator.output or self.log("emulator"), "ab") as output:
-            self._process = subprocess.Popen(
-                ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._emulator.command],
-                cwd=self._cwd, env={**os.environ, **self._emulator.environment},
-                stdin=subprocess.DEVNULL, stdout=output, stderr=log,
-                pass_fds=[file.fileno() for file in self._emulator.inherited])
+        timeout: seconds until COMMAND must have ended, or infinity; power_off_grace: seconds from
+        then until the machine must be off."""
         try:
-            for file in self._emulator.inherited:
-                file.close()
-            if monitor:
-                monitor.started()
-            port = self._emulator.port
-            self._source = (terminal.Interactive(port.fileno(), self.log("output")) if port
-                            else terminal.Recorded(self.log("output")))
+            self._start()
             return self._watch(timeout, power_off_grace)
         finally:
-            self._process.kill()
-            self._process.wait()
+            if self._process:
+                self._process.kill()
+                self._process.wait()
             if self._source:
                 self._source.close()
 
-    def log(self, name):
-        return os.path.join(self._logs, f"{name}.log")
+    def _start(self):
+        emulator = self._emulator
+        log_path = self._logs.path("emulator")
+        with open(log_path, "ab") as log, open(emulator.output or log_path, "ab") as output:
+            self._process = subprocess.Popen(
+                ["/usr/bin/setpriv", "--pdeathsig", "KILL", *emulator.command],
+                cwd=self._cwd, env={**os.environ, **emulator.environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=log,
+                pass_fds=[file.fileno() for file in emulator.inherited])
+        for file in emulator.inherited:
+            file.close()
+        if emulator.monitor:
+            emulator.monitor.started()
+        output_path = self._logs.path("output")
+        self._source = (terminal.Interactive(emulator.port.fileno(), output_path) if emulator.port
+                        else terminal.Recorded(output_path))
 
     def _watch(self, timeout, grace):
         deadline = time.monotonic() + timeout
         next_slow = 0
-        leaving = False
+        leaving = doomed = False
         while True:
             ended = self._ended()
             self._console.feed(self._source.read())
@@ -84,6 +80,9 @@ class Machine:
                 if self._until and self._until_seen():
                     return 0
                 self._give_up_early()
+                if self._logs.hypervisor_stopped() and not doomed:
+                    doomed = True
+                    deadline = min(deadline, now + AFTERMATH_SECONDS)
             if self._console.reached == "exit" and not leaving:
                 leaving = True
                 deadline = now + grace
@@ -91,7 +90,7 @@ class Machine:
                 return self._result()
             if now >= deadline:
                 self._interrupt()
-                raise paths.RigError(self._timed_out(timeout))
+                raise self._error(self._overdue(timeout))
             self._source.wait(POLL_SECONDS)
 
     def _ended(self):
@@ -109,85 +108,37 @@ class Machine:
                 pass
 
     def _until_seen(self):
-        return any(self._until.search(_read(self.log(name))) for name in ("carrel", "kernel"))
+        return any(self._until.search(self._logs.read(name)) for name in ("carrel", "kernel"))
 
     def _give_up_early(self):
         """Some ends are certain long before the time limit."""
-        if grub.FAILED.encode() in _read(self.log("kernel")):
-            raise paths.RigError(f"GRUB could not boot this\n{self._tail('kernel')}")
+        if self._logs.grub_failed():
+            raise self._error("GRUB could not boot this")
         if self._console.failure:
-            raise paths.RigError(f"/init could not prepare the guest: {self._console.failure}\n"
-                                 + self._tail("kernel"))
+            raise self._error(f"/init could not prepare the guest: {self._console.failure}")
 
     def _result(self):
         self._console.finish()
+        if self._until:
+            raise self._error("the machine stopped, but no line of carrel.log or kernel.log "
+                              f"matches {self._until.pattern.decode()!r}")
         if self._console.status is None:
-            raise paths.RigError(f"the machine stopped before COMMAND had ended{self._why()}; "
-                                 f"{self._last_step()}\n{self._tails()}")
+            reason = self._emulator.monitor and self._emulator.monitor.ended()
+            raise self._error(f"the machine stopped before COMMAND had ended "
+                              f"{self._logs.cause(reason)}; {self._logs.last_step(self._console)}")
         return self._console.status
 
-    def _timed_out(self, timeout):
+    def _overdue(self, timeout):
+        stopped = self._logs.hypervisor_stopped()
+        if stopped:
+            return f"the hypervisor stopped ({stopped})"
         if self._console.status is not None:
-            return ("COMMAND ended with status "
-                    f"{self._console.status}, but the guest did not power off\n{self._tails()}")
-        return f"no end within {timeout:g} s; {self._last_step()}\n{self._tails()}"
+            return (f"COMMAND ended with status {self._console.status}, but the guest did not "
+                    "power off")
+        return f"no end within {timeout:g} s; {self._logs.last_step(self._console)}"
 
-    def _why(self):
-        log = _read(self.log("emulator")).lower()
-        if b"Kernel panic" in _read(self.log("kernel")):
-            return " by a kernel panic"
-        if b"triple fault" in log or b"exception with no resolution" in log:
-            return " by a triple fault"
-        reason = self._emulator.monitor and self._emulator.monitor.ended()
-        return {"guest-reset": " by a reset", "guest-shutdown": " by a power-off"}.get(
-            reason, " (a reset, a power-off, or the emulator's own end)")
-
-    def _last_step(self):
-        """The last step that was reached, in the order GRUB, hypervisor, kernel, init, command."""
-        if self._console.reached == "run":
-            return "the last step reached: COMMAND was running"
-        if self._console.reached == "init":
-            return "the last step reached: /init"
-        kernel = _read(self.log("kernel"))
-        if b"Linux version" in kernel or b"Kernel panic" in kernel:
-            return "the last step reached: the kernel (--append loglevel=8 shows more)"
-        if _read(self.log("carrel")):
-            return ("the last step reached: the hypervisor, and perhaps the kernel "
-                    "(--append loglevel=8 shows it)")
-        if grub.STARTING.encode() in kernel:
-            return ("the last step reached: GRUB started what it had loaded "
-                    "(--append loglevel=8 shows the kernel)")
-        if kernel:
-            return "the last step reached: firmware or GRUB"
-        return "nothing was reached: not even GRUB"
-
-    def _tails(self):
-        tails = [self._registers(), *map(self._tail, ("emulator", "carrel", "kernel"))]
-        return "\n".join(filter(None, tails))
-
-    def _registers(self):
-        """Every CPU's registers go to cpus.log, and the first lines of each to the error."""
+    def _error(self, text):
+        """What is said, with all that helps to find out why."""
         monitor = self._emulator.monitor
-        text = monitor.registers().replace("\r", "") if monitor else ""
-        if not text:
-            return ""
-        with open(self.log("cpus"), "w", encoding="utf-8") as file:
-            file.write(text)
-        lines = [line for line in text.split("\n") if BRIEF_REGISTERS.match(line)]
-        return "\n".join(["--- the CPUs (more in cpus.log)", *lines])
-
-    def _tail(self, name):
-        text = _read(self.log(name)).decode("utf-8", "replace").replace("\r", "")
-        lines = [line for line in text.split("\n") if line.strip()]
-        if name == "emulator":
-            lines = [line for line in lines if not REGISTERS.match(line)]
-        lines = [ESCAPES.sub("", line) for line in lines[-TAIL_LINES:]]
-        return "\n".join([f"--- the end of {name}.log", *lines]) if lines else ""
-
-
-def _read(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
+        registers = self._logs.keep_registers(monitor.registers() if monitor else "")
+        return paths.RigError("\n".join(filter(None, (text, registers, self._logs.tails()))))

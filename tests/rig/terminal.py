@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where the second serial port's bytes come from: a file, or a connection to the user's terminal."""
+"""Where the second serial port's bytes come from: a file, or a link to the user's terminal."""
 
 import os
 import select
