@@ -111,9 +111,6 @@ static void decode_instruction(struct vt_exit *exit, enum vt_reason reason)
 static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
 {
 	switch (raw) {
-	case EXIT_CPUID:
-		decode_instruction(exit, VT_CPUID);
-		break;
 	case EXIT_VMCALL:
 		decode_instruction(exit, VT_HYPERCALL);
 		break;
@@ -179,7 +176,6 @@ static void start_exit(const struct vt_cpu *vt, u64 raw, struct vt_exit *exit)
 {
 	exit->process = vt->current == VMX_PROCESS;
 	exit->length = 0;
-	exit->delivering = false;
 	exit->raw = raw;
 }
 
@@ -190,9 +186,12 @@ void vmx_exit(struct vt_cpu *vt)
 	struct vt_exit exit;
 
 	start_exit(vt, raw, &exit);
-	decode(vt, raw, &exit);
+	if (raw == EXIT_CPUID)		/* the one exit that Linux causes for ever */
+		decode_instruction(&exit, VT_CPUID);
+	else
+		decode(vt, raw, &exit);
 	vt->handler(vt->cpu, &exit);
-	if (vmx_cpu(vt)->left_process)
+	if (exit.process && vmx_cpu(vt)->left_process)
 		vmx_barriers(vmx_cpu(vt));
 }
 
@@ -270,8 +269,10 @@ void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 
 /* As the instruction would have ended: the shadow and RF are over, and with TF set (and BTF
  * clear) a single-step trap is pending. */
-static void end_instruction(u64 rflags, u64 shadow)
+static void end_instruction(const struct vt_exit *exit, u64 rflags, u64 shadow)
 {
+	if (!exit->length)
+		return;		/* it has not ended, but is executed again: decode_cr */
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
 	vmwrite(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
 	if (rflags & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
@@ -280,31 +281,28 @@ static void end_instruction(u64 rflags, u64 shadow)
 
 /* The instruction pointer left its 4 GiB: it wraps outside 64-bit mode, and at the end of the
  * lower half the next fetch is a #GP. A process view that does this dies of a failed entry. */
-static void wrap_rip(struct vt_cpu *vt, u64 rip, u64 next)
+static void wrap_rip(struct vt_cpu *vt, u64 next, u8 length)
 {
 	if (!vmx_get(vt, VT_CS_L)) {
 		vmwrite(VMCS_GUEST_RIP, (u32)next);
-	} else if (next == CANONICAL_END && vt->current == VMX_HOST) {
-		vmwrite(VMCS_GUEST_RIP, rip);
+	} else if (next >= CANONICAL_END && next < CANONICAL_END + length &&
+		   vt->current == VMX_HOST) {
+		vmwrite(VMCS_GUEST_RIP, next - length);
 		vmx_inject(vt, VECTOR_GP, 0);
 	}
 }
 
 void vmx_skip(struct vt_cpu *vt, const struct vt_exit *exit)
 {
-	u64 rip, next, rflags, shadow;
+	u64 next = vmread(VMCS_GUEST_RIP) + exit->length;
+	u64 rflags = vmread(VMCS_GUEST_RFLAGS);
+	u64 shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
-	if (!exit->length)
-		return;		/* it is executed again: decode_cr */
-	rip = vmread(VMCS_GUEST_RIP);
-	rflags = vmread(VMCS_GUEST_RFLAGS);
-	shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-	next = rip + exit->length;
 	vmwrite(VMCS_GUEST_RIP, next);
 	if (shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || rflags & (RFLAGS_TF | RFLAGS_RF))
-		end_instruction(rflags, shadow);
-	if ((rip ^ next) >> 32)
-		wrap_rip(vt, rip, next);
+		end_instruction(exit, rflags, shadow);
+	if ((u32)next < exit->length)
+		wrap_rip(vt, next, exit->length);
 }
 
 /* SDM "VM-Entry Controls for Event Injection". A fault pushes RF set; in real mode there is no
