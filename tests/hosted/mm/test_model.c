@@ -840,8 +840,8 @@ static const struct {
 	{ "enter", enter, 10 }, { "leave", leave, 5 }, { "flush", flush_part, 14 },
 	{ "park", park, 2 }, { "host touch", host_touch, 4 }, { "map", map, 8 },
 	{ "add", add, 2 }, { "unmap", unmap, 6 }, { "protect", protect, 6 },
-	{ "touch", touch, 30 }, { "reclaim", reclaim, 4 }, { "create", create, 4 },
-	{ "kill", kill, 1 }, { "end", end, 8 },
+	{ "touch", touch, 30 }, { "reclaim", reclaim, 4 }, { "create", create, 8 },
+	{ "kill", kill, 2 }, { "end", end, 12 },
 };
 
 static void one_step(void)
