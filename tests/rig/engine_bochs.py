@@ -48,31 +48,47 @@ debug: action=ignore
 
 def prepare(run, files, work):
     """The emulator for this run; `work`, a folder of this run alone, is its current one."""
-    if run.firmware != "bios":
-        raise paths.RigError("bochs has no UEFI firmware: use --firmware bios or --rig tcg")
-    if run.icount or run.qemu_args:
-        raise paths.RigError("--icount and --qemu-arg are QEMU's: bochs always counts exactly")
-    bochs = paths.need_package(BOCHS, "bochs")
-    paths.need_package("/usr/share/bochs/BIOS-bochs-latest", "bochsbios")
-    paths.need_package("/usr/share/vgabios/vgabios.bin", "vgabios")
-    with open(files.disk, "ab") as disk:
-        disk.truncate(disk.tell() + -disk.tell() % CYLINDER_BYTES)
-    for path, name in ((files.cd, "grub.iso"), (files.kernel_log, "kernel.log"),
-                       (files.output, "output.log"), (files.carrel_log, "carrel.log"),
-                       (files.emulator_log, "emulator.log")):
-        os.symlink(path, os.path.join(work, name))
+    _check(run)
+    _lay_out(files, work)
     near, far, com2 = None, None, "mode=file, dev=output.log"
     if run.shell:
         near, far = (os.fdopen(end, "r+b", buffering=0) for end in os.openpty())
         com2 = f"mode=term, dev={os.ttyname(far.fileno())}"
     with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as file:
         file.write(CONFIG.format(smp=run.smp, mem=run.mem, com2=com2))
-    # This Bochs has a debugger, which takes its commands at the start and after SIGINT.
-    with open(os.path.join(work, "debugger"), "w", encoding="ascii") as file:
-        file.write("c\nquit\n")
+    command = [BOCHS, "-q", "-f", "bochsrc"]
+    if not run.prepare:
+        # This Bochs has a debugger, which takes its commands at the start and after SIGINT.
+        with open(os.path.join(work, "debugger"), "w", encoding="ascii") as file:
+            file.write("c\nquit\n")
+        command += ["-rc", "debugger"]
     environment = {"TERM": "vt100", "LD_PRELOAD": _fixed_seed()}
-    return emulator.Emulator([bochs, "-q", "-f", "bochsrc", "-rc", "debugger"], environment,
-                             inherited=(far,) if far else (), port=near, interrupt=True)
+    return emulator.Emulator(command, environment, inherited=(far,) if far else (), port=near,
+                             interrupt=True)
+
+
+def _check(run):
+    if run.firmware != "bios":
+        raise paths.RigError("bochs has no UEFI firmware: use --firmware bios or --rig tcg")
+    if run.icount or run.qemu_args:
+        raise paths.RigError("--icount and --qemu-arg are QEMU's: bochs always counts exactly")
+    for path, package in ((BOCHS, "bochs"), ("/usr/share/bochs/BIOS-bochs-latest", "bochsbios"),
+                          ("/usr/share/vgabios/vgabios.bin", "vgabios")):
+        paths.need_package(path, package)
+
+
+def _lay_out(files, work):
+    """Gives the files the names that the configuration has for them."""
+    with open(files.disk, "ab") as disk:
+        disk.truncate(disk.tell() + -disk.tell() % CYLINDER_BYTES)
+    for path, name in ((files.cd, "grub.iso"), (files.kernel_log, "kernel.log"),
+                       (files.output, "output.log"), (files.carrel_log, "carrel.log"),
+                       (files.emulator_log, "emulator.log")):
+        here = os.path.join(work, name)
+        if path != here:
+            if os.path.lexists(here):
+                os.unlink(here)
+            os.symlink(path, here)
 
 
 def _fixed_seed():

@@ -44,18 +44,19 @@ exit $status
 
 def prepare(run, files, work):
     """The emulator for this run: another rig, whose COMMAND's output is the inner ttyS1."""
-    if run.icount or run.shell:
-        raise paths.RigError("--icount and --shell do not go with --rig nested: use --rig tcg")
+    if run.icount or run.shell or run.prepare:
+        raise paths.RigError("--icount, --shell and --prepare do not go with --rig nested: "
+                             "use --rig tcg")
     with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
         script.write(SCRIPT.format(qemu=shlex.join(_inner_command(run, files, work))))
     logs = os.path.join(os.path.dirname(files.output), "outer")
     # Live, like the other engines' logs.
     os.symlink(os.path.join(logs, "carrel.log"), files.carrel_log)
-    ports = [f"file,id=inner-kernel,path={qemu.escape(files.kernel_log)}"]
+    port = f"file,id=inner-kernel,path={qemu.escape(files.kernel_log)}"
     command = [sys.executable, os.path.join(paths.RIG_SOURCE, "rig"), "--rig", "tcg", "--bare",
                "--smp", str(max(2, run.smp)), "--mem", str(run.mem + OUTER_MEMORY_MIB),
                "--module", "kvm-amd", "--log", logs, "--timeout", str(run.timeout),
-               "--qemu-arg=-chardev", f"--qemu-arg={ports[0]}",
+               "--qemu-arg=-chardev", f"--qemu-arg={port}",
                "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"]
     for source, name in _outer_files(run, files, work):
         command += ["--add", f"{source}:{name}"]

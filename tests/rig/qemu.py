@@ -18,6 +18,9 @@ VARIABLES = "variables.fd"
 
 def prepare(engine_arguments, run, files, work):
     """The emulator with an engine's own arguments; `work` is a folder of this run alone."""
+    if run.prepare:
+        return emulator.Emulator([QEMU, *engine_arguments, "-no-reboot", "-monitor", "stdio",
+                                  "-D", files.emulator_log, *machine(run, files, work), *run.qemu_args])
     monitor = qmp.Monitor()
     near, far = socket.socketpair() if run.shell else (None, None)
     command = [paths.need_package(QEMU, "qemu-system-x86"), *engine_arguments,
