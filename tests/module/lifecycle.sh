@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Runs in the guest, under Carrel, by busybox's shell: the life of protected processes as the host
+# kernel sees and ends it. Prints TAP.
+
+number=0
+failures=0
+
+# check NAME COMMAND...: a test passes if COMMAND does, in a shell of its own.
+check()
+{
+	name=$1
+	shift
+	number=$((number + 1))
+	if ("$@") >/tmp/out 2>&1 && everything_is_back >>/tmp/out 2>&1; then
+		echo "ok $number - $name"
+	else
+		failures=$((failures + 1))
+		echo "not ok $number - $name"
+		sed 's/^/# /' /tmp/out
+	fi
+}
+
+fail()
+{
+	echo "$*"
+	exit 1
+}
+
+# memory MEMBER: a number out of hvreg status --json.
+memory()
+{
+	hvreg status --json | sed "s/.*\"$1\":\([0-9]*\).*/\1/"
+}
+
+# Between tests no process, chunk or block is at the hypervisor, and nothing was lost.
+everything_is_back()
+{
+	[ "$(hvreg ps --json)" = '[]' ] || fail "processes are left: $(hvreg ps)"
+	[ "$(memory chunks_donated)" = 0 ] || fail "$(memory chunks_donated) chunks are left"
+	[ "$(memory blocks_lent)" = 0 ] || fail "$(memory blocks_lent) blocks are left"
+	[ "$(cat /sys/module/carrel/parameters/leaked_pages)" = 0 ] || fail 'pages leaked'
+}
+
+# running N: waits until the hypervisor has N processes whose threads run.
+running()
+{
+	tries=0
+	while [ "$(hvreg ps | grep -c ready)" != "$1" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || fail "not $1 processes: $(hvreg ps)"
+		usleep 50000
+	done
+}
+
+# exits PID: waits for a child that was killed.
+killed()
+{
+	wait "$1"
+	[ $? = 137 ] || fail "$1 did not die of SIGKILL"
+}
+
+exit_statuses()
+{
+	hvreg run busybox true || fail "true: $?"
+	hvreg run busybox false
+	[ $? = 1 ] || fail 'false'
+	hvreg run busybox sh -c 'exit 77'
+	[ $? = 77 ] || fail 'exit 77'
+	hvreg run /nowhere
+	[ $? = 127 ] || fail 'no program'
+	hvreg run /root
+	[ $? = 126 ] || fail 'a folder'
+}
+
+identity()
+{
+	ran=$(hvreg run --json busybox true 2>&1 | sed 's/.*"identity":"\([0-9a-f]*\)".*/\1/')
+	measured=$(hvreg measure busybox)
+	[ "$ran" = "$measured" ] || fail "ran $ran, measured $measured"
+	[ ${#measured} = 64 ] || fail "not 64 digits: $measured"
+}
+
+kill_while_computing()
+{
+	victim spin & unprotected=$!
+	hvreg run victim spin & protected=$!
+	running 1
+	kill -9 $protected $unprotected
+	killed $protected
+}
+
+kill_while_waiting()
+{
+	mkfifo /tmp/fifo
+	hvreg run busybox cat </tmp/fifo & protected=$!
+	exec 3>/tmp/fifo
+	running 1
+	kill -9 $protected
+	killed $protected
+}
+
+# Whenever it comes: while pages are added, while the shim starts, while the program runs.
+kill_at_any_time()
+{
+	delay=0
+	while [ $delay -lt 300000 ]; do
+		hvreg run victim spin & protected=$!
+		usleep $delay
+		kill -9 $protected
+		killed $protected
+		everything_is_back
+		delay=$((delay + 6000))
+	done
+}
+
+fifty_in_any_order()
+{
+	pids=
+	for i in 1 2 3 4 5; do
+		for j in 1 2 3 4 5 6 7 8 9 10; do
+			case $((j % 3)) in
+			0) hvreg run victim spin & ;;
+			1) hvreg run busybox sleep 1000 & ;;
+			2) hvreg run --memory 16 busybox sha256sum /bin/busybox & ;;
+			esac
+			pids="$! $pids"
+		done
+		usleep 100000
+		n=0
+		rest=
+		for pid in $pids; do
+			n=$((n + 1))
+			if [ $((n % 2)) = 0 ]; then
+				kill -9 $pid 2>/dev/null
+			else
+				rest="$rest $pid"
+			fi
+		done
+		pids=$rest
+	done
+	kill -9 $pids 2>/dev/null
+	wait
+}
+
+stop_and_continue()
+{
+	mkfifo /tmp/lines
+	hvreg run victim count </tmp/lines >/tmp/counted & protected=$!
+	exec 3>/tmp/lines
+	echo a >&3
+	running 1
+	kill -STOP $protected
+	echo b >&3
+	usleep 300000
+	grep -q 'State:.T' /proc/$protected/status || fail 'not stopped'
+	kill -CONT $protected
+	echo c >&3
+	exec 3>&-
+	wait $protected || fail "status $?"
+	[ "$(tr '\n' ' ' </tmp/counted)" = '1 a 2 b 3 c ' ] || fail "$(cat /tmp/counted)"
+}
+
+traced()
+{
+	hvreg run victim spin & protected=$!
+	running 1
+	victim trace $protected >/tmp/traced || fail 'no trace'
+	grep -q '^rip in the gate, rbp 0 r12 0 r13 0 r14 0 r15 0$' /tmp/traced ||
+		fail "$(cat /tmp/traced)"
+	grep -q '^the shim: Input/output error$' /tmp/traced || fail "$(cat /tmp/traced)"
+	kill -0 $protected || fail 'it died of being traced'
+	kill -9 $protected
+	killed $protected
+}
+
+# The program asks for more than --memory allows, then for what is allowed.
+memory_limit()
+{
+	hvreg run --memory 32 victim touch 16 || fail "16 of 32 MiB: $?"
+	hvreg run --memory 16 victim touch 64
+	case $? in
+	3 | 137) ;;
+	*) fail "64 of 16 MiB: $?" ;;
+	esac
+}
+
+cgroup_limit()
+{
+	mkdir -p /tmp/cgroup
+	mount -t cgroup2 cgroup /tmp/cgroup || fail 'no cgroup2'
+	echo +memory >/tmp/cgroup/cgroup.subtree_control
+	mkdir /tmp/cgroup/small
+	echo 32M >/tmp/cgroup/small/memory.max
+	(
+		sh -c 'echo $PPID' >/tmp/cgroup/small/cgroup.procs
+		exec hvreg run --memory 256 victim touch 128
+	)
+	[ $? = 137 ] || fail "status $?"
+	grep -q '^oom_kill 0$' /tmp/cgroup/small/memory.events || fail 'the OOM killer came'
+	rmdir /tmp/cgroup/small && umount /tmp/cgroup
+}
+
+# Each of a user's chunks counts against ulimit -l; root's do not.
+memlock_limit()
+{
+	chmod 666 /dev/carrel
+	(ulimit -l 1024; exec su -s /bin/sh nobody -c 'hvreg run busybox true')
+	status=$?
+	chmod 660 /dev/carrel
+	[ $status = 125 ] || fail "status $status"
+	grep -q 'no memory to donate' /tmp/out || fail 'no advice'
+}
+
+not_in_the_group()
+{
+	su -s /bin/sh nobody -c 'hvreg run busybox true'
+	[ $? = 125 ] || fail "status $?"
+	grep -q 'usermod -aG carrel' /tmp/out || fail 'no advice'
+}
+
+cpu_offline_under_load()
+{
+	pids=
+	for i in 1 2 3 4; do
+		hvreg run victim spin & pids="$pids $!"
+	done
+	running 4
+	for i in 1 2 3 4 5 6; do
+		echo 0 >/sys/devices/system/cpu/cpu1/online || fail 'offline'
+		hvreg run busybox true || fail "while offline: $?"
+		echo 1 >/sys/devices/system/cpu/cpu1/online || fail 'online'
+		hvreg run busybox true || fail "when online: $?"
+	done
+	kill -9 $pids
+	for pid in $pids; do
+		killed $pid
+	done
+}
+
+unload_while_in_use()
+{
+	hvreg run victim spin & protected=$!
+	running 1
+	rmmod carrel && fail 'unloaded'
+	kill -9 $protected
+	killed $protected
+}
+
+unload_and_load()
+{
+	rmmod carrel || fail 'rmmod'
+	[ -e /dev/carrel ] && fail '/dev/carrel is still there'
+	hvreg status
+	[ $? = 125 ] || fail 'status without the module'
+	insmod /lib/carrel.ko || fail 'insmod'
+	hvreg run busybox true || fail "run: $?"
+}
+
+kernel_is_content()
+{
+	! dmesg | grep -E 'BUG|WARNING|Oops|Call Trace|Bad page|soft lockup|rcu.*stall'
+}
+
+echo nobody:x:65534:65534::/:/bin/sh >>/etc/passwd
+check 'exit statuses' exit_statuses
+check 'run and measure agree' identity
+check 'kill -9 while it computes' kill_while_computing
+check 'kill -9 while it waits' kill_while_waiting
+check 'kill -9 at any time' kill_at_any_time
+check 'fifty start and die in any order' fifty_in_any_order
+check 'SIGSTOP and SIGCONT' stop_and_continue
+check 'a tracer sees the stub' traced
+check '--memory' memory_limit
+check "a cgroup's memory.max" cgroup_limit
+check 'ulimit -l' memlock_limit
+check 'a user who is not in the group' not_in_the_group
+if [ -e /sys/devices/system/cpu/cpu1/online ]; then
+	check 'a CPU goes offline under load' cpu_offline_under_load
+else
+	number=$((number + 1))
+	echo "ok $number - a CPU goes offline under load # SKIP one CPU"
+fi
+check 'rmmod while in use' unload_while_in_use
+check 'rmmod and insmod' unload_and_load
+check 'no complaint of the kernel' kernel_is_content
+echo "1..$number"
+[ $failures = 0 ]
