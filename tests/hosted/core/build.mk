@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Hosted tests of hv/core's processes: the real sources and the real hv/mm with a back end of the
+# tests' own, under AddressSanitizer and UndefinedBehaviorSanitizer; the same under
+# ThreadSanitizer; and a fuzzer of hypercall sequences. Included by the top Makefile.
+#
+# Wants:  B, TP, TP_STAMP (third-party.mk).
+# Gives:  $(B)/tests/core/test, test-race, fuzz   programs; `test` ends with a line of counts
+#         FUZZERS                                 gets the fuzzer's name added
+
+CT := $(B)/tests/core
+CT_CC ?= clang
+
+CT_CORE := owner process destroy thread hypercall info random fixed leaves
+CT_MM := cache check flush frame guest_format scrub space table view
+CT_SHA := hash/sha2small codec/dec32be codec/enc32be codec/enc64be
+CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) hv/crypto/sha256.c hv/virt/svm/npt.c \
+	tests/hosted/core/machine.c
+CT_TESTS := main test_legality test_owner test_life test_crossing test_order test_race test_random
+
+CT_WRAP := scrub_page view_hide_chunk view_show_chunk frame_unlend
+CT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Werror \
+	-DCARREL_HOSTED -DCARREL_VERSION='"test"' -Ihv -Iguest-abi/include -isystem $(TP)/bearssl/inc
+CT_SHA_CFLAGS := -O2 -w -I$(TP)/bearssl/inc -I$(TP)/bearssl/src -DBR_SSE2=0 -DBR_AES_X86NI=0 -DBR_RDRAND=0
+CT_LDFLAGS := $(CT_WRAP:%=-Wl,--wrap=%) -pthread
+CT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CT_TSAN := -fsanitize=thread
+
+# $(call ct_flavour,NAME,SANITIZERS,SOURCES): a program of all sources and these.
+define ct_flavour
+$(CT)/$(1): $(CT_SOURCES:%.c=$(CT)/$(1).o/%.o) $(3:%=$(CT)/$(1).o/tests/hosted/core/%.o) \
+		$(CT_SHA:%=$(CT)/$(1).o/bearssl/%.o)
+	$$(CT_CC) $(2) $(CT_LDFLAGS) -o $$@ $$^
+$(CT)/$(1).o/bearssl/%.o: | $(TP_STAMP)
+	@mkdir -p $$(@D)
+	$$(CT_CC) $(CT_SHA_CFLAGS) -c -o $$@ $(TP)/bearssl/src/$$*.c
+$(CT)/$(1).o/%.o: %.c | $(TP_STAMP)
+	@mkdir -p $$(@D)
+	$$(CT_CC) $(CT_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+-include $(wildcard $(CT)/$(1).o/*/*.d $(CT)/$(1).o/*/*/*.d $(CT)/$(1).o/*/*/*/*.d)
+endef
+$(eval $(call ct_flavour,test,$(CT_ASAN),$(CT_TESTS)))
+$(eval $(call ct_flavour,test-race,$(CT_TSAN),$(CT_TESTS)))
+$(eval $(call ct_flavour,fuzz,$(CT_ASAN) -fsanitize=fuzzer,fuzz))
+
+FUZZERS += $(CT)/fuzz

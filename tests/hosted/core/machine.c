@@ -1,0 +1,794 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+
+#include <base/log.h>
+#include <base/phys.h>
+#include <base/x86.h>
+#include <core/apic.h>
+#include <core/exit.h>
+#include <core/hypercall.h>
+#include <core/owner.h>
+#include <core/random.h>
+#include <core/stats.h>
+#include <core/xstate.h>
+#include <virt/svm/svm.h>
+
+unsigned char *phys_base;
+struct machine machine;
+struct stats stats;
+struct test_cpu cpus[CPUS];
+struct trace trace[TRACE_MAX];
+unsigned int traced;
+bool tracing;
+unsigned int log_lines;
+char log_last[256];
+bool generator_dry, generator_stuck;
+unsigned int drains_late;
+
+static struct chunk chunks[RAM_CHUNKS];
+static u64 pool_next;
+
+/* --- checks, log, randomness ---------------------------------------------------------- */
+
+bool test_failed;
+
+bool check(bool good, const char *file, int line, const char *what)
+{
+	if (!good) {
+		printf("     %s:%d: %s\n", file, line, what);
+		test_failed = true;
+	}
+	return good;
+}
+
+bool check_eq(s64 a, s64 b, const char *file, int line, const char *what)
+{
+	if (a != b)
+		printf("     %s:%d: %ld (0x%lx) is not %ld (0x%lx)\n", file, line, a, a, b, b);
+	return check(a == b, file, line, what);
+}
+
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_line(const char *format, va_list args)
+{
+	pthread_mutex_lock(&log_mutex);
+	vsnprintf(log_last, sizeof(log_last), format, args);
+	log_lines++;
+	pthread_mutex_unlock(&log_mutex);
+}
+
+void log_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	take_line(format, args);
+	va_end(args);
+}
+
+void log_guest(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	take_line(format, args);
+	va_end(args);
+}
+
+/* A log of 100 bytes that says where it is. */
+size_t log_read(u64 *position, char *buffer, size_t room)
+{
+	size_t n = 0;
+
+	for (; n < room && *position < 100; n++)
+		buffer[n] = (char)('0' + (*position)++ % 10);
+	return n;
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\npanic: the test ends\n");
+	fflush(stdout);
+	abort();
+}
+
+static _Thread_local u64 random_state = 0x9E3779B97F4A7C15;
+
+void random_seed(u64 seed)
+{
+	random_state = seed * 0x9E3779B97F4A7C15 + 1;
+}
+
+u64 random_u64(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+u64 random_below(u64 bound)
+{
+	return random_u64() % bound;
+}
+
+static bool yes(void)
+{
+	return true;
+}
+
+static bool give(u64 *word)
+{
+	static u64 counter;
+
+	*word = generator_stuck ? 7 : __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED) * 0x9E3779B97F4A7C15;
+	return !generator_dry;
+}
+
+const struct random_source random_cpu = { yes, yes, give, give };
+
+/* --- what the lead's files would answer ------------------------------------------------ */
+
+const char *exit_name(enum vt_reason reason)
+{
+	return reason == VT_CPUID ? "cpuid" : "other";
+}
+
+bool apic_trap_armed(void)
+{
+	return true;
+}
+
+enum apic_mode apic_mode(void)
+{
+	return APIC_TRAP;
+}
+
+/* --- trace ---------------------------------------------------------------------------- */
+
+static void note(enum step step, u64 what)
+{
+	if (tracing && traced < TRACE_MAX)
+		trace[traced++] = (struct trace){ step, what };
+}
+
+static bool has_bit(const u64 *map, u64 bit)
+{
+	return __atomic_load_n(&map[bit / 64], __ATOMIC_SEQ_CST) >> bit % 64 & 1;
+}
+
+static void set_bit(u64 *map, u64 bit)
+{
+	__atomic_fetch_or(&map[bit / 64], BIT(bit % 64), __ATOMIC_SEQ_CST);
+}
+
+static void clear_all(u64 *map, u64 words)
+{
+	for (u64 i = 0; i < words; i++)
+		__atomic_store_n(&map[i], 0, __ATOMIC_SEQ_CST);
+}
+
+static bool cached_by_process(u64 frame)
+{
+	for (unsigned int i = 0; i < CPUS; i++)
+		if (has_bit(cpus[i].process_cached, frame))
+			return true;
+	return false;
+}
+
+static bool cached_by_host(u64 chunk)
+{
+	for (unsigned int i = 0; i < CPUS; i++)
+		if (has_bit(cpus[i].host_cached, chunk))
+			return true;
+	return false;
+}
+
+/* The linker sends the sources' calls of these here (build.mk, --wrap). */
+void __real_scrub_page(u64 pa);
+void __wrap_scrub_page(u64 pa);
+void __wrap_scrub_page(u64 pa)
+{
+	note(STEP_SCRUB, pa >> PAGE_SHIFT);
+	CHECK(!cached_by_process(pa >> PAGE_SHIFT));
+	CHECK(!cached_by_host(pa >> CHUNK_SHIFT));
+	__real_scrub_page(pa);
+}
+
+int __real_view_hide_chunk(struct view *host, u64 chunk);
+int __wrap_view_hide_chunk(struct view *host, u64 chunk);
+int __wrap_view_hide_chunk(struct view *host, u64 chunk)
+{
+	note(STEP_HIDE, chunk);
+	return __real_view_hide_chunk(host, chunk);
+}
+
+void __real_view_show_chunk(struct view *host, u64 chunk);
+void __wrap_view_show_chunk(struct view *host, u64 chunk);
+void __wrap_view_show_chunk(struct view *host, u64 chunk)
+{
+	note(STEP_SHOW, chunk);
+	for (u64 i = 0; i < CHUNK_PAGES; i++)
+		CHECK(!cached_by_process(chunk * CHUNK_PAGES + i));
+	__real_view_show_chunk(host, chunk);
+}
+
+int __real_frame_unlend(u64 block);
+int __wrap_frame_unlend(u64 block);
+int __wrap_frame_unlend(u64 block)
+{
+	note(STEP_UNLEND, block);
+	for (u64 i = 0; i < 16; i++)
+		CHECK(!cached_by_process(block * 16 + i));
+	return __real_frame_unlend(block);
+}
+
+static void dma_hide(u64 pa, u64 size)
+{
+	CHECK_EQ(size, CHUNK_SIZE);
+	note(STEP_DMA_HIDE, pa >> CHUNK_SHIFT);
+}
+
+static bool dma_drained(u64 pa, u64 size)
+{
+	CHECK_EQ(size, CHUNK_SIZE);
+	if (drains_late > 0)
+		return drains_late-- == 0;
+	note(STEP_DRAINED, pa >> CHUNK_SHIFT);
+	return true;
+}
+
+static void dma_show(u64 pa, u64 size)
+{
+	CHECK_EQ(size, CHUNK_SIZE);
+	note(STEP_DMA_SHOW, pa >> CHUNK_SHIFT);
+}
+
+static const struct dma_guard guard = { dma_hide, dma_drained, dma_show };
+
+/* --- the back end ---------------------------------------------------------------------- */
+
+static struct test_cpu *of(struct vt_cpu *vt)
+{
+	return container_of(vt, struct test_cpu, cpu.vt);
+}
+
+static struct state *current_state(struct vt_cpu *vt)
+{
+	return vt->current ? &of(vt)->process : &of(vt)->host;
+}
+
+static u64 fake_get(struct vt_cpu *vt, enum vt_field field)
+{
+	const struct state *s = current_state(vt);
+
+	switch (field) {
+	case VT_RIP: return s->rip;
+	case VT_RSP: return s->rsp;
+	case VT_RFLAGS: return s->rflags;
+	case VT_CR3: return s->cr3;
+	case VT_EFER: return s->efer;
+	case VT_CPL: return s->cpl;
+	case VT_CS_L: return s->cs_l;
+	case VT_CR0: case VT_CR4: case VT_CS_BASE: break;
+	}
+	return 0;
+}
+
+static void fake_set(struct vt_cpu *vt, enum vt_field field, u64 value)
+{
+	struct state *s = current_state(vt);
+
+	if (field == VT_RIP)
+		s->rip = value;
+	else if (field == VT_RSP)
+		s->rsp = value;
+	else if (field == VT_RFLAGS)
+		s->rflags = value;
+	else
+		panic("the core set field %u", field);
+}
+
+static void fake_skip(struct vt_cpu *vt, const struct vt_exit *exit)
+{
+	struct state *s = current_state(vt);
+
+	s->rip += exit->length;
+	s->shadow = 0;
+}
+
+static void fake_inject(struct vt_cpu *vt, unsigned int vector, s64 error)
+{
+	(void)error;
+	CHECK(vt->current == 0);	/* nothing is ever injected into a process view */
+	of(vt)->host.injected = vector + 1;
+}
+
+static void fake_inject_nmi(struct vt_cpu *vt)
+{
+	CHECK(vt->current == 0);
+	of(vt)->host.nmi = true;
+}
+
+static void fake_load(struct vt_cpu *vt, const struct vt_context *context,
+		      const struct vt_process *process)
+{
+	struct state *s = &of(vt)->process;
+
+	CHECK(vt->current == 0);
+	CHECK(of(vt)->ours);
+	CHECK(cpu_mask_test(&process->view->entered, vt->id));
+	CHECK(process->cr3 && process->cr3 == ALIGN_DOWN(process->cr3, PAGE_SIZE));
+	vt->regs = context->regs;
+	*s = (struct state){
+		.rip = context->rip, .rsp = context->rsp, .rflags = context->rflags,
+		.cr3 = process->cr3, .cpl = context->bounce ? 0 : 3, .cs_l = 1,
+		.efer = EFER_LMA | EFER_LME, .fs_base = context->fs_base,
+		.gs_base = context->gs_base, .cr2 = context->cr2, .view = process->view,
+		.bounce = context->bounce, .shadow = context->shadow,
+	};
+	vt->current = 1;
+}
+
+static void fake_save(struct vt_cpu *vt, struct vt_context *context)
+{
+	struct state *s = &of(vt)->process;
+
+	CHECK(vt->current == 1);
+	*context = (struct vt_context){
+		.regs = vt->regs, .rip = s->rip, .rsp = s->rsp, .rflags = s->rflags,
+		.fs_base = s->fs_base, .gs_base = s->gs_base, .cr2 = s->cr2,
+		.bounce = s->cpl == 0, .shadow = s->shadow,
+	};
+	memset(s, 0xEE, sizeof(*s));
+	vt->current = 0;
+}
+
+static void fake_flush_all(struct vt_cpu *vt)
+{
+	struct test_cpu *c = of(vt);
+
+	note(STEP_FLUSH, vt->id);
+	__atomic_fetch_add(&c->flushes, 1, __ATOMIC_RELAXED);
+	clear_all(c->host_cached, ARRAY_SIZE(c->host_cached));
+	clear_all(c->process_cached, ARRAY_SIZE(c->process_cached));
+}
+
+static const struct vt_ops fake_ops = {
+	.name = "FAKE", .insn = CARREL_INSN_VMCALL, .call_bytes = { 0x0F, 0x01, 0xC1 },
+	.nested = &svm_nested_format,
+	.get = fake_get, .set = fake_set, .skip = fake_skip, .inject = fake_inject,
+	.inject_nmi = fake_inject_nmi, .process_load = fake_load, .process_save = fake_save,
+	.flush_all = fake_flush_all,
+};
+
+/* --- vector state ----------------------------------------------------------------------- */
+
+void xstate_boot(void)
+{
+}
+
+u64 xstate_xcr0(void)
+{
+	return 7;
+}
+
+void xstate_fresh(void *area)
+{
+	memset(area, 0, XSTATE_SIZE);
+}
+
+void xstate_load(struct cpu *cpu, const void *area)
+{
+	struct test_cpu *c = container_of(cpu, struct test_cpu, cpu);
+
+	CHECK(!c->ours);
+	CHECK(IS_ALIGNED((u64)area - (u64)phys(0), XSTATE_ALIGN));
+	c->ours = true;
+	memcpy(&c->vectors, area, sizeof(c->vectors));
+}
+
+void xstate_save(struct cpu *cpu, void *area)
+{
+	struct test_cpu *c = container_of(cpu, struct test_cpu, cpu);
+
+	CHECK(c->ours);
+	memcpy(area, &c->vectors, sizeof(c->vectors));
+	memset((u8 *)area + XSTATE_SIZE - 8, 0x77, 8);
+	xstate_drop(cpu);
+}
+
+void xstate_drop(struct cpu *cpu)
+{
+	struct test_cpu *c = container_of(cpu, struct test_cpu, cpu);
+
+	c->vectors = 0;
+	c->ours = false;
+}
+
+/* --- the machine ------------------------------------------------------------------------ */
+
+static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static u64 pool_alloc(struct table_memory *memory)
+{
+	u64 pa;
+
+	(void)memory;
+	pthread_mutex_lock(&pool_mutex);
+	pa = pool_next;
+	pool_next += PAGE_SIZE;
+	pthread_mutex_unlock(&pool_mutex);
+	if (pa >= HV_BASE + HV_SIZE)
+		return 0;
+	memset(phys(pa), 0, PAGE_SIZE);
+	return pa;
+}
+
+static void pool_free(struct table_memory *memory, u64 pa)
+{
+	(void)memory;
+	memset(phys(pa), 0xDD, PAGE_SIZE);
+}
+
+static struct table_memory pool = { pool_alloc, pool_free };
+
+static const struct ram_range map[] = {
+	{ 0, 0x9F000, true },
+	{ 0x9F000, 0x61000, false },
+	{ MIB, NO_RAM_CHUNK * CHUNK_SIZE - MIB, true },
+	{ HOLE_BASE, HOLE_SIZE, false },
+	{ (NO_RAM_CHUNK + 1) * CHUNK_SIZE, CHUNK_SIZE - 0x5000, true },
+};
+
+static enum memory_type all_wb(u64 pa, u64 *end)
+{
+	(void)pa;
+	*end = RAM_SIZE;
+	return MEMORY_WB;
+}
+
+static void reset_cpu(unsigned int id)
+{
+	struct test_cpu *c = &cpus[id];
+
+	memset(c, 0, sizeof(*c));
+	c->cpu.id = id;
+	c->cpu.vt.id = id;
+	c->cpu.vt.cpu = &c->cpu;
+	c->cpu.state = CPU_RUNNING;
+	c->host = (struct state){ .efer = EFER_LMA | EFER_LME, .cs_l = 1, .rip = 0x1000 };
+	machine.cpus[id] = &c->cpu;
+	cpu_mask_set(&machine.host_view.entered, id);
+}
+
+void machine_reset(void)
+{
+	for (u64 i = 0; phys_base && i < PROCESS_MAX; i++)
+		if (process_get_slot(i))
+			panic("a test left a process behind");
+	if (!phys_base)
+		phys_base = aligned_alloc(CHUNK_SIZE, RAM_SIZE);
+	memset(phys_base, HOST_BYTE, RAM_SIZE);
+	memset(chunks, 0, sizeof(chunks));
+	memset(&machine, 0, sizeof(machine));
+	memset(&stats, 0, sizeof(stats));
+	pool_next = HV_BASE;
+	frame_boot(chunks, RAM_CHUNKS, map, ARRAY_SIZE(map), HV_BASE, HV_SIZE);
+	machine.vt = &fake_ops;
+	machine.pool = &pool;
+	machine.hv_base = HV_BASE;
+	machine.hv_size = HV_SIZE;
+	machine.cpu_count = CPUS;
+	if (view_make_host(&machine.host_view, &svm_nested_format, 3, &pool, RAM_SIZE, HV_BASE,
+			   HV_SIZE, all_wb))
+		panic("no host view");
+	for (unsigned int i = 0; i < CPUS; i++)
+		reset_cpu(i);
+	dma_guard = &guard;
+	generator_dry = generator_stuck = false;
+	drains_late = 0;
+	if (process_boot())
+		panic("process_boot");
+	log_lines = traced = 0;
+	tracing = false;
+	log_last[0] = '\0';
+}
+
+enum chunk_state owner(u64 chunk)
+{
+	return (enum chunk_state)chunks[chunk].state;
+}
+
+/* --- exits ------------------------------------------------------------------------------ */
+
+s64 exit_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d, u64 e, u64 f)
+{
+	struct vt_exit exit = { .reason = VT_HYPERCALL, .process = inside(c), .length = 3 };
+	struct vt_regs *regs = &c->cpu.vt.regs;
+
+	regs->rax = number;
+	regs->rdi = a;
+	regs->rsi = b;
+	regs->rdx = c3;
+	regs->r10 = d;
+	regs->r8 = e;
+	regs->r9 = f;
+	hypercall(&c->cpu, &exit);
+	return (s64)regs->rax;
+}
+
+s64 kernel_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d)
+{
+	if (inside(c))
+		panic("kernel_call on a CPU in a process view");
+	c->host.cpl = 0;
+	return exit_call(c, number, a, b, c3, d, 0, 0);
+}
+
+s64 user_call(struct test_cpu *c, u64 number, u64 cr3, u64 a, u64 b, u64 c3, u64 d, u64 e, u64 f)
+{
+	if (inside(c))
+		panic("user_call on a CPU in a process view");
+	c->host.cpl = 3;
+	c->host.cr3 = cr3;
+	return exit_call(c, number, a, b, c3, d, e, f);
+}
+
+void exit_other(struct test_cpu *c, const struct vt_exit *exit)
+{
+	struct vt_exit copy = *exit;
+
+	copy.process = true;
+	thread_exit(&c->cpu, &copy);
+}
+
+void exit_reason(struct test_cpu *c, enum vt_reason reason)
+{
+	exit_other(c, &(struct vt_exit){ .reason = reason, .length = 2 });
+}
+
+void exit_exception(struct test_cpu *c, u8 vector, u64 error, u64 address)
+{
+	exit_other(c, &(struct vt_exit){ .reason = VT_EXCEPTION, .vector = vector, .error = error,
+					 .address = address });
+}
+
+/* --- as the module does ----------------------------------------------------------------- */
+
+void flush_all_cpus(void)
+{
+	for (unsigned int i = 0; i < CPUS; i++) {
+		if (inside(&cpus[i]))
+			exit_reason(&cpus[i], VT_INTERRUPT);
+		CHECK_EQ(kernel_call(&cpus[i], CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+	}
+}
+
+s64 finish(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d)
+{
+	for (unsigned int i = 0; i < 1000; i++) {
+		s64 result = kernel_call(c, number, a, b, c3, d);
+
+		if (result == CARREL_PENDING)
+			flush_all_cpus();
+		else if (result != CARREL_MORE)
+			return result;
+	}
+	CHECK(!"the call finishes");
+	return -1000;
+}
+
+s64 donate(struct test_cpu *c, u64 chunk, u64 process)
+{
+	return finish(c, CARREL_HC_DONATE, chunk, process, 0, 0);
+}
+
+u64 host_chunk(void)
+{
+	for (u64 i = FIRST_CHUNK; i < RAM_CHUNKS; i++)
+		if (chunks[i].state == CHUNK_HOST && !chunks[i].lent && i != LEND_CHUNK)
+			return i;
+	return 0;
+}
+
+u64 lend_block(unsigned int n)
+{
+	return (LEND_CHUNK << (CHUNK_SHIFT - CARREL_BLOCK_SHIFT)) + n % 32;
+}
+
+struct process *object(const struct carrier *carrier)
+{
+	struct process *process = process_get(carrier->id);
+
+	if (process)
+		process_put(process);
+	return process;
+}
+
+static void lend_all(struct carrier *carrier)
+{
+	unsigned int next = 0;
+
+	for (u32 i = 0; i < carrier->blocks; i++) {
+		s64 result;
+
+		do {
+			carrier->block[i] = lend_block(next++);
+			result = kernel_call(&cpus[0], CARREL_HC_LEND, carrier->id,
+					     carrier->block[i], i, 0);
+		} while (result == CARREL_EOWNER && next < 32);
+		CHECK_EQ(result, 0);
+	}
+}
+
+void make_empty(struct carrier *carrier, u32 slots, u32 blocks, u32 limit)
+{
+	struct test_cpu *c = &cpus[0];
+	u64 source = host_chunk();
+
+	*carrier = (struct carrier){ .slots = slots, .blocks = blocks, .chunks = 1 };
+	carrier->chunk[0] = source;
+	CHECK_EQ(donate(c, source, 0), 0);
+	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, source, CARREL_ABI_VERSION,
+			     slots | (u64)blocks << 16, limit), 0);
+	carrier->id = c->cpu.vt.regs.rdi;
+	carrier->ticket[0] = c->cpu.vt.regs.rsi;
+	carrier->ticket[1] = c->cpu.vt.regs.rdx;
+	carrier->cr3 = CARRIER_CR3 + (carrier->id << 20);
+}
+
+void make_process(struct carrier *carrier, u32 slots, u32 blocks, u32 limit, bool ready)
+{
+	struct test_cpu *c = &cpus[0];
+
+	make_empty(carrier, slots, blocks, limit);
+	lend_all(carrier);
+	if (!ready)
+		return;
+	CHECK_EQ(kernel_call(c, CARREL_HC_ADD, carrier->id, host_chunk() * CHUNK_PAGES,
+			     CARREL_SHIM_VA, CARREL_R | CARREL_X), 0);
+	CHECK_EQ(kernel_call(c, CARREL_HC_INIT, carrier->id, 0, 0, 0), 0);
+}
+
+void end_process(struct carrier *carrier)
+{
+	CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, carrier->id, 0, 0, 0), 0);
+	for (unsigned int i = 0; i < carrier->chunks; i++)
+		CHECK_EQ(finish(&cpus[0], CARREL_HC_RETURN, carrier->chunk[i], 0, 0, 0), 0);
+	carrier->id = 0;
+}
+
+s64 enter(struct test_cpu *c, const struct carrier *carrier)
+{
+	return user_call(c, CARREL_HC_ENTER, carrier->cr3, carrier->id, carrier->ticket[0],
+			 carrier->ticket[1], 0, 0, 0);
+}
+
+s64 resume(struct test_cpu *c, const struct carrier *carrier, u64 value, u64 flags)
+{
+	return user_call(c, CARREL_HC_RESUME, carrier->cr3, carrier->id, carrier->ticket[0],
+			 carrier->ticket[1], 0, value, flags);
+}
+
+/* --- caches ----------------------------------------------------------------------------- */
+
+u64 touch(struct test_cpu *c, u64 va)
+{
+	const struct view *view = c->process.view;
+	u64 at = c->process.cr3;
+
+	CHECK(inside(c));
+	for (unsigned int level = 4; level > 0; level--) {
+		u64 entry;
+
+		CHECK(view_rights(view, at) & TABLE_W);
+		CHECK(!(view_rights(view, at) & TABLE_X));
+		set_bit(c->process_cached, at >> PAGE_SHIFT);
+		entry = ((const u64 *)phys(at))[va >> (12 + 9 * (level - 1)) & 511];
+		if (!(entry & 1))
+			return 0;
+		CHECK(entry & BIT(5));
+		at = entry & 0x000FFFFFFFFFF000;
+	}
+	if (!CHECK(view_rights(view, at) != 0))
+		return 0;
+	set_bit(c->process_cached, at >> PAGE_SHIFT);
+	return at;
+}
+
+bool touch_host(struct test_cpu *c, u64 chunk)
+{
+	CHECK(!inside(c));
+	if (!table_walk(&machine.host_view.table, chunk << CHUNK_SHIFT).present)
+		return false;
+	set_bit(c->host_cached, chunk);
+	return true;
+}
+
+static void check_host_view(void)
+{
+	u64 donated = 0, lent = 0;
+
+	for (u64 i = 0; i < RAM_CHUNKS; i++) {
+		bool away = chunks[i].state == CHUNK_LEAVING || chunks[i].state == CHUNK_NOBODY ||
+			chunks[i].state == CHUNK_FAMILY;
+		bool hidden = away || chunks[i].state == CHUNK_HV;
+
+		CHECK_EQ(table_walk(&machine.host_view.table, i << CHUNK_SHIFT).present, !hidden);
+		CHECK(!(away && chunks[i].lent));
+		if (cached_by_host(i))
+			CHECK(!hidden || chunks[i].state == CHUNK_LEAVING);
+		donated += away;
+		lent += (u64)__builtin_popcount(chunks[i].lent);
+	}
+	CHECK_EQ(stats.chunks_donated, donated);
+	CHECK_EQ(stats.blocks_lent, lent);
+}
+
+/* A frame that some CPU may still reach through a process view. */
+static bool may_be_cached(u64 frame)
+{
+	u64 chunk = frame / CHUNK_PAGES;
+	const struct frame *records = phys(chunk << CHUNK_SHIFT);
+	u8 use;
+
+	switch ((enum chunk_state)chunks[chunk].state) {
+	case CHUNK_HOST: case CHUNK_MIXED:
+		return chunks[chunk].lent >> (frame / 16 % 32) & 1;
+	case CHUNK_HV:
+		return true;	/* the fixed pages, constant for ever */
+	case CHUNK_FAMILY:
+		use = records[frame % CHUNK_PAGES].use;
+		return use == FRAME_PAGE || use == FRAME_TABLE || use == FRAME_LIMBO;
+	case CHUNK_NONE: case CHUNK_LEAVING: case CHUNK_NOBODY:
+		break;
+	}
+	return false;
+}
+
+static void check_process(struct process *process)
+{
+	const char *wrong = frame_check(&process->family);
+
+	if (wrong)
+		check(false, __FILE__, __LINE__, wrong);
+	if (process->end > END_DEBTS)
+		return;
+	wrong = space_check(&process->space);
+	if (wrong)
+		check(false, __FILE__, __LINE__, wrong);
+}
+
+void check_machine(void)
+{
+	check_host_view();
+	for (unsigned int i = 0; i < CPUS; i++) {
+		const struct test_cpu *c = &cpus[i];
+
+		CHECK_EQ(c->ours, inside(c));
+		CHECK_EQ(c->cpu.thread != NULL, inside(c));
+		if (c->cpu.thread)
+			CHECK_EQ(c->cpu.thread->state, THREAD_RUNNING);
+		for (u64 word = 0; word < ARRAY_SIZE(c->process_cached); word++)
+			for (u64 bits = c->process_cached[word]; bits; bits &= bits - 1)
+				CHECK(may_be_cached(word * 64 + (u64)__builtin_ctzll(bits)));
+	}
+	for (u64 i = 0; i < PROCESS_MAX; i++) {
+		struct process *process = process_get_slot(i);
+
+		if (!process)
+			continue;
+		check_process(process);
+		process_put(process);
+	}
+}

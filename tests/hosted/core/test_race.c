@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The four CPUs at the same time, each a thread of this program: all work on the
+ * same few processes and chunks, with no order but what the hypervisor's own
+ * locks and atomics make.
+ */
+#include "machine.h"
+
+#include <pthread.h>
+
+#include <core/stats.h>
+
+#define SHARED	3U
+#define ROUNDS	4000U
+
+static struct shared {
+	pthread_mutex_t mutex;	/* of the carrier's words, not of the hypercalls */
+	struct carrier carrier;
+} shared[SHARED];
+
+static struct carrier look(struct shared *s)
+{
+	struct carrier copy;
+
+	pthread_mutex_lock(&s->mutex);
+	copy = s->carrier;
+	pthread_mutex_unlock(&s->mutex);
+	return copy;
+}
+
+/* As a kernel that does not care what the other CPUs do. */
+static void kernel_step(struct test_cpu *c, struct shared *s)
+{
+	struct carrier now = look(s);
+	u64 chunk = 1 + random_below(7), id;
+	s64 result;
+
+	switch (random_below(8)) {
+	case 0:
+		kernel_call(c, CARREL_HC_DONATE, chunk, random_below(2) ? now.id : 0, 0, 0);
+		break;
+	case 1:
+		kernel_call(c, CARREL_HC_RETURN, chunk, 0, 0, 0);
+		break;
+	case 2:
+		if (kernel_call(c, CARREL_HC_CREATE, chunk, 1, 1 | 2 << 16, 3))
+			break;
+		pthread_mutex_lock(&s->mutex);
+		id = s->carrier.id;
+		s->carrier.id = c->cpu.vt.regs.rdi;
+		s->carrier.ticket[0] = c->cpu.vt.regs.rsi;
+		s->carrier.ticket[1] = c->cpu.vt.regs.rdx;
+		pthread_mutex_unlock(&s->mutex);
+		if (id)
+			kernel_call(c, CARREL_HC_DESTROY, id, 0, 0, 0);
+		break;
+	case 3:
+		if (random_below(4) == 0)
+			kernel_call(c, CARREL_HC_DESTROY, now.id, 0, 0, 0);
+		break;
+	case 4:
+		for (u64 i = 0; i < 2; i++)
+			kernel_call(c, CARREL_HC_LEND, now.id, lend_block((unsigned int)random_below(32)),
+				    i, 0);
+		break;
+	case 5:
+		kernel_call(c, CARREL_HC_ADD, now.id, 9 * CHUNK_PAGES + 1,
+			    CARREL_SHIM_VA + random_below(8) * PAGE_SIZE, 5);
+		break;
+	case 6:
+		kernel_call(c, CARREL_HC_INIT, now.id, 0, 0, 0);
+		break;
+	default:
+		result = kernel_call(c, CARREL_HC_INFO, CARREL_INFO_PROCESS, random_below(4), 0, 0);
+		CHECK_EQ(result, 0);
+		break;
+	}
+}
+
+static void process_step(struct test_cpu *c)
+{
+	switch (random_below(8)) {
+	case 0:
+		exit_call(c, CARREL_HC_OCALL, 1, 2, 3, 4, 5, 6);
+		break;
+	case 1:
+		exit_reason(c, VT_INTERRUPT);
+		break;
+	case 2:
+		exit_exception(c, 14, 6, 0x1000000 + random_below(64) * PAGE_SIZE);
+		break;
+	case 3:
+		exit_call(c, CARREL_HC_UNMAP, 0x1000000, random_below(64) + 1, 0, 0, 0, 0);
+		break;
+	case 4:
+		touch(c, 0x1000000 + random_below(64) * PAGE_SIZE);
+		break;
+	default:
+		exit_call(c, CARREL_HC_MAP, 0x1000000 + random_below(64) * PAGE_SIZE,
+			  random_below(8) + 1, 3 | (random_below(2) ? CARREL_MAP_DEMAND : 0), 0, 0, 0);
+		break;
+	}
+}
+
+static void user_step(struct test_cpu *c, struct shared *s)
+{
+	struct carrier now = look(s);
+
+	now.cr3 = CARRIER_CR3;
+	if (random_below(2))
+		enter(c, &now);
+	else
+		resume(c, &now, 0, 0);
+}
+
+static void *one_cpu(void *argument)
+{
+	struct test_cpu *c = argument;
+
+	random_seed(c->cpu.id + 100);
+	for (unsigned int i = 0; i < ROUNDS && !test_failed; i++) {
+		struct shared *s = &shared[random_below(SHARED)];
+
+		if (inside(c))
+			process_step(c);
+		else if (random_below(3) == 0)
+			kernel_call(c, CARREL_HC_FLUSH, 0, 0, 0, 0);
+		else if (random_below(2))
+			kernel_step(c, s);
+		else
+			user_step(c, s);
+	}
+	while (inside(c))
+		exit_reason(c, VT_INTERRUPT);
+	return NULL;
+}
+
+/* Whatever is left when the CPUs have stopped can be put away in order. */
+static void put_away(void)
+{
+	for (u64 slot = 0; slot < PROCESS_MAX; slot++) {
+		kernel_call(&cpus[0], CARREL_HC_INFO, CARREL_INFO_PROCESS, slot, 0, 0);
+		if (cpus[0].cpu.vt.regs.rdi)
+			CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, cpus[0].cpu.vt.regs.rdi, 0, 0, 0), 0);
+	}
+	for (u64 chunk = FIRST_CHUNK; chunk < LEND_CHUNK; chunk++) {
+		if (owner(chunk) == CHUNK_LEAVING)
+			CHECK_EQ(donate(&cpus[0], chunk, 0), 0);
+		if (owner(chunk) == CHUNK_NOBODY)
+			CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, chunk, 0, 0, 0), 0);
+		CHECK_EQ(owner(chunk), CHUNK_HOST);
+	}
+	CHECK_EQ(stats.chunks_donated, 0);
+	CHECK_EQ(stats.blocks_lent, 0);
+}
+
+static void race(void)
+{
+	pthread_t threads[CPUS];
+
+	for (unsigned int i = 0; i < SHARED; i++)
+		shared[i] = (struct shared){ .mutex = PTHREAD_MUTEX_INITIALIZER };
+	for (unsigned int i = 0; i < CPUS; i++)
+		pthread_create(&threads[i], NULL, one_cpu, &cpus[i]);
+	for (unsigned int i = 0; i < CPUS; i++)
+		pthread_join(threads[i], NULL);
+	check_machine();
+	put_away();
+	check_machine();
+}
+
+const struct test race_tests[] = {
+	{ "four CPUs at once on the same processes and chunks", race },
+	{ 0 },
+};
