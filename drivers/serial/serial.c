@@ -18,11 +18,9 @@
 #define LSR_THRE	0x20
 
 #define DIVISOR_115200	1
-#define FIFO_SIZE	16
-#define LOOKS		10000	/* a look takes about a microsecond, a FIFO of bytes 1.4 ms */
+#define LOOKS		10000	/* a look takes about a microsecond, a byte at 9600 baud 1 ms */
 
 static u16 base;
-static unsigned int room;	/* bytes that the FIFO surely still takes */
 static bool stuck;		/* the last wait was in vain */
 
 static bool has_scratch(u16 port, u8 value)
@@ -34,7 +32,6 @@ static bool has_scratch(u16 port, u8 value)
 bool serial_init(u16 port)
 {
 	base = 0;
-	room = 0;
 	stuck = false;
 	if (!has_scratch(port, 0x5A) || !has_scratch(port, 0xA5))
 		return false;
@@ -49,7 +46,8 @@ bool serial_init(u16 port)
 	return true;
 }
 
-/* Wait until the FIFO is empty. */
+/* Wait until a byte can go. One at a time: Linux, which probes every port, may have switched the
+ * FIFO off. */
 static bool wait(void)
 {
 	unsigned int looks = stuck ? 1 : LOOKS;
@@ -57,7 +55,6 @@ static bool wait(void)
 	while (looks--) {
 		if (inb(base + LSR) & LSR_THRE) {
 			stuck = false;
-			room = FIFO_SIZE;
 			return true;
 		}
 		pause();
@@ -68,17 +65,14 @@ static bool wait(void)
 
 static void put(char c)
 {
-	if (!room && !wait())
-		return;
-	outb(base + THR, (u8)c);
-	room--;
+	if (wait())
+		outb(base + THR, (u8)c);
 }
 
 static void serial_write(const char *text, size_t length)
 {
 	if (!base)
 		return;
-	room = 0;	/* Linux may have filled the FIFO meanwhile */
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] == '\n')
 			put('\r');

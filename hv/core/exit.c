@@ -80,7 +80,7 @@ static void host_fault(struct cpu *cpu, const struct vt_exit *exit)
 	refuse_memory(cpu, exit);
 }
 
-static void host_exit(struct cpu *cpu, const struct vt_exit *exit)
+static void __attribute__((noinline)) host_exit(struct cpu *cpu, const struct vt_exit *exit)
 {
 	switch (exit->reason) {
 	case VT_CPUID:
@@ -130,18 +130,27 @@ static void host_exit(struct cpu *cpu, const struct vt_exit *exit)
 	}
 }
 
+static void __attribute__((noinline)) process_exit(struct cpu *cpu, const struct vt_exit *exit)
+{
+	if (exit->reason == VT_HYPERCALL) {
+		hypercall(cpu, exit);
+		return;
+	}
+	thread_exit(cpu, exit);
+	/* an INIT that met a process view: the thread is saved, now it is the host's */
+	if (exit->reason == VT_INIT)
+		apic_init(cpu);
+}
+
 void exit_handle(void *object, const struct vt_exit *exit)
 {
 	struct cpu *cpu = object;
 
 	cpu->exits[exit->reason]++;
-	if (!exit->process)
-		host_exit(cpu, exit);
-	else if (exit->reason == VT_HYPERCALL)
-		hypercall(cpu, exit);
+	if (exit->process)
+		process_exit(cpu, exit);
+	else if (exit->reason == VT_CPUID)	/* the one exit of the steady state */
+		policy_cpuid(cpu, exit);
 	else
-		thread_exit(cpu, exit);
-	/* an INIT that met a process view: the thread is saved, now it is the host's */
-	if (exit->process && exit->reason == VT_INIT)
-		apic_init(cpu);
+		host_exit(cpu, exit);
 }

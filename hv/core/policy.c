@@ -34,10 +34,13 @@ static u32 mirror(u32 value, u32 bit, bool set)
 	return set ? value | bit : value & ~bit;
 }
 
-static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
+static void filter(struct cpu *cpu, struct cpuid *r, u32 leaf, u32 subleaf)
 {
+	u64 cr4;
+
 	switch (leaf) {
 	case 1:
+		cr4 = machine.vt->get(&cpu->vt, VT_CR4);
 		r->ecx &= ~(u32)(CPUID1_ECX_VMX | CPUID1_ECX_SMX);
 		r->ecx = mirror(r->ecx, CPUID1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
 		if (machine.cpuid_hv_bit)
@@ -46,6 +49,7 @@ static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
 	case 7:
 		if (subleaf)
 			break;
+		cr4 = machine.vt->get(&cpu->vt, VT_CR4);
 		r->ebx &= ~(u32)(CPUID7_EBX_SGX | CPUID7_EBX_PT);
 		r->ecx &= ~(u32)(CPUID7_ECX_LA57 | CPUID7_ECX_SGX_LC);
 		r->ecx = mirror(r->ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
@@ -67,25 +71,19 @@ static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
 	}
 }
 
-static struct cpuid answer(u32 leaf, u32 subleaf, u64 cr4)
-{
-	struct cpuid r;
-
-	if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
-		return leaves_own(leaf);
-	r = cpuid(leaf, subleaf);
-	filter(&r, leaf, subleaf, cr4);
-	return r;
-}
-
 void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
 {
 	struct vt_regs *regs = &cpu->vt.regs;
-	u32 leaf = (u32)regs->rax;
-	bool mirrors = leaf == 1 || leaf == 7;
-	struct cpuid r = answer(leaf, (u32)regs->rcx,
-				mirrors ? machine.vt->get(&cpu->vt, VT_CR4) : 0);
+	u32 leaf = (u32)regs->rax, subleaf = (u32)regs->rcx;
+	struct cpuid r;
 
+	if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
+		r = leaves_own(leaf);
+	else
+		r = cpuid(leaf, subleaf);
+	/* leaves 1 to 1Bh and 80000001h to 8000001Fh: the range of what filter() knows */
+	if ((leaf & 0x7FFFFFFF) - 1 < 0x1F)
+		filter(cpu, &r, leaf, subleaf);
 	regs->rax = r.eax;
 	regs->rbx = r.ebx;
 	regs->rcx = r.ecx;

@@ -47,13 +47,13 @@ static void decode_exception(const struct vmcb *v, struct vt_exit *exit)
 	exit->address = exit->vector == VECTOR_PF ? v->exitinfo2 : 0;
 }
 
-static void decode(struct vt_cpu *vt, const struct vmcb *v, struct vt_exit *exit)
+static void __attribute__((noinline)) decode(struct vt_cpu *vt, const struct vmcb *v,
+					     struct vt_exit *exit)
 {
+	exit->length = 0;
+	exit->raw = v->exitcode;
+	exit->delivering = false;
 	switch (v->exitcode) {
-	case SVM_EXIT_CPUID:
-		exit->reason = VT_CPUID;
-		exit->length = length_of(vt, v, 2);
-		return;
 	case SVM_EXIT_VMMCALL:
 		exit->reason = VT_HYPERCALL;
 		exit->length = length_of(vt, v, 3);
@@ -113,10 +113,12 @@ void svm_exit(struct vt_cpu *vt)
 	vt->regs.rax = v->rax;
 	v->tlb_control = SVM_TLB_NOTHING;
 	exit.process = vt->current == SVM_PROCESS;
-	exit.length = 0;
-	exit.raw = v->exitcode;
-	exit.delivering = false;
-	decode(vt, v, &exit);
+	if (v->exitcode == SVM_EXIT_CPUID) {	/* the one exit of the steady state */
+		exit.reason = VT_CPUID;
+		exit.length = length_of(vt, v, 2);
+	} else {
+		decode(vt, v, &exit);
+	}
 	vt->handler(vt->cpu, &exit);
 	svm_vmcb(vt)->rax = vt->regs.rax;
 }
