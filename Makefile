@@ -62,17 +62,45 @@ $(B)/carrel.elf: boot/entry.S boot/image.ld $(B)/hv.bin
 include guest-abi/build.mk
 include guest-abi/hvreg/build.mk
 include host-linux-module/build.mk
+include $(sort $(wildcard tests/*/build.mk tests/hosted/*/build.mk))
 
 # --- What people ask for --------------------------------------------------------------------
 
-.PHONY: all help packages clean
-all: $(B)/carrel.elf $(B)/hvreg $(B)/carrel.ko
+PRODUCTS := $(B)/carrel.elf $(B)/hvreg $(B)/carrel.ko
 
+.PHONY: all help packages run check bench shell size clean
+all: $(PRODUCTS)
+
+# The guest's kernel and headers come with the packages; headers are what carrel.ko needs.
 packages:
 	@scripts/packages install
+
+run check bench shell: packages
+	@$(MAKE) --no-print-directory $@-built
+
+.PHONY: run-built check-built shell-built
+run-built: all
+	@tests/demo/run
+
+check-built: all
+	@tests/check
+
+shell-built: all
+	@tests/rig/rig --shell
+
+size:
+	@scripts/size
 
 clean:
 	rm -rf $(B)
 
 help:
-	@echo 'make          build build/carrel.elf, build/carrel.ko and build/hvreg'
+	@echo 'make run      the main job: an attack on a program, unprotected and protected, as a table'
+	@echo 'make check    all tests; the last line counts them'
+	@echo 'make bench    instructions and exits per operation, against the budgets'
+	@echo 'make shell    a root shell in a guest under Carrel'
+	@echo 'make size     the trusted code, in lines, against the budget'
+	@echo 'make          build/carrel.elf, build/carrel.ko, build/hvreg'
+	@echo 'make packages install what all this needs (root, Debian 12), or say what is missing'
+	@echo 'make clean    remove build/'
+	@echo 'B=DIR builds elsewhere; V=1 shows the commands of the third-party parts.'
