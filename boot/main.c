@@ -95,7 +95,7 @@ static void consoles(void)
 	/* before the move only the first 4 GiB are mapped */
 	if (screen->kind == FRAMEBUFFER_NONE && !info.efi.system_table)
 		screen_use(&screen_vga_text);
-	else if (screen->base < FOUR_GIB)
+	else if (screen->base + (u64)screen->pitch * screen->height <= FOUR_GIB)
 		screen_use(screen);
 	log_add_console(&screen_console);
 }
