@@ -38,8 +38,9 @@ long hc_finish(unsigned int nr, struct hc_regs *regs);
 void hc_flush_all(void);
 
 /*
- * The errno for the negative result `code` of hypercall `nr`. What is not the
- * caller's argument or a want of memory goes to the kernel log too.
+ * The errno for `code`, which hc_finish gave for hypercall `nr` instead of success.
+ * What is not the caller's argument or a want of memory or of a CPU's flush goes
+ * to the kernel log too.
  */
 int hc_errno(unsigned int nr, long code);
 

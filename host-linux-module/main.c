@@ -12,6 +12,7 @@
 #include "device.h"
 #include "hypercall.h"
 #include "mapping.h"
+#include "retry.h"
 
 /* The hypervisor and what it holds do not survive a sleep of the machine. */
 static int refuse_sleep(struct notifier_block *unused, unsigned long event, void *data)
@@ -55,6 +56,7 @@ exit_mapping:
 static void __exit carrel_exit(void)
 {
 	device_exit();
+	retry_exit();
 	unregister_pm_notifier(&sleep_notifier);
 	mapping_exit();
 }

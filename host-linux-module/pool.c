@@ -20,6 +20,8 @@
 
 /* Chunks that the firmware's map does not let the hypervisor take, before giving up. */
 #define REFUSALS_MAX	8
+/* Races that a donation may lose before it begins. */
+#define BUSY_TRIES	1000
 
 static atomic_long_t leaked = ATOMIC_LONG_INIT(0);
 
@@ -80,130 +82,128 @@ static u64 chunk_number(struct page *page)
 	return page_to_pfn(page) >> CHUNK_ORDER;
 }
 
-static void free_chunk_pages(struct page *page)
+/* A call with the chunk and one more argument. */
+static long call(unsigned int nr, struct chunk *chunk, u64 process)
 {
-	unmark(page);
-	__free_pages(page, CHUNK_ORDER);
+	struct hc_regs regs = { .rdi = chunk_number(chunk->page), .rsi = process };
+
+	return hc_finish(nr, &regs);
 }
 
-/* After a donation that stopped halfway: true if the chunk is the kernel's again. */
-static bool undo_donation(u64 chunk)
+static bool unfinished(long result)
 {
-	struct hc_regs regs = { .rdi = chunk };
-
-	/* Only what has wholly left can come back. Refused if it has: no matter. */
-	hc_finish(CARREL_HC_DONATE, &regs);
-	regs = (struct hc_regs){ .rdi = chunk };
-	return hc_finish(CARREL_HC_RETURN, &regs) == 0;
+	return result == CARREL_PENDING || result == CARREL_EBUSY;
 }
 
 /*
- * One try. 0: the hypervisor has the chunk. Otherwise a result of DONATE; the
- * pages are then the kernel's, or given up (*lost) if they could not be had back.
+ * What is still on its way to the hypervisor must arrive before it can come
+ * back; a DONATE of any other chunk is refused, which is no matter here.
  */
-static long donate_pages(struct page *page, u64 process, bool *lost)
+static long ask_back(struct chunk *chunk)
 {
-	struct hc_regs regs = { .rdi = chunk_number(page), .rsi = process };
-	long result;
-	bool begun;
+	long result = call(CARREL_HC_RETURN, chunk, 0);
 
-	*lost = false;
-	mark(page);
-	result = hc_once(CARREL_HC_DONATE, &regs);
-	begun = result > 0 || result == CARREL_EBUSY;
-	if (begun) {
-		regs = (struct hc_regs){ .rdi = chunk_number(page), .rsi = process };
-		result = hc_finish(CARREL_HC_DONATE, &regs);
-	}
-	if (result == 0)
-		return 0;
-	if (begun && !undo_donation(chunk_number(page))) {
-		leak(CHUNK_PAGES);
-		*lost = true;
+	if (result != CARREL_ESTATE)
+		return result;
+	result = call(CARREL_HC_DONATE, chunk, 0);
+	return unfinished(result) ? result : call(CARREL_HC_RETURN, chunk, 0);
+}
+
+bool pool_take_back(struct chunk *chunk)
+{
+	long result = ask_back(chunk);
+
+	if (unfinished(result))
+		return false;
+	if (result == 0) {
+		unmark(chunk->page);
+		__free_pages(chunk->page, CHUNK_ORDER);
 	} else {
-		unmark(page);
+		hc_errno(CARREL_HC_RETURN, result);
+		leak(CHUNK_PAGES);
 	}
+	kfree(chunk);
+	return true;
+}
+
+static bool take_back_again(struct retry *retry)
+{
+	return pool_take_back(container_of(retry, struct chunk, retry));
+}
+
+/*
+ * One try to donate the pages of `chunk`. 0: the hypervisor has them. Otherwise a
+ * result of DONATE: refused, and the pages are the kernel's as before; or stopped
+ * halfway (*begun), so that they must be asked back.
+ */
+static long try_donate(struct chunk *chunk, u64 process, bool *begun)
+{
+	unsigned int tries = 0;
+	struct hc_regs regs;
+	long result;
+
+	mark(chunk->page);
+	do {
+		regs = (struct hc_regs){ .rdi = chunk_number(chunk->page), .rsi = process };
+		result = hc_once(CARREL_HC_DONATE, &regs);
+	} while (result == CARREL_EBUSY && ++tries < BUSY_TRIES);
+	*begun = result >= 0;
+	if (result > 0)
+		result = call(CARREL_HC_DONATE, chunk, process);
+	if (!*begun)
+		unmark(chunk->page);
 	return result;
 }
 
 /*
- * Pages that the hypervisor takes. Those it refuses as not donatable are held
- * until the end, else the allocator would offer them again.
+ * Finds pages that the hypervisor takes; 0 or an errno. Those it refuses as not
+ * donatable are held until the end, else the allocator would offer them again.
+ * *begun: chunk->page is at the hypervisor, wholly (0) or halfway.
  */
-static struct page *find_and_donate(u64 process)
+static int find_and_donate(struct chunk *chunk, u64 process, bool *begun)
 {
 	struct page *refused[REFUSALS_MAX];
-	struct page *page = NULL;
+	long result = CARREL_ENOMEM;
 	unsigned int n = 0;
-	bool lost = false;
-	long result = 0;
 
-	while (n < REFUSALS_MAX) {
-		page = alloc_pages(POOL_GFP, CHUNK_ORDER);
-		if (!page)
+	*begun = false;
+	while (n < REFUSALS_MAX && !*begun) {
+		chunk->page = alloc_pages(POOL_GFP, CHUNK_ORDER);
+		if (!chunk->page)
 			break;
-		result = donate_pages(page, process, &lost);
-		if (result == 0 || lost)
+		result = try_donate(chunk, process, begun);
+		if (*begun)
 			break;
-		refused[n++] = page;
-		page = NULL;
+		refused[n++] = chunk->page;
 		if (result != CARREL_EOWNER && result != CARREL_EARG)
 			break;
 	}
 	while (n > 0)
 		__free_pages(refused[--n], CHUNK_ORDER);
-	if (page && !lost)
-		return page;
 	if (result == 0)
-		return ERR_PTR(-ENOMEM);
+		return 0;
 	/* A frame that cannot be donated is a want of memory, not the user's mistake. */
 	if (result == CARREL_EARG || result == CARREL_EOWNER)
 		result = CARREL_ENOMEM;
-	return ERR_PTR(hc_errno(CARREL_HC_DONATE, result));
+	return hc_errno(CARREL_HC_DONATE, result);
 }
 
-struct chunk *pool_donate(struct user_struct *user, u64 process)
+struct chunk *pool_donate(u64 process)
 {
-	struct chunk *chunk;
-	struct page *page;
+	struct chunk *chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	bool begun;
 	int error;
 
-	error = pool_charge(user, CHUNK_PAGES);
-	if (error)
-		return ERR_PTR(error);
-	chunk = kmalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
-	if (!chunk) {
-		error = -ENOMEM;
-		goto uncharge;
-	}
-	page = find_and_donate(process);
-	if (IS_ERR(page)) {
-		error = PTR_ERR(page);
-		goto free;
-	}
-	chunk->page = page;
-	INIT_LIST_HEAD(&chunk->list);
-	return chunk;
-free:
-	kfree(chunk);
-uncharge:
-	pool_uncharge(user, CHUNK_PAGES);
+	if (!chunk)
+		return ERR_PTR(-ENOMEM);
+	error = find_and_donate(chunk, process, &begun);
+	if (!error)
+		return chunk;
+	if (!begun)
+		kfree(chunk);
+	else if (error == -ETIMEDOUT || !pool_take_back(chunk))
+		retry_later(&chunk->retry, take_back_again);
 	return ERR_PTR(error);
-}
-
-void pool_take_back(struct user_struct *user, struct chunk *chunk)
-{
-	struct hc_regs regs = { .rdi = chunk_number(chunk->page) };
-	long result = hc_finish(CARREL_HC_RETURN, &regs);
-
-	if (result == 0) {
-		free_chunk_pages(chunk->page);
-	} else {
-		hc_errno(CARREL_HC_RETURN, result);
-		leak(CHUNK_PAGES);
-	}
-	pool_uncharge(user, CHUNK_PAGES);
-	kfree(chunk);
 }
 
 /* Split, because the host's page tables and pins count its pages one by one. */

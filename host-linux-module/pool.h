@@ -7,6 +7,7 @@
 #include <linux/mm_types.h>
 #include <linux/sched/user.h>
 #include <carrel/channel.h>
+#include "retry.h"
 
 #define CHUNK_ORDER	(CARREL_CHUNK_SHIFT - PAGE_SHIFT)
 #define CHUNK_PAGES	(1UL << CHUNK_ORDER)
@@ -15,8 +16,9 @@
 
 /* A chunk of 2 MiB that the hypervisor has. */
 struct chunk {
-	struct list_head list;
+	struct list_head list;		/* the owner's */
 	struct page *page;
+	struct retry retry;		/* while nobody owns it */
 };
 
 /*
@@ -27,17 +29,18 @@ int pool_charge(struct user_struct *user, unsigned long pages);
 void pool_uncharge(struct user_struct *user, unsigned long pages);
 
 /*
- * Takes a chunk from the kernel, charged to the current cgroup and to `user`,
- * and donates it: to `process`, or to nobody in particular if that is 0.
- * Sleeps. -ENOMEM: none to be had; -EIO, -ENOSPC: the hypervisor refused.
+ * Takes a chunk from the kernel, charged to the current cgroup, and donates it:
+ * to `process`, or to nobody in particular if that is 0. Sleeps. -ENOMEM: none to
+ * be had; -ETIMEDOUT: a CPU does not flush; -EIO, -ENOSPC: the hypervisor refused.
  */
-struct chunk *pool_donate(struct user_struct *user, u64 process);
+struct chunk *pool_donate(u64 process);
 
 /*
- * Asks the chunk back and frees it, and `chunk` itself. What the hypervisor does
- * not give back is never freed: it stays marked, out of use, and is counted.
+ * Asks the chunk back. Sleeps. True: it is done, `chunk` is freed. What the
+ * hypervisor refuses to give is never freed: it stays marked, out of use, and is
+ * counted. False: a CPU still owes a flush; ask again later.
  */
-void pool_take_back(struct user_struct *user, struct chunk *chunk);
+bool pool_take_back(struct chunk *chunk);
 
 /* A zeroed block of the channel, every page with a count of its own; NULL if there is none. */
 struct page *pool_block(void);

@@ -28,9 +28,11 @@ struct process {
 	u32 limit, chunk_count;		/* chunks of 2 MiB */
 	struct list_head chunks;
 	unsigned int block_count;
+	struct page **blocks;		/* of the channel; NULL before and after they exist */
+	struct retry retry;		/* once ENDED and not yet destroyed */
 	/*
-	 * Blocks of the channel. Set once, after all of them are lent, with release
-	 * semantics; faults read it without the lock. Freed when the mapping is gone.
+	 * The blocks, once all of them are lent. Set with release semantics, since
+	 * faults read it without the lock; they exist until the mapping is gone.
 	 */
 	struct page **channel;
 };
@@ -101,9 +103,13 @@ static int grow(struct process *process)
 		return -ENOMEM;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	chunk = pool_donate(process->user, process->id);
-	if (IS_ERR(chunk))
+	if (pool_charge(process->user, CHUNK_PAGES))
+		return -ENOMEM;
+	chunk = pool_donate(process->id);
+	if (IS_ERR(chunk)) {
+		pool_uncharge(process->user, CHUNK_PAGES);
 		return PTR_ERR(chunk);
+	}
 	list_add_tail(&chunk->list, &process->chunks);
 	process->chunk_count++;
 	return 0;
@@ -116,25 +122,13 @@ static u64 first_chunk_number(struct process *process)
 	return page_to_pfn(chunk->page) >> CHUNK_ORDER;
 }
 
-static void take_chunks_back(struct process *process)
-{
-	struct chunk *chunk, *next;
-
-	list_for_each_entry_safe(chunk, next, &process->chunks, list) {
-		list_del(&chunk->list);
-		pool_take_back(process->user, chunk);
-		cond_resched();
-	}
-	process->chunk_count = 0;
-}
-
-static struct page **allocate_blocks(struct process *process)
+static int allocate_blocks(struct process *process)
 {
 	struct page **blocks;
 	unsigned int i;
 
 	if (pool_charge(process->user, process->block_count * BLOCK_PAGES))
-		return NULL;
+		return -ENOMEM;
 	blocks = kcalloc(process->block_count, sizeof(*blocks), GFP_KERNEL_ACCOUNT);
 	if (!blocks)
 		goto uncharge;
@@ -143,28 +137,30 @@ static struct page **allocate_blocks(struct process *process)
 		if (!blocks[i])
 			goto free;
 	}
-	return blocks;
+	process->blocks = blocks;
+	return 0;
 free:
 	while (i > 0)
 		pool_free_block(blocks[--i]);
 	kfree(blocks);
 uncharge:
 	pool_uncharge(process->user, process->block_count * BLOCK_PAGES);
-	return NULL;
+	return -ENOMEM;
 }
 
-/* `unlent`: the hypervisor no longer maps them. Else they must not be used again. */
-static void free_blocks(struct process *process, struct page **blocks, bool unlent)
+/* `unlent`: the hypervisor does not map them. Else they must not be used again. */
+static void free_blocks(struct process *process, bool unlent)
 {
 	unsigned int i;
 
 	for (i = 0; i < process->block_count; i++) {
 		if (unlent)
-			pool_free_block(blocks[i]);
+			pool_free_block(process->blocks[i]);
 		else
-			pool_leak_block(blocks[i]);
+			pool_leak_block(process->blocks[i]);
 	}
-	kfree(blocks);
+	kfree(process->blocks);
+	process->blocks = NULL;
 	pool_uncharge(process->user, process->block_count * BLOCK_PAGES);
 }
 
@@ -186,7 +182,7 @@ static int call_growing(struct process *process, unsigned int nr, struct hc_regs
 	}
 }
 
-static int lend_blocks(struct process *process, struct page **blocks)
+static int lend_blocks(struct process *process)
 {
 	struct hc_regs regs;
 	unsigned int i;
@@ -195,7 +191,7 @@ static int lend_blocks(struct process *process, struct page **blocks)
 	for (i = 0; i < process->block_count && !error; i++) {
 		regs = (struct hc_regs){
 			.rdi = process->id,
-			.rsi = page_to_pfn(blocks[i]) >> BLOCK_ORDER,
+			.rsi = page_to_pfn(process->blocks[i]) >> BLOCK_ORDER,
 			.rdx = i,
 		};
 		error = call_growing(process, CARREL_HC_LEND, &regs);
@@ -203,15 +199,66 @@ static int lend_blocks(struct process *process, struct page **blocks)
 	return error;
 }
 
-/* True if the hypervisor has destroyed the process, so that nothing of it is lent any more. */
+/* True if all of them are the kernel's, or lost for good. */
+static bool take_chunks_back(struct process *process)
+{
+	struct chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &process->chunks, list) {
+		list_del(&chunk->list);
+		if (!pool_take_back(chunk)) {
+			list_add(&chunk->list, &process->chunks);
+			return false;
+		}
+		pool_uncharge(process->user, CHUNK_PAGES);
+		process->chunk_count--;
+		cond_resched();
+	}
+	return true;
+}
+
+/*
+ * Undoes CREATE and LEND as far as they came, then takes all memory back. True:
+ * done. False: a CPU still owes a flush; what was undone stays so.
+ */
 static bool destroy(struct process *process)
 {
 	struct hc_regs regs = { .rdi = process->id };
-	long result = hc_finish(CARREL_HC_DESTROY, &regs);
+	long result = 0;
 
-	if (result)
-		hc_errno(CARREL_HC_DESTROY, result);
-	return result == 0;
+	if (process->id) {
+		result = hc_finish(CARREL_HC_DESTROY, &regs);
+		if (result == CARREL_PENDING || result == CARREL_EBUSY)
+			return false;
+		if (result)
+			hc_errno(CARREL_HC_DESTROY, result);
+		process->id = 0;
+	}
+	if (process->blocks)
+		free_blocks(process, result == 0);
+	return take_chunks_back(process);
+}
+
+static bool destroy_again(struct retry *retry)
+{
+	struct process *process = container_of(retry, struct process, retry);
+	bool done;
+
+	mutex_lock(&process->lock);
+	done = destroy(process);
+	mutex_unlock(&process->lock);
+	if (done)
+		process_put(process);
+	return done;
+}
+
+/* Nobody acts on it any more but the retries, until all is undone. */
+static void abandon(struct process *process)
+{
+	process->state = ENDED;
+	process->mm = NULL;
+	process_get(process);
+	retry_later(&process->retry, destroy_again);
 }
 
 static int check_create(struct process *process, const struct carrel_ioc_create *create)
@@ -249,36 +296,25 @@ static int create_process(struct process *process, struct carrel_ioc_create *cre
 	return 0;
 }
 
+/* After an error the process is as before, or abandoned. */
 static int create_locked(struct process *process, struct carrel_ioc_create *create)
 {
-	struct page **blocks;
 	int error;
 
 	process->limit = create->limit;
-	blocks = allocate_blocks(process);
-	if (!blocks)
-		return -ENOMEM;
-	error = grow(process);
-	if (error)
-		goto free;
-	error = create_process(process, create);
-	if (error)
-		goto take_back;
-	error = lend_blocks(process, blocks);
-	if (error)
-		goto destroy;
-	smp_store_release(&process->channel, blocks);
-	process->state = CREATED;
-	return 0;
-destroy:
-	free_blocks(process, blocks, destroy(process));
-	process->id = 0;
-	take_chunks_back(process);
-	return error;
-take_back:
-	take_chunks_back(process);
-free:
-	free_blocks(process, blocks, true);
+	error = allocate_blocks(process);
+	if (!error)
+		error = grow(process);
+	if (!error)
+		error = create_process(process, create);
+	if (!error)
+		error = lend_blocks(process);
+	if (!error) {
+		smp_store_release(&process->channel, process->blocks);
+		process->state = CREATED;
+	} else if (!destroy(process)) {
+		abandon(process);
+	}
 	return error;
 }
 
@@ -363,15 +399,10 @@ int process_request(struct process *process, u64 request)
 /* Its threads can be inside: FLUSH throws them out, and none can come back. */
 void process_end(struct process *process)
 {
-	struct page **blocks;
-
 	mutex_lock(&process->lock);
-	if (process->state == CREATED || process->state == STARTED) {
-		blocks = process->channel;
-		process->channel = NULL;
-		free_blocks(process, blocks, destroy(process));
-		take_chunks_back(process);
-	}
+	process->channel = NULL;
+	if (process->state != ENDED && !destroy(process))
+		abandon(process);
 	process->state = ENDED;
 	process->mm = NULL;
 	mutex_unlock(&process->lock);

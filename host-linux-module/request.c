@@ -10,7 +10,7 @@
 #include "hypercall.h"
 
 /* How long a call may stay pending or busy. A flush takes microseconds; an emulator is slow. */
-#define PATIENCE	(10 * HZ)
+#define PATIENCE	(3 * HZ)
 
 static void flush_this_cpu(void *unused)
 {
@@ -58,7 +58,6 @@ long hc_finish(unsigned int nr, struct hc_regs *regs)
 static const char *code_name(long code)
 {
 	switch (code) {
-	case CARREL_PENDING:	return "flushes stay pending";
 	case CARREL_ECALL:	return "ECALL: no such hypercall";
 	case CARREL_ECALLER:	return "ECALLER: not from this view or privilege level";
 	case CARREL_EARG:	return "EARG: an argument is out of range";
@@ -68,7 +67,6 @@ static const char *code_name(long code)
 	case CARREL_ETICKET:	return "ETICKET: wrong ticket or carrier";
 	case CARREL_ELIMIT:	return "ELIMIT: a limit or a table is full";
 	case CARREL_EDEAD:	return "EDEAD: the process was killed";
-	case CARREL_EBUSY:	return "EBUSY: the object stays busy";
 	case CARREL_ERANDOM:	return "ERANDOM: the random generator failed its health check";
 	case CARREL_EDMA:	return "EDMA: DMA protection is required and absent";
 	}
@@ -82,6 +80,9 @@ int hc_errno(unsigned int nr, long code)
 		return -EINVAL;
 	case CARREL_ENOMEM:
 		return -ENOMEM;
+	case CARREL_PENDING:
+	case CARREL_EBUSY:
+		return -ETIMEDOUT;
 	}
 	pr_err_ratelimited("hypercall %u refused: %ld (%s)\n", nr, code, code_name(code));
 	return code == CARREL_ELIMIT ? -ENOSPC : -EIO;

@@ -70,6 +70,9 @@ void device_fail(const char *what, int error)
 	case ENOSPC:
 		fail(EXIT_OWN, "wait until another protected process ends, see 'hvreg ps'",
 		     "a table of the hypervisor is full (%s)", what);
+	case ETIMEDOUT:
+		fail(EXIT_OWN, "bring CPUs that are offline online again, then retry",
+		     "a CPU does not answer the hypervisor (%s)", what);
 	case EPROTO:
 		fail(EXIT_OWN, "install hvreg, carrel.ko and carrel.elf of one build",
 		     "hvreg and the module have different ABI versions");

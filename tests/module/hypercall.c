@@ -51,8 +51,10 @@ static u64 next_id = 1, stamp;
 static DEFINE_PER_CPU(u64, seen);
 static unsigned long busy_turn;
 
-static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in;
+static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in, stuck, stuck_after_lend;
 static int fail_code;
+module_param(stuck, uint, 0644);	/* a CPU does not flush */
+module_param(stuck_after_lend, uint, 0644);	/* ... from the next LEND on */
 module_param(violations, uint, 0444);
 module_param(held, uint, 0444);		/* chunks and blocks that are not the kernel's */
 module_param(calls, uint, 0444);
@@ -81,6 +83,8 @@ static bool flushed(u64 since)
 {
 	int cpu;
 
+	if (READ_ONCE(stuck))
+		return false;
 	for_each_online_cpu(cpu)
 		if (per_cpu(seen, cpu) < since)
 			return false;
@@ -246,6 +250,7 @@ static long lend(struct hc_regs *regs)
 		return CARREL_ELIMIT;
 	process->lent++;
 	held++;
+	stuck |= stuck_after_lend;
 	return 0;
 }
 

@@ -834,6 +834,74 @@ static void test_noise(void)
 	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
 }
 
+/* Waits for what a CPU kept from being freed. */
+static void settle(void)
+{
+	int i;
+
+	for (i = 0; i < 100 && parameter("waiting"); i++)
+		usleep(100000);
+	EXPECT(parameter("waiting") == 0 && parameter("held") == 0);
+}
+
+static int map_and_create(void *error)
+{
+	int device = open_device();
+
+	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || !create(device, LIMIT))
+		return 1;
+	return errno == *(int *)error ? 0 : 2;
+}
+
+static void test_stuck_donation(void)
+{
+	int error = ETIMEDOUT;
+
+	set_parameter("stuck", 1);
+	EXPECT(in_child(map_and_create, &error) == 0);
+	EXPECT(parameter("waiting") == 1 && parameter("held") == 1);
+	EXPECT_ERRNO(syscall(SYS_delete_module, "carrel", O_NONBLOCK), EWOULDBLOCK);
+	set_parameter("stuck", 0);
+	settle();
+}
+
+static int life_then_stuck(void *unused)
+{
+	(void)unused;
+	if (whole_life(open_device()))
+		return 1;
+	set_parameter("stuck", 1);
+	return 0;
+}
+
+static void test_stuck_end(void)
+{
+	EXPECT(in_child(life_then_stuck, NULL) == 0);
+	EXPECT(parameter("waiting") == 1 && parameter("held") == 4 + BLOCKS);
+	EXPECT_ERRNO(syscall(SYS_delete_module, "carrel", O_NONBLOCK), EWOULDBLOCK);
+	set_parameter("stuck", 0);
+	settle();
+	EXPECT(in_child(life_in_child, NULL) == 0);
+}
+
+/* LEND fails, and DESTROY cannot finish. */
+static void test_stuck_create(void)
+{
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED);
+	inject(CARREL_HC_LEND, 1, 1, CARREL_EOWNER);
+	set_parameter("stuck_after_lend", 1);
+	EXPECT_ERRNO(create(device, LIMIT), EIO);
+	EXPECT(parameter("waiting") == 1);
+	EXPECT_ERRNO(create(device, LIMIT), EINVAL);
+	EXPECT(touch(CHANNEL, READ) == SIGBUS);
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	set_parameter("stuck_after_lend", 0);
+	set_parameter("stuck", 0);
+	settle();
+}
+
 /* --- tests that lose pages for good: last ------------------------------------------------- */
 
 static void test_return_refused(void)
@@ -844,11 +912,11 @@ static void test_return_refused(void)
 	inject(0, 0, 0, 0);
 }
 
-static void test_destroy_stays_pending(void)
+static void test_destroy_refused(void)
 {
 	long leaked = parameter("leaked_pages"), held = parameter("held");
 
-	inject(CARREL_HC_DESTROY, 0, 1 << 30, CARREL_PENDING);
+	inject(CARREL_HC_DESTROY, 0, 1, CARREL_EARG);
 	EXPECT(in_child(life_in_child, NULL) == 0);
 	inject(0, 0, 0, 0);
 	/* Four chunks and three blocks. */
@@ -890,8 +958,11 @@ static const struct {
 	{ "munmap against ADD", test_race, false },
 	{ "a CPU goes offline and online", test_cpu_offline, false },
 	{ "noise", test_noise, false },
+	{ "a CPU does not flush: DONATE", test_stuck_donation, false },
+	{ "a CPU does not flush: CREATE", test_stuck_create, false },
+	{ "a CPU does not flush: exit", test_stuck_end, false },
 	{ "RETURN is refused: the chunk leaks", test_return_refused, true },
-	{ "DESTROY stays pending: all leaks", test_destroy_stays_pending, true },
+	{ "DESTROY is refused: all leaks", test_destroy_refused, true },
 };
 
 static int run_test(void *body)

@@ -61,7 +61,7 @@ struct carrel_ioc_log {
  * errno of these calls: ENODEV no Carrel beneath this kernel; EPROTO ABI
  * versions differ; EINVAL an argument; EBUSY already created; ENOMEM no 2 MiB
  * of contiguous memory to donate, or the limit of the cgroup or of
- * RLIMIT_MEMLOCK; ENOSPC a table of the hypervisor is full; EINTR the task is
- * being killed; EIO the hypervisor refused (the kernel log names the code).
+ * RLIMIT_MEMLOCK; ENOSPC a table of the hypervisor is full; ETIMEDOUT a CPU
+ * does not pay its flush; EINTR the task is being killed; EIO the hypervisor refused (the kernel log names the code).
  */
 #endif
