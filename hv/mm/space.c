@@ -41,6 +41,21 @@ bool space_range_ok(u64 va, u64 pages)
 	return end <= CARREL_GATE_VA || va >= CARREL_SHIM_VA;
 }
 
+/* table_entry for the one format that private tables have. */
+static u64 *entry_of(const struct space *space, u64 va, unsigned int *level)
+{
+	u64 pa = space->table.root;
+
+	for (*level = 4;; --*level) {
+		u64 *entry = (u64 *)phys(pa) + (va >> (PAGE_SHIFT + 9 * (*level - 1)) & 511);
+		u64 value = table_get(entry);
+
+		if (*level == 1 || !guest_present(value))
+			return entry;
+		pa = guest_frame(value);
+	}
+}
+
 static u64 memory_alloc(struct table_memory *memory)
 {
 	struct space *space = container_of(memory, struct space, memory);
@@ -88,9 +103,9 @@ static bool covers(u64 va, unsigned int level, u64 left)
 static u64 *slot_of(struct space *space, u64 va)
 {
 	unsigned int level;
-	u64 *entry = table_entry(&space->table, va, &level);
+	u64 *entry = entry_of(space, va, &level);
 
-	for (; level > 1; entry = table_entry(&space->table, va, &level)) {
+	for (; level > 1; entry = entry_of(space, va, &level)) {
 		if (!table_grow(&space->table, entry, level, table_get(entry))) {
 			table_prune(&space->table, va);
 			return NULL;
@@ -124,7 +139,7 @@ int space_add(struct space *space, u64 va, unsigned int rights, const void *cont
 
 	if (!space_range_ok(va, 1) || !rights_ok(rights))
 		return CARREL_EARG;
-	if (table_get(table_entry(&space->table, va, &level)))
+	if (table_get(entry_of(space, va, &level)))
 		return CARREL_EARG;
 	slot = slot_of(space, va);
 	if (!slot)
@@ -164,7 +179,7 @@ static void unfix(struct space *space, u64 va, u64 size)
 {
 	for (u64 at = 0; at < size; at += PAGE_SIZE) {
 		unsigned int level;
-		u64 *entry = table_entry(&space->table, va + at, &level);
+		u64 *entry = entry_of(space, va + at, &level);
 		u64 pa = guest_frame(table_get(entry));
 
 		table_set(entry, 0);
@@ -232,10 +247,10 @@ static struct step map_pages(struct space *space, u64 va, u64 left, unsigned int
  * into a table that stands for the same. NULL: no frame. */
 static u64 *cut(struct space *space, u64 va, u64 left, unsigned int *level)
 {
-	u64 *entry = table_entry(&space->table, va, level);
+	u64 *entry = entry_of(space, va, level);
 
 	for (; *level > DEMAND_TOP || !covers(va, *level, left);
-	     entry = table_entry(&space->table, va, level)) {
+	     entry = entry_of(space, va, level)) {
 		if (!table_grow(&space->table, entry, *level, table_get(entry))) {
 			table_prune(&space->table, va);
 			return NULL;
@@ -331,7 +346,7 @@ static struct step unmap(struct space *space, u64 va, u64 left, bool pinned_too,
 			 unsigned int budget)
 {
 	unsigned int level;
-	u64 *entry = table_entry(&space->table, va, &level);
+	u64 *entry = entry_of(space, va, &level);
 	u64 count;
 
 	if (level > 1 && !table_get(entry))
@@ -341,11 +356,13 @@ static struct step unmap(struct space *space, u64 va, u64 left, bool pinned_too,
 		return (struct step){ CARREL_ENOMEM, 0 };
 	if (level > 1) {
 		table_set(entry, 0);
-		table_prune(&space->table, va);
+		if (table_is_empty(entry))
+			table_prune(&space->table, va);
 		return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
 	}
 	count = release_some(space, entry, min_u64(pages_within(va, 2, left), budget), pinned_too);
-	table_prune(&space->table, va);
+	if (table_is_empty(entry))
+		table_prune(&space->table, va);
 	return (struct step){ count ? (s64)count : CARREL_EARG, count };
 }
 
@@ -368,7 +385,7 @@ static struct step check_step(struct space *space, u64 va, u64 left, unsigned in
 			      unsigned int budget)
 {
 	unsigned int level;
-	const u64 *entry = table_entry(&space->table, va, &level);
+	const u64 *entry = entry_of(space, va, &level);
 	u64 count;
 
 	(void)rights;
@@ -399,7 +416,7 @@ static struct step protect_step(struct space *space, u64 va, u64 left, unsigned 
 				unsigned int budget)
 {
 	unsigned int level;
-	u64 *entry = table_entry(&space->table, va, &level);
+	u64 *entry = entry_of(space, va, &level);
 	bool less = false;
 	u64 count;
 
@@ -467,7 +484,7 @@ int space_fault(struct space *space, u64 va, u64 error_code)
 
 	if (va >= HALF_END || (error_code & FAULT_RESERVED))
 		return 0;
-	entry = table_get(table_entry(&space->table, va, &level));
+	entry = table_get(entry_of(space, va, &level));
 	if (!allows(entry, error_code))
 		return 0;
 	if (guest_is_demand(entry))
@@ -483,14 +500,14 @@ u64 space_find(const struct space *space, u64 va)
 
 	if (va >= HALF_END)
 		return 0;
-	entry = table_get(table_entry(&space->table, va, &level));
+	entry = table_get(entry_of(space, va, &level));
 	return level == 1 && guest_present(entry) ? guest_frame(entry) | (va & (PAGE_SIZE - 1)) : 0;
 }
 
 u64 space_pin(struct space *space, u64 va)
 {
 	unsigned int level;
-	u64 *entry = table_entry(&space->table, va, &level);
+	u64 *entry = entry_of(space, va, &level);
 
 	if (!space_find(space, va))
 		return 0;

@@ -224,10 +224,14 @@ int table_map(struct table *table, u64 va, u64 pa, u64 size, unsigned int rights
 	return 0;
 }
 
-static bool is_empty(const u64 *entries)
+bool table_is_empty(const u64 *entry)
 {
-	for (unsigned int i = 0; i < ENTRIES; i++)
-		if (table_get(&entries[i]))
+	const u64 *entries = (const u64 *)ALIGN_DOWN((u64)entry, PAGE_SIZE);
+	unsigned int at = entry - entries;
+
+	for (unsigned int i = 0; i <= ENTRIES / 2; i++)
+		if (table_get(&entries[(at + i) % ENTRIES]) ||
+		    table_get(&entries[(at - i) % ENTRIES]))
 			return false;
 	return true;
 }
@@ -235,21 +239,16 @@ static bool is_empty(const u64 *entries)
 /* Give back the lowest table on the way to `va` if it is empty. */
 static bool prune_lowest(struct table *table, u64 va)
 {
-	u64 *entries = phys(table->root), *parent = NULL;
+	u64 *entry = (u64 *)phys(table->root) + index_of(va, ROOT_LEVEL), *parent = NULL;
 	unsigned int level = ROOT_LEVEL;
 	u64 pa = 0;
 
-	for (;;) {
-		u64 *entry = &entries[index_of(va, level)];
-
-		if (!is_branch(table->format, table_get(entry), level))
-			break;
+	while (is_branch(table->format, table_get(entry), level)) {
 		parent = entry;
 		pa = table->format->address(table_get(entry), level);
-		entries = phys(pa);
-		level--;
+		entry = (u64 *)phys(pa) + index_of(va, --level);
 	}
-	if (!parent || !is_empty(entries))
+	if (!parent || !table_is_empty(entry))
 		return false;
 	table_set(parent, 0);
 	table->memory->free(table->memory, pa);

@@ -116,6 +116,9 @@ u64 *table_grow(struct table *table, u64 *entry, unsigned int level, u64 fill);
  * not-present entries. */
 u64 *table_slot(struct table *table, u64 va);
 
+/* True if the table that `entry` lies in holds nothing; it looks around `entry` first. */
+bool table_is_empty(const u64 *entry);
+
 /* Give back the tables on the way to `va` that hold nothing, lowest first; never the root. */
 void table_prune(struct table *table, u64 va);
 
