@@ -310,6 +310,6 @@ int main(void)
 		printf("%s %u - hvreg: %s\n", why ? "not ok" : "ok", i + 1, tests[i].name);
 		failed += !!why;
 	}
-	printf("1..%u\n%u passed, %u failed\n", i, i - failed, failed);
+	printf("1..%u\n", i);
 	return failed ? 1 : 0;
 }

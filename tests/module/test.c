@@ -996,6 +996,6 @@ int main(void)
 		printf("%s %u - %s\n", status ? "not ok" : "ok", i + 1, tests[i].name);
 		failed += !!status;
 	}
-	printf("1..%u\n%u passed, %u failed\n", i, i - failed, failed);
+	printf("1..%u\n", i);
 	return failed ? 1 : 0;
 }
