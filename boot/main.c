@@ -231,7 +231,7 @@ static void start_others(void)
 
 static void choose_sipi(void)
 {
-	bool native = machine.vt->native_sipi && options.sipi != SIPI_TRAP;
+	bool native = machine.vt->native_sipi() && options.sipi != SIPI_TRAP;
 
 	if (options.sipi == SIPI_NATIVE && !native)
 		log_line("sipi=native: this CPU cannot; trapping");

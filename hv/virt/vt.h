@@ -97,7 +97,6 @@ struct vt_cpu {
 	void *control[2];		/* back end's: VMCB or VMCS of host (0) and process (1) */
 	u64 control_pa[2];
 	u32 current;			/* 0 host, 1 process */
-	u32 launched[2];		/* VMX: VMLAUNCH done */
 	void *extra;			/* back end's per-CPU state */
 	void *cpu;			/* the core's CPU object: first argument of the handler */
 	vt_handler handler;
@@ -131,7 +130,6 @@ struct vt_ops {
 	const char *name;		/* "SVM", "VMX" */
 	u32 insn;			/* CARREL_INSN_* */
 	u8 call_bytes[3];		/* its hypercall instruction */
-	bool native_sipi;		/* host_wait_sipi works: INIT and SIPI can be left to exits */
 
 	/* NULL, or the name of the first thing this CPU lacks ("AMD SVM nested paging (NPT)"). */
 	const char *(*missing)(void);
@@ -157,7 +155,9 @@ struct vt_ops {
 	void (*host_enter_linux)(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
 				 u64 gdt_base, u16 gdt_limit);
 	void (*host_enter_sipi)(struct vt_cpu *vt, u8 page);
-	/* VMX: wait-for-SIPI activity state; SVM has none and returns false. */
+	/* Can INIT and SIPI be left to exits (VMX, wait-for-SIPI activity state)? */
+	bool (*native_sipi)(void);
+	/* Enter that state; false where there is none. */
 	bool (*host_wait_sipi)(struct vt_cpu *vt);
 
 	/* Enter the current control structure, for ever; handler is called at each exit. */

@@ -17,6 +17,6 @@
 #define VT_R15		0x78
 #define VT_CONTROL_PA	0x90
 #define VT_CURRENT	0xA0
-#define VT_STACK_TOP	0xC8
-#define VT_SCRATCH	0xD0
-#define VT_NMI_FLAG		0xF0
+#define VT_STACK_TOP	0xC0
+#define VT_SCRATCH	0xC8
+#define VT_NMI_FLAG	0xE8

@@ -156,6 +156,7 @@ const struct vt_ops svm_ops = {
 	.cpu_stop = svm_cpu_stop,
 	.host_enter_linux = svm_host_enter_linux,
 	.host_enter_sipi = svm_host_enter_sipi,
+	.native_sipi = svm_native_sipi,
 	.host_wait_sipi = svm_host_wait_sipi,
 	.run = svm_run,
 	.get = svm_get,

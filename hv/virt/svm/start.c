@@ -125,6 +125,12 @@ void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
 	v->rax = 0;
 }
 
+/* INIT is an exit, but stays pending or cannot be told from a reset: the APIC is trapped. */
+bool svm_native_sipi(void)
+{
+	return false;
+}
+
 bool svm_host_wait_sipi(struct vt_cpu *vt)
 {
 	(void)vt;

@@ -197,6 +197,7 @@ void svm_cpu_stop(struct vt_cpu *vt);
 void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
 			  u16 gdt_limit);
 void svm_host_enter_sipi(struct vt_cpu *vt, u8 page);
+bool svm_native_sipi(void);
 bool svm_host_wait_sipi(struct vt_cpu *vt);
 
 /* exit.c */

@@ -153,9 +153,14 @@ void vmx_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
 	vmwrite(VMCS_GUEST_RSP, rsp);
 }
 
+bool vmx_native_sipi(void)
+{
+	return rdmsr(MSR_VMX_MISC) & MISC_WAIT_FOR_SIPI;
+}
+
 bool vmx_host_wait_sipi(struct vt_cpu *vt)
 {
-	if (!(rdmsr(MSR_VMX_MISC) & MISC_WAIT_FOR_SIPI))
+	if (!vmx_native_sipi())
 		return false;
 	vmx_host_enter_sipi(vt, 0);
 	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);

@@ -352,6 +352,7 @@ void vmx_cpu_stop(struct vt_cpu *vt);
 void vmx_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
 			  u16 gdt_limit);
 void vmx_host_enter_sipi(struct vt_cpu *vt, u8 page);
+bool vmx_native_sipi(void);
 bool vmx_host_wait_sipi(struct vt_cpu *vt);
 
 /* exit.c */
