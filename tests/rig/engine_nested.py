@@ -44,11 +44,14 @@ exit $status
 
 def prepare(run, files, work):
     """The emulator for this run: another rig, whose COMMAND's output is the inner ttyS1."""
+    if run.firmware != "bios":
+        raise paths.RigError("--rig nested knows only --firmware bios: OVMF writes CR8, and QEMU 7.2"
+                             " aborts when a nested guest does that with an interrupt pending")
     if run.icount or run.shell or run.prepare:
         raise paths.RigError("--icount, --shell and --prepare do not go with --rig nested: "
                              "use --rig tcg")
     with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
-        script.write(SCRIPT.format(qemu=shlex.join(_inner_command(run, files, work))))
+        script.write(SCRIPT.format(qemu=shlex.join(_inner_command(run, files))))
     logs = os.path.join(os.path.dirname(files.output), "outer")
     # Live, like the other engines' logs.
     os.symlink(os.path.join(logs, "carrel.log"), files.carrel_log)
@@ -58,29 +61,26 @@ def prepare(run, files, work):
                "--module", "kvm-amd", "--log", logs, "--timeout", str(run.timeout),
                "--qemu-arg=-chardev", f"--qemu-arg={port}",
                "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"]
-    for source, name in _outer_files(run, files, work):
+    for source, name in _outer_files(files, work):
         command += ["--add", f"{source}:{name}"]
     command += ["--", "sh", f"{FOLDER}/run"]
     return emulator.Emulator(command, output=files.output)
 
 
-def _inner_command(run, files, work):
+def _inner_command(run, files):
     inner = dataclasses.replace(files, cd=f"{FOLDER}/cd.iso", disk=f"{FOLDER}/run.disk",
                                 kernel_log="/dev/ttyS3", carrel_log="/dev/ttyS2",
                                 output="/dev/stdout")
     # -xsave: TCG has no XSETBV intercept, so the inner XCR0 would go astray.
     return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments("host,-xsave"), "-no-reboot",
-            *qemu.machine(run, inner, work, folder=FOLDER), *run.qemu_args]
+            *qemu.machine(run, inner), *run.qemu_args]
 
 
-def _outer_files(run, files, work):
+def _outer_files(files, work):
     """Pairs of the host's path and the outer guest's."""
     yield os.path.join(work, "run"), f"{FOLDER}/run"
     yield files.cd, f"{FOLDER}/cd.iso"
     yield files.disk, f"{FOLDER}/run.disk"
-    if run.firmware == "uefi":
-        yield qemu.OVMF_CODE, qemu.OVMF_CODE
-        yield os.path.join(work, qemu.VARIABLES), f"{FOLDER}/{qemu.VARIABLES}"
     for rom in ROMS:
         found = [path for folder in ROM_FOLDERS if os.path.exists(path := f"{folder}/{rom}")]
         if not found:

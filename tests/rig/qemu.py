@@ -12,8 +12,6 @@ import qmp
 QEMU = "/usr/bin/qemu-system-x86_64"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS.fd"
-# A run's own copy, in its folder.
-VARIABLES = "variables.fd"
 
 
 def prepare(engine_arguments, run, files, work):
@@ -29,9 +27,8 @@ def prepare(engine_arguments, run, files, work):
     return emulator.Emulator(command, inherited=inherited, monitor=monitor, port=near)
 
 
-def machine(run, files, work, terminal=None, folder=None):
-    """Arguments for devices and firmware; `terminal` stands in for the second serial port, and
-    `folder` is what `work` is called where QEMU will run, if that is elsewhere."""
+def machine(run, files, work=None, terminal=None):
+    """Arguments for devices and firmware; `terminal` stands in for the second serial port."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
     for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
@@ -45,17 +42,17 @@ def machine(run, files, work, terminal=None, folder=None):
                   "-drive", f"if=none,id=run,format=raw,file={escape(files.disk)}",
                   "-device", "ide-hd,drive=run,bus=ide.0,bootindex=1"]
     if run.firmware == "uefi":
-        arguments += _uefi(work, folder or work)
+        arguments += _uefi(work)
     return arguments
 
 
-def _uefi(work, folder):
+def _uefi(work):
     code = paths.need_package(OVMF_CODE, "ovmf")
     template = paths.need_package(OVMF_VARIABLES, "ovmf")
-    shutil.copyfile(template, os.path.join(work, VARIABLES))
-    variables = escape(os.path.join(folder, VARIABLES))
+    variables = os.path.join(work, "variables.fd")
+    shutil.copyfile(template, variables)
     return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
-            "-drive", f"if=pflash,format=raw,file={variables}"]
+            "-drive", f"if=pflash,format=raw,file={escape(variables)}"]
 
 
 def escape(path):
