@@ -193,6 +193,7 @@ static void make_policy(void)
 		ports.reset_value = acpi.reset_value;
 	}
 	memset(ones, 0xFF, VT_ONES);
+	machine.msr_bitmap = msr;
 	policy_bitmaps(vt, msr, io, &ports);
 	machine.cpuid_hv_bit = options.cpuid_hv;
 	machine.vt_machine = (struct vt_machine){

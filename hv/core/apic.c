@@ -119,6 +119,7 @@ static void arm(bool up)
 	if (view_limit_page(&machine.host_view, APIC_PAGE,
 			    up ? TABLE_R : TABLE_R | TABLE_W | TABLE_X))
 		panic("no memory to change the APIC page's rights");
+	machine.vt->msr_intercept(machine.msr_bitmap, MSR_X2APIC_ICR, false, up);
 	armed = up;
 	/* Taking the right away owes only the writer's own flush: that CPU sends the INIT.
 	 * Giving it back owes none: a stale entry exits once more and is let through. */
@@ -135,6 +136,12 @@ static bool any_parked(void)
 	return false;
 }
 
+/* Once, with whatever the bitmap was made with. */
+static void disarm_native(void)
+{
+	machine.vt->msr_intercept(machine.msr_bitmap, MSR_X2APIC_ICR, false, false);
+}
+
 static void rearm(void)
 {
 	arm(keep_trap || any_parked());
@@ -144,6 +151,9 @@ void apic_boot(enum apic_mode chosen, bool keep)
 {
 	mode = chosen;
 	keep_trap = keep;
+	if (mode == APIC_NATIVE)
+		disarm_native();
+	armed = mode == APIC_TRAP && !keep && !any_parked();	/* so that rearm() changes it */
 	rearm();
 }
 

@@ -50,6 +50,7 @@ struct machine {
 	const struct vt_ops *vt;
 	struct vt_machine vt_machine;
 	struct view host_view;
+	void *msr_bitmap;		/* of the host view */
 	struct table_memory *pool;	/* the hypervisor's own frames */
 	struct cpu *cpus[MAX_CPUS];
 	unsigned int cpu_count;

@@ -270,11 +270,8 @@ static bool others_owe(struct request *r)
 	return r->process->thread_count > 1 && !flush_paid(&view->entered, view->changed);
 }
 
-/*
- * Pages done to RDI; MORE if they are not all. What this CPU owes is paid before
- * it goes back into the view. Without a frame, the carrier gets one and the
- * instruction runs again; at the limit the caller is told.
- */
+/* Pages done to RDI; MORE if they are not all. What this CPU owes is paid before it goes back
+ * into the view. */
 static s64 space_result(struct request *r, s64 done)
 {
 	struct process *process = r->process;
@@ -284,10 +281,8 @@ static s64 space_result(struct request *r, s64 done)
 		owner_flush(r->cpu);
 		process_reclaim(process);
 	}
-	if (done == CARREL_ENOMEM && process->family.chunks < process->limit) {
-		thread_starve(r->cpu);
-		return THREAD_CROSSED;
-	}
+	if (done == CARREL_ENOMEM && process->family.chunks >= process->limit)
+		return CARREL_ELIMIT;
 	if (done < 0)
 		return done;
 	r->cpu->vt.regs.rdi = (u64)done;

@@ -157,7 +157,7 @@ static const struct msr_rule msr_rules[] = {
 	{ 0x00000610, 0x0000064F, DO, GP },		/* RAPL, C-state residency: read only */
 	{ 0x00000770, 0x00000777, DO, DO },		/* HWP */
 	{ 0x00000800, 0x000008FF, PASS, PASS },		/* x2APIC */
-	{ 0x00000830, 0x00000830, PASS, X2APIC_ICR },
+	{ 0x00000830, 0x00000830, PASS, X2APIC_ICR },	/* PASS while the trap is down: apic.c */
 	{ 0xC0000080, 0xC0000080, EFER, EFER },
 	{ 0xC0000081, 0xC0000084, PASS, PASS },		/* STAR .. SFMASK */
 	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base, TSC_AUX */
@@ -373,7 +373,8 @@ static bool ends_machine(const struct vt_exit *exit, u32 value)
 {
 	int kbc = byte_for(exit, value, PORT_KBC_COMMAND);
 	int control = byte_for(exit, value, PORT_SYSTEM_CONTROL);
-	int reset = byte_for(exit, value, PORT_RESET_CONTROL);
+	/* a wider access at CF8h is the PCI configuration address, not this register */
+	int reset = exit->port == PORT_RESET_CONTROL ? (int)(value & 0xFF) : -1;
 	int fadt = platform.reset_port ? byte_for(exit, value, platform.reset_port) : -1;
 
 	if ((kbc >= 0 && (kbc & 0xF1) == 0xF0 && !(kbc & 1)) || (control >= 0 && control & 1) ||
@@ -418,8 +419,11 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 		regs->rax = exit->size == 4 ? value : (regs->rax & ~(u64)mask) | value;
 	} else {
 		watch_cmos(exit, value);
-		if (ends_machine(exit, value))
+		if (ends_machine(exit, value)) {
+			log_line("power-off or reset by port %x; wiping", exit->port);
+			apic_stop_others();
 			exit_wipe();
+		}
 		port_out(exit->port, exit->size, value);
 	}
 	machine.vt->skip(&cpu->vt, exit);

@@ -294,11 +294,6 @@ void thread_ocall(struct cpu *cpu, const struct vt_exit *exit)
 		cpu->vt.regs = call;
 }
 
-void thread_starve(struct cpu *cpu)
-{
-	cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY);
-}
-
 void thread_die(struct cpu *cpu)
 {
 	ASSERT(process_state(cpu->thread->process) == PROCESS_DYING);
@@ -357,7 +352,8 @@ static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 	case 1:
 		return;
 	case CARREL_ENOMEM:
-		thread_starve(cpu);
+		/* the carrier asks for memory, the instruction is retried */
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY);
 		return;
 	case CARREL_ELIMIT:
 		kill(cpu, "memory limit reached at a first touch", process->limit, 0);

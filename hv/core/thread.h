@@ -60,9 +60,6 @@ int thread_resume(struct cpu *cpu, const struct vt_exit *exit, struct process *p
 /* The thread on this CPU leaves by OCALL. */
 void thread_ocall(struct cpu *cpu, const struct vt_exit *exit);
 
-/* ... because its family has no frame: the carrier asks for one, the instruction is retried. */
-void thread_starve(struct cpu *cpu);
-
 /* ... for good: its process was killed. */
 void thread_die(struct cpu *cpu);
 

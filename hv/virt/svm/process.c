@@ -63,6 +63,11 @@ void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
 	own->host_tsc_aux = own->tsc_aux ? rdmsr(MSR_TSC_AUX) : 0;
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, 0);
+	own->host_debugctl = rdmsr(MSR_DEBUGCTL);
+	if (own->host_debugctl)		/* no branch of the process in the host's records */
+		wrmsr(MSR_DEBUGCTL, 0);
+	if (own->ibpb)			/* no branch of the host predicts the process's */
+		wrmsr(MSR_PRED_CMD, 1);
 	vt->current = SVM_PROCESS;
 }
 
@@ -82,6 +87,8 @@ void svm_process_save(struct vt_cpu *vt, struct vt_context *context)
 	context->shadow = v->interrupt_shadow & 1 ? SHADOW_ANY : 0;
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, own->host_tsc_aux);
+	if (own->host_debugctl)
+		wrmsr(MSR_DEBUGCTL, own->host_debugctl);
 	vt->current = SVM_HOST;
 }
 

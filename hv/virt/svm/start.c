@@ -10,6 +10,7 @@
 #define CPUID_NRIP		BIT(3)		/* 8000000Ah EDX */
 #define CPUID_FLUSH_BY_ASID	BIT(6)
 #define CPUID_RDTSCP		BIT(27)		/* 80000001h EDX */
+#define CPUID_IBPB		BIT(12)		/* 80000008h EBX */
 
 /* The memory of one CPU, in this order. */
 enum { PAGE_HOST_VMCB, PAGE_PROCESS_VMCB, PAGE_HSAVE, PAGE_OWN_STATE, PAGE_EXTRA, PAGES };
@@ -41,6 +42,8 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 	own->asid_next = SVM_ASID_HOST + 1;
 	own->nrip = edx & CPUID_NRIP;
 	own->flush_by_asid = edx & CPUID_FLUSH_BY_ASID;
+	own->ibpb = cpuid(0x80000000, 0).eax >= 0x80000008 &&
+		cpuid(0x80000008, 0).ebx & CPUID_IBPB;
 	own->tsc_aux = cpuid(0x80000001, 0).edx & CPUID_RDTSCP;
 	vt->scratch[0] = own->own_state_pa;	/* run.S */
 

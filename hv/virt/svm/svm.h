@@ -165,7 +165,8 @@ struct svm_cpu {
 	u32 asid_next;
 	u16 asid_tag[SVM_ASIDS];	/* tag of the process view that owns it, 0 none */
 	bool nrip, flush_by_asid;
-	bool tsc_aux;
+	bool tsc_aux, ibpb;
+	u64 host_debugctl;
 	u64 host_tsc_aux;
 };
 
