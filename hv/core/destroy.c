@@ -24,8 +24,15 @@ static u64 phys_of(const void *object)
 	return (u64)((const u8 *)object - (const u8 *)phys(0));
 }
 
+/*
+ * ENTER and RESUME work on threads without the lock. One that took its reference
+ * and then found the process READY is waited for; one that comes later finds it
+ * DYING: reference and state are written and read in one total order.
+ */
 static int end_threads(struct process *process)
 {
+	if (process_shared(process))
+		return CARREL_MORE;
 	for (u32 i = 0; i < CARREL_SLOTS_MAX; i++) {
 		if (process->threads[i] && !thread_stop(process->threads[i]))
 			return CARREL_PENDING;
@@ -162,7 +169,7 @@ int process_destroy(struct process *process)
 		lock_release(&process->lock);
 		return CARREL_EDEAD;
 	}
-	__atomic_store_n(&process->state, PROCESS_DYING, __ATOMIC_RELEASE);
+	__atomic_store_n(&process->state, PROCESS_DYING, __ATOMIC_SEQ_CST);
 	result = end_steps(process, &budget);
 	if (result) {
 		lock_release(&process->lock);

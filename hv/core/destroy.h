@@ -8,6 +8,9 @@
 /* destroy.c: give back all of a process that was never published. */
 void destroy_unborn(struct process *process);
 
+/* process.c: some other CPU may still be working on the process by a reference. */
+bool process_shared(const struct process *process);
+
 /*
  * process.c: `process` (locked, its last reference the caller's) can no longer be found, is
  * unlocked, and every other reference is gone.

@@ -85,8 +85,8 @@ static void count_threads(struct process *process, u64 value[])
 		if (!thread)
 			continue;
 		value[2]++;
-		value[4] += thread->ocalls;
-		value[5] += thread->exits;
+		value[4] += __atomic_load_n(&thread->ocalls, __ATOMIC_RELAXED);
+		value[5] += __atomic_load_n(&thread->exits, __ATOMIC_RELAXED);
 	}
 }
 

@@ -124,6 +124,11 @@ static void publish(struct process *process)
 	slot_put(slot);
 }
 
+bool process_shared(const struct process *process)
+{
+	return __atomic_load_n(&slot_of(process->id)->references, __ATOMIC_SEQ_CST) != 1;
+}
+
 /* Each of the others is inside one hypercall, with interrupts off: the wait is short. */
 void process_retire(struct process *process)
 {

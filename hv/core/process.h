@@ -73,7 +73,7 @@ struct process *process_get_slot(u64 index);
 
 static inline enum process_state process_state(const struct process *process)
 {
-	return (enum process_state)__atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+	return (enum process_state)__atomic_load_n(&process->state, __ATOMIC_SEQ_CST);
 }
 
 /* CREATE out of a chunk of nobody's; the arguments are checked. Writes the handle and the

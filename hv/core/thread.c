@@ -28,6 +28,12 @@
 /* The stub finds its slot by masking RSP, and keeps the red zone above it. */
 #define STUB_RED_ZONE	128
 
+/* Written by the CPU that the thread is on alone, read by any. */
+static void count(u64 *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
 static void start_context(struct thread *thread)
 {
 	thread->context = (struct vt_context){
@@ -288,7 +294,7 @@ void thread_ocall(struct cpu *cpu, const struct vt_exit *exit)
 		.r9 = cpu->vt.regs.r9,
 	};
 
-	cpu->thread->ocalls++;
+	count(&cpu->thread->ocalls);
 	machine.vt->skip(&cpu->vt, exit);
 	if (cross_out(cpu, THREAD_OCALL, CARREL_GATE_OCALL))
 		cpu->vt.regs = call;
@@ -431,7 +437,7 @@ void thread_exit(struct cpu *cpu, const struct vt_exit *exit)
 	struct thread *thread = cpu->thread;
 
 	ASSERT(thread);
-	thread->exits++;
+	count(&thread->exits);
 	if (exit->reason == VT_INTERRUPT || exit->reason == VT_NMI || exit->reason == VT_INIT ||
 	    exit->reason == VT_SIPI) {
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME);

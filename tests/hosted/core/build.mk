@@ -4,12 +4,13 @@
 # tests' own, under AddressSanitizer and UndefinedBehaviorSanitizer; the same under
 # ThreadSanitizer; and a fuzzer of hypercall sequences. Included by the top Makefile.
 #
-# Wants:  B, TP, TP_STAMP (third-party.mk).
-# Gives:  $(B)/tests/core/test, test-race, fuzz   programs; `test` ends with a line of counts
-#         FUZZERS                                 gets the fuzzer's name added
+# Wants:  B, CC, TP, TP_STAMP (third-party.mk).
+# Gives:  check-hosted-core   target: all of it, the fuzzer for FUZZ_SECONDS; last line: counts
+#         fuzz-core           target: the fuzzer alone, FUZZ_SECONDS
 
 CT := $(B)/tests/core
-CT_CC ?= clang
+CLANG ?= clang
+FUZZ_SECONDS ?= 5
 
 CT_CORE := owner process destroy thread hypercall info random fixed leaves
 CT_MM := cache check flush frame guest_format scrub space table view
@@ -26,21 +27,27 @@ CT_LDFLAGS := $(CT_WRAP:%=-Wl,--wrap=%) -pthread
 CT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CT_TSAN := -fsanitize=thread
 
-# $(call ct_flavour,NAME,SANITIZERS,SOURCES): a program of all sources and these.
+# $(call ct_flavour,NAME,SANITIZERS,SOURCES,COMPILER): a program of all sources and these.
 define ct_flavour
 $(CT)/$(1): $(CT_SOURCES:%.c=$(CT)/$(1).o/%.o) $(3:%=$(CT)/$(1).o/tests/hosted/core/%.o) \
 		$(CT_SHA:%=$(CT)/$(1).o/bearssl/%.o)
-	$$(CT_CC) $(2) $(CT_LDFLAGS) -o $$@ $$^
+	$(4) $(2) $(CT_LDFLAGS) -o $$@ $$^
 $(CT)/$(1).o/bearssl/%.o: | $(TP_STAMP)
 	@mkdir -p $$(@D)
-	$$(CT_CC) $(CT_SHA_CFLAGS) -c -o $$@ $(TP)/bearssl/src/$$*.c
+	$(4) $(CT_SHA_CFLAGS) -c -o $$@ $(TP)/bearssl/src/$$*.c
 $(CT)/$(1).o/%.o: %.c | $(TP_STAMP)
 	@mkdir -p $$(@D)
-	$$(CT_CC) $(CT_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+	$(4) $(CT_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
 -include $(wildcard $(CT)/$(1).o/*/*.d $(CT)/$(1).o/*/*/*.d $(CT)/$(1).o/*/*/*/*.d)
 endef
-$(eval $(call ct_flavour,test,$(CT_ASAN),$(CT_TESTS)))
-$(eval $(call ct_flavour,test-race,$(CT_TSAN),$(CT_TESTS)))
-$(eval $(call ct_flavour,fuzz,$(CT_ASAN) -fsanitize=fuzzer,fuzz))
+$(eval $(call ct_flavour,test,$(CT_ASAN),$(CT_TESTS),$(CC)))
+$(eval $(call ct_flavour,test-race,$(CT_TSAN),$(CT_TESTS),$(CC)))
+$(eval $(call ct_flavour,fuzz,$(CT_ASAN) -fsanitize=fuzzer,fuzz,$(CLANG)))
 
-FUZZERS += $(CT)/fuzz
+CT_FUZZ := $(if $(shell command -v $(CLANG)),$(CT)/fuzz)
+
+.PHONY: check-hosted-core fuzz-core
+check-hosted-core: $(CT)/test $(CT)/test-race $(CT_FUZZ)
+	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) test race fuzz
+fuzz-core: $(CT_FUZZ)
+	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) fuzz

@@ -7,16 +7,25 @@
 #include "machine.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <core/stats.h>
 
 #define SHARED	3U
-#define ROUNDS	4000U
+#define ROUNDS	15000U
 
 static struct shared {
 	pthread_mutex_t mutex;	/* of the carrier's words, not of the hypercalls */
 	struct carrier carrier;
 } shared[SHARED];
+
+/* How often something was reached. */
+static unsigned int created, entered, resumed, destroyed;
+
+static void reached(unsigned int *what)
+{
+	__atomic_fetch_add(what, 1, __ATOMIC_RELAXED);
+}
 
 static struct carrier look(struct shared *s)
 {
@@ -28,12 +37,43 @@ static struct carrier look(struct shared *s)
 	return copy;
 }
 
+/* Make a process in place of what `s` holds; any step may lose against another CPU. */
+static void make(struct test_cpu *c, struct shared *s, u64 chunk)
+{
+	struct carrier new = { 0 };
+	u64 old;
+
+	for (unsigned int i = 0; i < 40; i++) {
+		if (kernel_call(c, CARREL_HC_DONATE, chunk, 0, 0, 0) != CARREL_PENDING)
+			break;
+		kernel_call(c, CARREL_HC_FLUSH, 0, 0, 0, 0);
+		sched_yield();
+	}
+	if (kernel_call(c, CARREL_HC_CREATE, chunk, 1, 1 | 2 << 16, 3))
+		return;
+	reached(&created);
+	new.id = c->cpu.vt.regs.rdi;
+	new.ticket[0] = c->cpu.vt.regs.rsi;
+	new.ticket[1] = c->cpu.vt.regs.rdx;
+	pthread_mutex_lock(&s->mutex);
+	old = s->carrier.id;
+	s->carrier = new;
+	pthread_mutex_unlock(&s->mutex);
+	for (u64 i = 0; i < 2; i++)
+		for (unsigned int n = 0; n < 8; n++)
+			if (kernel_call(c, CARREL_HC_LEND, new.id,
+					lend_block((unsigned int)random_below(32)), i, 0) != CARREL_EOWNER)
+				break;
+	kernel_call(c, CARREL_HC_INIT, new.id, 0, 0, 0);
+	if (old)
+		kernel_call(c, CARREL_HC_DESTROY, old, 0, 0, 0);
+}
+
 /* As a kernel that does not care what the other CPUs do. */
 static void kernel_step(struct test_cpu *c, struct shared *s)
 {
 	struct carrier now = look(s);
-	u64 chunk = 1 + random_below(7), id;
-	s64 result;
+	u64 chunk = 1 + random_below(7);
 
 	switch (random_below(8)) {
 	case 0:
@@ -42,26 +82,12 @@ static void kernel_step(struct test_cpu *c, struct shared *s)
 	case 1:
 		kernel_call(c, CARREL_HC_RETURN, chunk, 0, 0, 0);
 		break;
-	case 2:
-		if (kernel_call(c, CARREL_HC_CREATE, chunk, 1, 1 | 2 << 16, 3))
-			break;
-		pthread_mutex_lock(&s->mutex);
-		id = s->carrier.id;
-		s->carrier.id = c->cpu.vt.regs.rdi;
-		s->carrier.ticket[0] = c->cpu.vt.regs.rsi;
-		s->carrier.ticket[1] = c->cpu.vt.regs.rdx;
-		pthread_mutex_unlock(&s->mutex);
-		if (id)
-			kernel_call(c, CARREL_HC_DESTROY, id, 0, 0, 0);
-		break;
-	case 3:
-		if (random_below(4) == 0)
-			kernel_call(c, CARREL_HC_DESTROY, now.id, 0, 0, 0);
+	case 2: case 3:
+		make(c, s, chunk);
 		break;
 	case 4:
-		for (u64 i = 0; i < 2; i++)
-			kernel_call(c, CARREL_HC_LEND, now.id, lend_block((unsigned int)random_below(32)),
-				    i, 0);
+		if (random_below(4) == 0)
+			kernel_call(c, CARREL_HC_DESTROY, now.id, 0, 0, 0);
 		break;
 	case 5:
 		kernel_call(c, CARREL_HC_ADD, now.id, 9 * CHUNK_PAGES + 1,
@@ -71,8 +97,7 @@ static void kernel_step(struct test_cpu *c, struct shared *s)
 		kernel_call(c, CARREL_HC_INIT, now.id, 0, 0, 0);
 		break;
 	default:
-		result = kernel_call(c, CARREL_HC_INFO, CARREL_INFO_PROCESS, random_below(4), 0, 0);
-		CHECK_EQ(result, 0);
+		CHECK_EQ(kernel_call(c, CARREL_HC_INFO, CARREL_INFO_PROCESS, random_below(4), 0, 0), 0);
 		break;
 	}
 }
@@ -102,15 +127,36 @@ static void process_step(struct test_cpu *c)
 	}
 }
 
+/* As the module of a carrier that died: until it is gone, or this CPU loses patience. */
+static void destroy(struct test_cpu *c, u64 id)
+{
+	for (unsigned int i = 0; i < 40; i++) {
+		s64 result = kernel_call(c, CARREL_HC_DESTROY, id, 0, 0, 0);
+
+		if (result == 0)
+			reached(&destroyed);
+		if (result <= 0)
+			return;
+		kernel_call(c, CARREL_HC_FLUSH, 0, 0, 0, 0);
+		sched_yield();
+	}
+}
+
 static void user_step(struct test_cpu *c, struct shared *s)
 {
 	struct carrier now = look(s);
 
 	now.cr3 = CARRIER_CR3;
-	if (random_below(2))
-		enter(c, &now);
-	else
+	if (random_below(2)) {
+		if (enter(c, &now) == CARREL_EDEAD)
+			destroy(c, now.id);
+		if (inside(c))
+			reached(&entered);
+	} else {
 		resume(c, &now, 0, 0);
+		if (inside(c))
+			reached(&resumed);
+	}
 }
 
 static void *one_cpu(void *argument)
@@ -167,6 +213,9 @@ static void race(void)
 	check_machine();
 	put_away();
 	check_machine();
+	printf("     %u processes created, %u destroyed meanwhile, %u entries, %u resumptions\n",
+	       created, destroyed, entered, resumed);
+	CHECK(created > 10 && destroyed > 5 && entered > 10 && resumed > 10);
 }
 
 const struct test race_tests[] = {
