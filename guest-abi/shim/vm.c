@@ -48,7 +48,7 @@ bool vm_next(uint64_t start, uint64_t end, struct vm_range *part)
 {
 	size_t i = find(start);
 
-	if (i == count || ranges[i].start >= end)
+	if (start >= end || i == count || ranges[i].start >= end)
 		return false;
 	*part = ranges[i];
 	if (part->start < start)
