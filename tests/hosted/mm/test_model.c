@@ -182,7 +182,7 @@ static bool may_hold(const struct cached *entry)
 				 (chunk->state == CHUNK_HOST && lent[entry->pa >> 16]));
 }
 
-/* Once the view's debts are paid, a CPU has nothing that the tables would not give it. */
+/* Once a CPU paid the view's debts, it has nothing that the tables would not give it. */
 static bool is_current(const struct cached *entry)
 {
 	const struct process *process = &processes[entry->view];
@@ -201,17 +201,20 @@ static bool is_current(const struct cached *entry)
 		(!(entry->rights & TABLE_X) || !(now >> 63));
 }
 
+/* By its own flushes, or because the ledger says that nobody owes. */
+static bool has_paid(unsigned int cpu, int which)
+{
+	const struct view *view = &processes[which].world.view;
+
+	return flush_seen(cpu) >= view->changed || flush_paid(&view->entered, view->changed);
+}
+
 static void check_caches(void)
 {
-	bool paid[WORLDS];
-
-	for (unsigned int i = 0; i < WORLDS; i++)
-		paid[i] = flush_paid(&processes[i].world.view.entered,
-				     processes[i].world.view.changed);
 	for (unsigned int i = 0; i < CPUS; i++) {
-		if (!is_listening(&cpus[i]))
-			continue;
-		for (unsigned int k = 0; k < cpus[i].count; k++) {
+		bool paid[WORLDS] = { has_paid(i, 0), has_paid(i, 1) };
+
+		for (unsigned int k = 0; is_listening(&cpus[i]) && k < cpus[i].count; k++) {
 			const struct cached *entry = &cpus[i].cache[k];
 
 			CHECK(may_hold(entry));
@@ -466,7 +469,7 @@ static bool host_touch(void)
 	u64 pa = random_below(HOST_LIMIT >> PAGE_SHIFT) << PAGE_SHIFT;
 	unsigned int rights;
 
-	if (cpu->where != HOST_VIEW || !is_listening(cpu) || cpu->flushing)
+	if (cpu->where != HOST_VIEW || !is_listening(cpu))
 		return false;
 	if (nested_walk(cpu, HOST_VIEW, &host.table, pa, &rights)) {
 		struct cached entry = { .view = HOST_VIEW, .rights = rights, .va = pa, .pa = pa };
