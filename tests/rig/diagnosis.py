@@ -95,5 +95,8 @@ class Logs:
         lines = [line for line in text.split("\n") if line.strip()]
         if name == "emulator":
             lines = [line for line in lines if not RESET_REGISTERS.match(line)]
+        elif name == "kernel":  # where a nested machine's registers stand as well
+            lines = [line for line in lines
+                     if BRIEF_REGISTERS.match(line) or not RESET_REGISTERS.match(line)]
         lines = [ESCAPES.sub("", line) for line in lines[-TAIL_LINES:]]
         return "\n".join([f"--- the end of {name}.log", *lines]) if lines else ""

@@ -35,11 +35,20 @@ modprobe kvm-amd || exit 1
 exec 8<>/dev/ttyS2 9<>/dev/ttyS3
 stty raw -echo 115200 <&8
 stty raw -echo 115200 <&9
-{qemu} 2>/nested/errors
+mkfifo {folder}/monitor.in {folder}/monitor.out
+# Before our time is over: where do the inner CPUs hang?
+(
+	sleep $(({seconds} - $(cut -d. -f1 /proc/uptime)))
+	echo 'info registers -a' >{folder}/monitor.in
+	timeout 3 cat {folder}/monitor.out >&9
+) &
+{qemu} 2>{folder}/errors
 status=$?
-cat /nested/errors >&9
+cat {folder}/errors >&9
 exit $status
 """
+# How long before the end of our time that is, without the outer machine's firmware and GRUB.
+REGISTERS_SECONDS = 20
 
 
 def prepare(run, files, work):
@@ -51,7 +60,8 @@ def prepare(run, files, work):
         raise paths.RigError("--icount, --shell and --prepare do not go with --rig nested: "
                              "use --rig tcg")
     with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
-        script.write(SCRIPT.format(qemu=shlex.join(_inner_command(run, files))))
+        script.write(SCRIPT.format(folder=FOLDER, seconds=int(run.timeout) - REGISTERS_SECONDS,
+                                   qemu=shlex.join(_inner_command(run, files))))
     logs = os.path.join(os.path.dirname(files.output), "outer")
     # Live, like the other engines' logs.
     os.symlink(os.path.join(logs, "carrel.log"), files.carrel_log)
@@ -73,6 +83,7 @@ def _inner_command(run, files):
                                 output="/dev/stdout")
     # -xsave: TCG has no XSETBV intercept, so the inner XCR0 would go astray.
     return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments("host,-xsave"), "-no-reboot",
+            "-chardev", f"pipe,id=monitor,path={FOLDER}/monitor", "-mon", "chardev=monitor",
             *qemu.machine(run, inner), *run.qemu_args]
 
 
