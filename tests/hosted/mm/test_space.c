@@ -454,6 +454,19 @@ static void take_snapshot(struct snapshot *snapshot)
 					  &snapshot->rights[i]);
 }
 
+/* Frames of the family in use as pages. */
+static unsigned int count_pages(void)
+{
+	unsigned int count = 0;
+	const struct frame *frame;
+
+	for (u64 pa = 0; pa < MEMORY_SIZE; pa += PAGE_SIZE) {
+		frame = frame_record(&world.family, pa);
+		count += frame && frame->use == FRAME_PAGE;
+	}
+	return count;
+}
+
 static void out_of_frames(void)
 {
 	static const struct case_ cases[] = {
@@ -464,7 +477,7 @@ static void out_of_frames(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct snapshot before, after;
-		unsigned int left;
+		unsigned int left, pages;
 
 		for (left = 0; left < 12; left++) {
 			s64 result;
@@ -477,11 +490,13 @@ static void out_of_frames(void)
 			memset(&before, 0, sizeof(before));
 			memset(&after, 0, sizeof(after));
 			take_snapshot(&before);
+			pages = count_pages();
 			result = cases[i].run();
 			check_world(&world);
 			if (result == cases[i].done)
 				break;
 			CHECK_EQ(result, CARREL_ENOMEM);
+			CHECK_EQ(count_pages(), pages);
 			take_snapshot(&after);
 			CHECK(!memcmp(&before, &after, sizeof(before)));
 		}
