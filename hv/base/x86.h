@@ -7,19 +7,15 @@
 
 #define CR0_PE		BIT(0)
 #define CR0_MP		BIT(1)
-#define CR0_EM		BIT(2)
-#define CR0_TS		BIT(3)
 #define CR0_ET		BIT(4)
 #define CR0_NE		BIT(5)
 #define CR0_WP		BIT(16)
-#define CR0_AM		BIT(18)
 #define CR0_NW		BIT(29)
 #define CR0_CD		BIT(30)
 #define CR0_PG		BIT(31)
 
 #define CR4_PAE		BIT(5)
 #define CR4_MCE		BIT(6)
-#define CR4_PGE		BIT(7)
 #define CR4_OSFXSR	BIT(9)
 #define CR4_OSXMMEXCPT	BIT(10)
 #define CR4_UMIP	BIT(11)
@@ -27,7 +23,6 @@
 #define CR4_VMXE	BIT(13)
 #define CR4_SMXE	BIT(14)
 #define CR4_FSGSBASE	BIT(16)
-#define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
 
 #define EFER_SCE	BIT(0)
@@ -40,38 +35,27 @@
 #define RFLAGS_TF	BIT(8)
 #define RFLAGS_IF	BIT(9)
 #define RFLAGS_DF	BIT(10)
-#define RFLAGS_IOPL	(BIT(12) | BIT(13))
 #define RFLAGS_NT	BIT(14)
 #define RFLAGS_RF	BIT(16)
-#define RFLAGS_VM	BIT(17)
 #define RFLAGS_AC	BIT(18)
 
-#define MSR_TSC			0x10
 #define MSR_APIC_BASE		0x1B
 #define MSR_FEATURE_CONTROL	0x3A
 #define MSR_SPEC_CTRL		0x48
 #define MSR_PRED_CMD		0x49
-#define MSR_UCODE_WRITE		0x79
 #define MSR_MTRRCAP		0xFE
-#define MSR_SYSENTER_CS		0x174
-#define MSR_SYSENTER_ESP	0x175
-#define MSR_SYSENTER_EIP	0x176
 #define MSR_DEBUGCTL		0x1D9
 #define MSR_MTRR_PHYSBASE0	0x200
 #define MSR_PAT			0x277
 #define MSR_MTRR_DEF_TYPE	0x2FF
 #define MSR_PERF_GLOBAL_CTRL	0x38F
-#define MSR_X2APIC_BASE		0x800
 #define MSR_X2APIC_ICR		0x830
 #define MSR_XSS			0xDA0
 #define MSR_EFER		0xC0000080
 #define MSR_STAR		0xC0000081
 #define MSR_LSTAR		0xC0000082
-#define MSR_CSTAR		0xC0000083
 #define MSR_SFMASK		0xC0000084
-#define MSR_FS_BASE		0xC0000100
 #define MSR_GS_BASE		0xC0000101
-#define MSR_KERNEL_GS_BASE	0xC0000102
 #define MSR_TSC_AUX		0xC0000103
 #define MSR_VM_CR		0xC0010114
 #define MSR_VM_HSAVE_PA		0xC0010117

@@ -94,8 +94,9 @@ static void process_control(struct vmcb *v, u64 ones_pa)
 	v->intercept_cr = 0xFFFFFFFF;
 	v->intercept_dr = 0xFFFFFFFF;
 	v->intercept_exceptions = 0xFFFFFFFF;
-	v->intercept1 = 0xFFFFFFFF & ~(u32)(SVM_IRET | SVM_SMI | SVM_FERR_FREEZE | SVM_PAUSE | BIT(16) | BIT(17) |
-					    BIT(14) | BIT(4) | BIT(5));
+	/* not: VINTR, CR0.TS writes, RDTSC, PUSHF, POPF, which are harmless; IRET; PAUSE; SMI */
+	v->intercept1 = ~(u32)(SVM_IRET | SVM_SMI | SVM_FERR_FREEZE | SVM_PAUSE | BIT(4) | BIT(5) |
+			       BIT(14) | BIT(16) | BIT(17));
 	/* VMRUN .. SKINIT, ICEBP, WBINVD, MONITOR, MWAIT, XSETBV; RDTSCP passes (TSC_AUX is 0) */
 	v->intercept2 = SVM_VMRUN | SVM_VMMCALL | SVM_VMLOAD | SVM_VMSAVE | SVM_STGI | SVM_CLGI |
 		SVM_SKINIT | SVM_ICEBP | SVM_WBINVD | SVM_MONITOR | SVM_MWAIT | SVM_MWAIT_ARMED |

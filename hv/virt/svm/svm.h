@@ -8,23 +8,15 @@
 extern const struct vt_ops svm_ops;
 
 /* Intercept vectors, APM "VMCB Layout, Control Area". */
-#define SVM_INTR		BIT(0)	/* offset 00Ch */
-#define SVM_NMI			BIT(1)
 #define SVM_SMI			BIT(2)
 #define SVM_INIT		BIT(3)
-#define SVM_RDPMC		BIT(15)
 #define SVM_CPUID		BIT(18)
-#define SVM_RSM			BIT(19)
 #define SVM_IRET		BIT(20)
-#define SVM_INTN		BIT(21)
 #define SVM_INVD		BIT(22)
 #define SVM_PAUSE		BIT(23)
-#define SVM_HLT			BIT(24)
-#define SVM_INVLPG		BIT(25)
 #define SVM_INVLPGA		BIT(26)
 #define SVM_IOIO_PROT		BIT(27)
 #define SVM_MSR_PROT		BIT(28)
-#define SVM_TASK_SWITCH		BIT(29)
 #define SVM_FERR_FREEZE		BIT(30)
 #define SVM_SHUTDOWN		BIT(31)
 #define SVM_VMRUN		BIT(0)	/* offset 010h */
@@ -54,17 +46,12 @@ enum svm_exit_code {
 	SVM_EXIT_EXCP31 = 0x5F,
 	SVM_EXIT_INTR = 0x60,
 	SVM_EXIT_NMI = 0x61,
-	SVM_EXIT_SMI = 0x62,
 	SVM_EXIT_INIT = 0x63,
 	SVM_EXIT_CPUID = 0x72,
-	SVM_EXIT_IRET = 0x74,
-	SVM_EXIT_INTN = 0x75,
 	SVM_EXIT_INVD = 0x76,
-	SVM_EXIT_HLT = 0x78,
 	SVM_EXIT_INVLPGA = 0x7A,
 	SVM_EXIT_IOIO = 0x7B,
 	SVM_EXIT_MSR = 0x7C,
-	SVM_EXIT_TASK_SWITCH = 0x7D,
 	SVM_EXIT_SHUTDOWN = 0x7F,
 	SVM_EXIT_VMRUN = 0x80,
 	SVM_EXIT_VMMCALL = 0x81,
@@ -73,18 +60,12 @@ enum svm_exit_code {
 	SVM_EXIT_STGI = 0x84,
 	SVM_EXIT_CLGI = 0x85,
 	SVM_EXIT_SKINIT = 0x86,
-	SVM_EXIT_RDTSCP = 0x87,
-	SVM_EXIT_ICEBP = 0x88,
-	SVM_EXIT_WBINVD = 0x89,
 	SVM_EXIT_XSETBV = 0x8D,
 	SVM_EXIT_NPF = 0x400,
 };
 
 /* EVENTINJ and EXITINTINFO, APM "Event Injection". */
-#define SVM_EVENT_INTR		(0ULL << 8)
-#define SVM_EVENT_NMI		(2ULL << 8)
 #define SVM_EVENT_EXCEPTION	(3ULL << 8)
-#define SVM_EVENT_SOFT		(4ULL << 8)
 #define SVM_EVENT_TYPE		(7ULL << 8)
 #define SVM_EVENT_ERROR		BIT(11)
 #define SVM_EVENT_VALID		BIT(31)
