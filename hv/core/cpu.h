@@ -37,7 +37,7 @@ struct cpu {
 	volatile u32 sipi_page;		/* CPU_SIPI | page, 0 none */
 	struct thread *thread;		/* in its process view on this CPU, or NULL */
 	u64 exits[VT_REASONS];
-	u64 host_xcr0, host_xss, host_xfd;	/* the host's, while in a process view (xstate.c) */
+	u64 host_xcr0;			/* the host's, while in a process view (xstate.c) */
 	u64 mtrr[CPU_MTRRS];		/* what the guest wrote, where mtrr_written has a bit */
 	u64 mtrr_written[2];
 	u32 deliveries;			/* event deliveries cut short at one RIP */

@@ -1,128 +1,83 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CPUID in a process view: the leaves listed here, less what a process view
- * does not have or what would tell which CPU it is on; every other leaf is zero.
+ * CPUID in a process view: the rows below, less what a process view does not
+ * have or what would tell which CPU it is on. Every other leaf is zero.
  */
 #include "leaves.h"
 
 #include <carrel/hypercall.h>
 
 #include "cpu.h"
-#include "xstate.h"
 
-#define LEAF_MAX	0x1F
-#define LEAF_EXTENDED	0x80000000
-#define LEAF_EXTENDED_MAX 0x8000001D
+#define ALL		0xFFFFFFFFU
+#define ANY		ALL		/* whatever the subleaf */
+#define XSAVE		BIT(26)		/* leaf 1 ECX; OSXSAVE is the next bit */
+#define XCR0_OURS	0xE7U		/* x87, SSE, AVX, AVX-512: xstate.c */
 
-/* Leaf 1 ECX: MONITOR, VMX, SMX, PDCM, PCID, DCA, x2APIC; OSXSAVE is ours to say. */
-#define HIDE_1_ECX	(BIT(3) | BIT(5) | BIT(6) | BIT(15) | BIT(17) | BIT(18) | BIT(21) | BIT(27))
-#define OSXSAVE		BIT(27)
-#define APIC_ID		0xFF000000U	/* leaf 1 EBX */
-/* Leaf 7 EBX: SGX, INVPCID, MPX, PT. ECX: PKU, OSPKE, CET_SS, LA57, KL, SGX_LC, PKS. */
-#define HIDE_7_EBX	(BIT(2) | BIT(10) | BIT(14) | BIT(25))
-#define HIDE_7_ECX	(BIT(3) | BIT(4) | BIT(7) | BIT(16) | BIT(23) | BIT(30) | BIT(31))
-/* EDX: UINTR, PCONFIG, LBR, CET_IBT, AMX (three). */
-#define HIDE_7_EDX	(BIT(5) | BIT(18) | BIT(19) | BIT(20) | BIT(22) | BIT(24) | BIT(25))
-/* Leaf 7.1 EAX: AMX-FP16, LAM. */
-#define HIDE_7_1_EAX	(BIT(21) | BIT(26))
-#define AVX512_7_EBX	(BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31))
-#define AVX512_7_ECX	(BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14))
-#define AVX512_7_EDX	(BIT(2) | BIT(3) | BIT(8) | BIT(23))
-/* Leaf 0Dh.1 EAX: XSAVES, XFD. */
-#define HIDE_D_1_EAX	(BIT(3) | BIT(4))
-/* Leaf 80000001h ECX: SVM, IBS, SKINIT, LWP, topology and performance extensions, MWAITX. */
-#define HIDE_EXT_1_ECX	(BIT(2) | BIT(10) | BIT(12) | BIT(15) | BIT(22) | BIT(23) | BIT(24) | \
-			 BIT(28) | BIT(29))
-
-static u32 least(u32 a, u32 b)
-{
-	return a < b ? a : b;
-}
-
-static struct cpuid leaf_1(struct cpuid r)
-{
-	r.ebx &= ~APIC_ID;
-	r.ecx &= ~(u32)HIDE_1_ECX;
-	if (xstate_xcr0())
-		r.ecx |= OSXSAVE;
-	return r;
-}
-
-static struct cpuid leaf_7(struct cpuid r, u32 subleaf)
-{
-	if (subleaf > 1)
-		return (struct cpuid){ 0 };
-	if (subleaf == 1) {
-		r.eax &= ~(u32)HIDE_7_1_EAX;
-		r.edx = 0;
-		return r;
-	}
-	r.eax = least(r.eax, 1);
-	r.ebx &= ~(u32)HIDE_7_EBX;
-	r.ecx &= ~(u32)HIDE_7_ECX;
-	r.edx &= ~(u32)HIDE_7_EDX;
-	if (!(xstate_xcr0() & BIT(5))) {
-		r.ebx &= ~(u32)AVX512_7_EBX;
-		r.ecx &= ~(u32)AVX512_7_ECX;
-		r.edx &= ~(u32)AVX512_7_EDX;
-	}
-	return r;
-}
-
-/* Sizes are those of the XCR0 in force, which is ours now. */
-static struct cpuid leaf_d(struct cpuid r, u32 subleaf)
-{
-	u64 ours = xstate_xcr0();
-
-	if (subleaf == 0)
-		return (struct cpuid){ (u32)ours, r.ebx, r.ebx, (u32)(ours >> 32) };
-	if (subleaf == 1)
-		return (struct cpuid){ r.eax & ~(u32)HIDE_D_1_EAX, r.ebx, 0, 0 };
-	if (subleaf < 63 && ours & BIT(subleaf))
-		return r;
-	return (struct cpuid){ 0 };
-}
+static const struct row {
+	u32 leaf, subleaf;
+	u32 keep[4];			/* of EAX EBX ECX EDX */
+} rows[] = {
+	{ 0x00, ANY, { ALL, ALL, ALL, ALL } },
+	/* no APIC id; no MONITOR, VMX, SMX, PDCM, PCID, DCA, x2APIC, OSXSAVE */
+	{ 0x01, ANY, { ALL, 0x00FFFFFF, ~0x08268068U, ALL } },
+	{ 0x02, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x04, ANY, { ALL, ALL, ALL, ALL } },
+	/* no SGX, INVPCID, MPX, PT; PKU, OSPKE, CET_SS, LA57, KL, SGX_LC, PKS; UINTR, PCONFIG,
+	 * LBR, CET_IBT, AMX */
+	{ 0x07, 0, { ALL, ~0x02004404U, ~0xC0810098U, ~0x035C0020U } },
+	/* no AMX-FP16, LAM */
+	{ 0x07, 1, { ~0x04200000U, 0, 0, 0 } },
+	{ 0x0D, 0, { XCR0_OURS, ALL, ALL, 0 } },
+	/* no XSAVES, XFD */
+	{ 0x0D, 1, { ~0x18U, ALL, 0, 0 } },
+	{ 0x0D, 2, { ALL, ALL, ALL, 0 } },
+	{ 0x0D, 5, { ALL, ALL, ALL, 0 } },
+	{ 0x0D, 6, { ALL, ALL, ALL, 0 } },
+	{ 0x0D, 7, { ALL, ALL, ALL, 0 } },
+	{ 0x15, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x16, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000000, ANY, { ALL, ALL, ALL, ALL } },
+	/* no SVM, IBS, SKINIT, LWP, topology and performance extensions, MWAITX */
+	{ 0x80000001, ANY, { ALL, ALL, ~0x31C09404U, ALL } },
+	{ 0x80000002, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000003, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000004, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000005, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000006, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000007, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x80000008, ANY, { ALL, ALL, ALL, ALL } },
+	{ 0x8000001D, ANY, { ALL, ALL, ALL, ALL } },
+};
 
 struct cpuid leaves_own(u32 leaf)
 {
-	switch (leaf) {
-	case CARREL_CPUID_BASE:
+	if (leaf == CARREL_CPUID_BASE)
 		return (struct cpuid){ CARREL_CPUID_MAX, CARREL_SIG_EBX, CARREL_SIG_ECX,
 				       CARREL_SIG_EDX };
-	case CARREL_CPUID_ABI:
+	if (leaf == CARREL_CPUID_ABI)
 		return (struct cpuid){ CARREL_ABI_VERSION, machine.vt->insn, 0, 0 };
-	}
 	return (struct cpuid){ 0 };
+}
+
+static struct cpuid filtered(const struct row *row, u32 subleaf)
+{
+	struct cpuid r = cpuid(row->leaf, subleaf);
+
+	r = (struct cpuid){ r.eax & row->keep[0], r.ebx & row->keep[1], r.ecx & row->keep[2],
+			    r.edx & row->keep[3] };
+	if (row->leaf == 1 && r.ecx & XSAVE)
+		r.ecx |= XSAVE << 1;
+	return r;
 }
 
 struct cpuid leaves_process(u32 leaf, u32 subleaf)
 {
-	struct cpuid r = cpuid(leaf, subleaf);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct row *row = &rows[i];
 
-	switch (leaf) {
-	case 0:
-		r.eax = least(r.eax, LEAF_MAX);
-		return r;
-	case 1:
-		return leaf_1(r);
-	case 7:
-		return leaf_7(r, subleaf);
-	case 0xD:
-		return leaf_d(r, subleaf);
-	case 2: case 4: case 0x15: case 0x16:
-		return r;
-	case CARREL_CPUID_BASE: case CARREL_CPUID_ABI:
-		return leaves_own(leaf);
-	case LEAF_EXTENDED:
-		r.eax = least(r.eax, LEAF_EXTENDED_MAX);
-		return r;
-	case LEAF_EXTENDED + 1:
-		r.ecx &= ~(u32)HIDE_EXT_1_ECX;
-		return r;
-	case LEAF_EXTENDED + 2: case LEAF_EXTENDED + 3: case LEAF_EXTENDED + 4:
-	case LEAF_EXTENDED + 5: case LEAF_EXTENDED + 6: case LEAF_EXTENDED + 7:
-	case LEAF_EXTENDED + 8: case LEAF_EXTENDED_MAX:
-		return r;
+		if (row->leaf == leaf && (row->subleaf == subleaf || row->subleaf == ANY))
+			return filtered(row, subleaf);
 	}
-	return (struct cpuid){ 0 };
+	return leaves_own(leaf);
 }

@@ -7,8 +7,6 @@
 #include <base/log.h>
 #include <base/x86.h>
 
-#define MSR_XFD		0x1C4
-
 #define XCR0_X87	BIT(0)
 #define XCR0_SSE	BIT(1)
 #define XCR0_AVX	BIT(2)
@@ -21,7 +19,6 @@
 				   are not read */
 
 static enum { USE_FXSAVE, USE_XSAVE, USE_XSAVEC } use;
-static bool has_xss, has_xfd;
 static u64 components;			/* our XCR0 */
 static u8 initial[INITIAL_SIZE] __attribute__((aligned(XSTATE_ALIGN)));
 
@@ -51,17 +48,10 @@ void xstate_boot(void)
 	if (!(cpuid(1, 0).ecx & BIT(26)) || cpuid(0, 0).eax < 0xD)
 		return;
 	use = cpuid(0xD, 1).eax & BIT(1) ? USE_XSAVEC : USE_XSAVE;
-	has_xss = cpuid(0xD, 1).eax & BIT(3);
-	has_xfd = cpuid(0xD, 1).eax & BIT(4);
 	supported = (u64)cpuid(0xD, 0).edx << 32 | cpuid(0xD, 0).eax;
 	components = supported & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
 	if ((supported & XCR0_AVX512) == XCR0_AVX512 && avx512_fits())
 		components |= XCR0_AVX512;
-}
-
-u64 xstate_xcr0(void)
-{
-	return components;
 }
 
 void xstate_fresh(void *area)
@@ -110,7 +100,8 @@ static void restore(const void *area)
 			     "d"((u32)(components >> 32)) : "memory");
 }
 
-/* The kernel may have changed any of these since the last crossing, unseen by us. */
+/* The kernel may have changed XCR0 since the last crossing, unseen by us. XSS and XFD it cannot
+ * set at all (policy.c): they are zero. */
 static void take_over(struct cpu *cpu)
 {
 	if (use == USE_FXSAVE)
@@ -118,28 +109,12 @@ static void take_over(struct cpu *cpu)
 	cpu->host_xcr0 = xgetbv();
 	if (cpu->host_xcr0 != components)
 		xsetbv(components);
-	if (has_xss) {
-		cpu->host_xss = rdmsr(MSR_XSS);
-		if (cpu->host_xss)
-			wrmsr(MSR_XSS, 0);
-	}
-	if (has_xfd) {
-		cpu->host_xfd = rdmsr(MSR_XFD);
-		if (cpu->host_xfd)
-			wrmsr(MSR_XFD, 0);
-	}
 }
 
 static void hand_back(struct cpu *cpu)
 {
-	if (use == USE_FXSAVE)
-		return;
-	if (cpu->host_xcr0 != components)
+	if (use != USE_FXSAVE && cpu->host_xcr0 != components)
 		xsetbv(cpu->host_xcr0);
-	if (has_xss && cpu->host_xss)
-		wrmsr(MSR_XSS, cpu->host_xss);
-	if (has_xfd && cpu->host_xfd)
-		wrmsr(MSR_XFD, cpu->host_xfd);
 }
 
 void xstate_load(struct cpu *cpu, const void *area)

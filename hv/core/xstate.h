@@ -19,7 +19,7 @@ void xstate_boot(void);
 /* Make `area` (XSTATE_SIZE bytes, XSTATE_ALIGN) the state of a new thread. */
 void xstate_fresh(void *area);
 
-/* Host to process: our XCR0 (XSS and XFD zero), then the thread's state. */
+/* Host to process: our XCR0, then the thread's state. */
 void xstate_load(struct cpu *cpu, const void *area);
 
 /* Process to host: save the thread's state, load the initial one, the host's XCR0. */
@@ -27,8 +27,5 @@ void xstate_save(struct cpu *cpu, void *area);
 
 /* The same without saving: the thread is no more, or the machine is about to stop. */
 void xstate_drop(struct cpu *cpu);
-
-/* XCR0 while a process view runs; 0 on a CPU without XSAVE. */
-u64 xstate_xcr0(void);
 
 #endif

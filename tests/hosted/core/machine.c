@@ -377,11 +377,6 @@ void xstate_boot(void)
 {
 }
 
-u64 xstate_xcr0(void)
-{
-	return 7;
-}
-
 void xstate_fresh(void *area)
 {
 	memset(area, 0, XSTATE_SIZE);
