@@ -3,6 +3,7 @@
 # Runs in the guest, under Carrel, by busybox's shell: the life of protected processes as the host
 # kernel sees and ends it. Prints TAP.
 
+readonly CPU1=/sys/devices/system/cpu/cpu1/online
 number=0
 failures=0
 
@@ -18,7 +19,22 @@ check()
 		failures=$((failures + 1))
 		echo "not ok $number - $name"
 		sed 's/^/# /' /tmp/out
+		clean_up
 	fi
+}
+
+# What a test that failed left behind must not make the next one fail.
+clean_up()
+{
+	for process in /proc/[0-9]*; do
+		grep -q /dev/carrel $process/maps 2>/dev/null && kill -9 ${process#/proc/}
+	done
+	[ -e $CPU1 ] && echo 1 >$CPU1
+	[ -e /dev/carrel ] || insmod /lib/carrel.ko
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		everything_is_back >/dev/null && break
+		sleep 1
+	done
 }
 
 fail()
@@ -53,7 +69,7 @@ running()
 	done
 }
 
-# exits PID: waits for a child that was killed.
+# killed PID: waits for a child that was killed.
 killed()
 {
 	wait "$1"
@@ -219,6 +235,7 @@ not_in_the_group()
 	grep -q 'usermod -aG carrel' /tmp/out || fail 'no advice'
 }
 
+# Four programs on two CPUs: some must move, and those that die then were on both.
 cpu_offline_under_load()
 {
 	pids=
@@ -227,15 +244,28 @@ cpu_offline_under_load()
 	done
 	running 4
 	for i in 1 2 3 4 5 6; do
-		echo 0 >/sys/devices/system/cpu/cpu1/online || fail 'offline'
-		hvreg run busybox true || fail "while offline: $?"
-		echo 1 >/sys/devices/system/cpu/cpu1/online || fail 'online'
+		echo 0 >$CPU1 || fail 'offline'
+		usleep 100000
+		echo 1 >$CPU1 || fail 'online'
 		hvreg run busybox true || fail "when online: $?"
 	done
 	kill -9 $pids
 	for pid in $pids; do
 		killed $pid
 	done
+}
+
+# A CPU that is offline keeps nobody waiting.
+start_and_end_while_offline()
+{
+	hvreg run victim spin & protected=$!
+	running 1
+	echo 0 >$CPU1 || fail 'offline'
+	hvreg run busybox true || fail "start: $?"
+	kill -9 $protected
+	killed $protected
+	everything_is_back
+	echo 1 >$CPU1 || fail 'online'
 }
 
 unload_while_in_use()
@@ -275,11 +305,12 @@ check '--memory' memory_limit
 check "a cgroup's memory.max" cgroup_limit
 check 'ulimit -l' memlock_limit
 check 'a user who is not in the group' not_in_the_group
-if [ -e /sys/devices/system/cpu/cpu1/online ]; then
-	check 'a CPU goes offline under load' cpu_offline_under_load
+if [ -e $CPU1 ]; then
+	check 'a CPU goes offline and online under load' cpu_offline_under_load
+	check 'start and end while a CPU is offline' start_and_end_while_offline
 else
 	number=$((number + 1))
-	echo "ok $number - a CPU goes offline under load # SKIP one CPU"
+	echo "ok $number - a CPU goes offline # SKIP one CPU"
 fi
 check 'rmmod while in use' unload_while_in_use
 check 'rmmod and insmod' unload_and_load
