@@ -17,9 +17,10 @@ void events_clear(void)
 
 static void record(struct event event)
 {
-	if (event_count < EVENTS_MAX)
-		events[event_count] = event;
-	event_count++;
+	unsigned int at = __atomic_fetch_add(&event_count, 1, __ATOMIC_RELAXED);
+
+	if (at < EVENTS_MAX)
+		events[at] = event;
 }
 
 void __real_scrub_page(u64 pa);

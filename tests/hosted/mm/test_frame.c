@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
 
+#include <pthread.h>
+
 /* --- Boot: a firmware map that nobody vouches for ---------------------------------------- */
 
 #define BOOT_CHUNKS 64U
@@ -470,6 +472,76 @@ static void family_inside_itself(void)
 	CHECK(frame_is_zero(pa));
 }
 
+/* --- Several CPUs at one family --------------------------------------------------------------- */
+
+#define HELD 200U
+
+struct worker {
+	struct family *family;
+	u64 seed;
+	bool wrong;
+};
+
+static u64 next_random(struct worker *worker)
+{
+	worker->seed = worker->seed * 6364136223846793005 + 1442695040888963407;
+	return worker->seed >> 33;
+}
+
+/* Take, mark, look again, give back by either way; a frame that two hold loses its mark. */
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	u64 held[HELD] = { 0 };
+
+	for (unsigned int i = 0; i < 6000; i++) {
+		u64 *slot = &held[next_random(worker) % HELD], *words;
+
+		if (!*slot) {
+			*slot = frame_alloc(worker->family, FRAME_PAGE, false);
+			words = phys(*slot);
+			worker->wrong |= !*slot || words[0] || words[511];
+			words[0] = words[511] = worker->seed ^ *slot;
+			words[1] = worker->seed;
+			continue;
+		}
+		words = phys(*slot);
+		worker->wrong |= words[0] != (words[1] ^ *slot) || words[511] != words[0];
+		if (next_random(worker) % 2)
+			frame_free(worker->family, *slot);
+		else
+			frame_limbo(worker->family, *slot, i);
+		*slot = 0;
+		if (next_random(worker) % 8 == 0)
+			frame_reclaim(worker->family, ~0UL, 5);
+	}
+	for (unsigned int i = 0; i < HELD; i++)
+		if (held[i])
+			frame_free(worker->family, held[i]);
+	return NULL;
+}
+
+static void many_cpus(void)
+{
+	struct worker workers[4];
+	pthread_t threads[4];
+	struct family family;
+
+	make_family(&family, 16);
+	for (unsigned int i = 0; i < 4; i++) {
+		workers[i] = (struct worker){ .family = &family, .seed = i + 1 };
+		CHECK_EQ(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK(!workers[i].wrong);
+	}
+	CHECK_SOUND(frame_check(&family));
+	CHECK(frame_reclaim(&family, ~0UL, 100000));
+	CHECK_EQ(family.used, 0);
+	CHECK_SOUND(frame_check(&family));
+}
+
 /* The walker must find what it is there to find. */
 static void walker_sees(void)
 {
@@ -525,6 +597,7 @@ const struct test frame_tests[] = {
 	{ "frames given back wrongly", frame_errors },
 	{ "many chunks come and go", many_chunks },
 	{ "a family that lies in its own chunk", family_inside_itself },
+	{ "four CPUs at one family", many_cpus },
 	{ "the walker sees what is wrong", walker_sees },
 	{ 0 }
 };
