@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attack [NAME]...: runs in the guest as root, with attack.ko loaded. Carries out
+ * each attack of the list, or those named, and prints a line for each and for its control.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <secret.h>
+#include "module.h"
+#include "report.h"
+#include "tests.h"
+#include "victim.h"
+
+static const struct test *const lists[] = {
+	memory_tests, trace_tests, context_tests, call_tests, many_tests, platform_tests,
+};
+
+size_t secret_pairs(uint64_t key, const void *bytes, size_t size)
+{
+	const uint64_t *words = bytes;
+	size_t found = 0;
+
+	for (size_t i = 0; i + 1 < size / sizeof(*words); i++)
+		found += secret_is(key, words[i]) && secret_is(key, words[i + 1]);
+	return found;
+}
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_CORE, &core);
+	run_on(0);
+	carrel_new_log();
+	for (size_t list = 0; list < sizeof(lists) / sizeof(*lists); list++)
+		for (const struct test *test = lists[list]; test->name; test++)
+			if (wanted(test->name, argc, argv))
+				test->run();
+	return report_sum();
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The list: each entry is one attack with its control, and reports both itself. */
+#ifndef TESTS_H
+#define TESTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct test {
+	const char *name;	/* of the attack; "control-..." reports go with it */
+	void (*run)(void);
+};
+
+extern const struct test memory_tests[], trace_tests[], context_tests[], call_tests[], platform_tests[],
+	many_tests[];
+
+/* Pairs of words of the secret with this key. */
+size_t secret_pairs(uint64_t key, const void *bytes, size_t size);
+
+#endif
