@@ -12,7 +12,7 @@ static LIST_HEAD(list);
 static DEFINE_SPINLOCK(lock);	/* of the list and the number */
 static unsigned int waiting;	/* in the list or being tried */
 module_param(waiting, uint, 0444);
-MODULE_PARM_DESC(waiting, "processes and chunks that a CPU's flush keeps from being freed (read-only)");
+MODULE_PARM_DESC(waiting, "processes and chunks that wait for a CPU's flush (read-only)");
 
 static void try_all(struct work_struct *unused);
 static DECLARE_DELAYED_WORK(work, try_all);

@@ -51,7 +51,8 @@ static u64 next_id = 1, stamp;
 static DEFINE_PER_CPU(u64, seen);
 static unsigned long busy_turn;
 
-static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in, stuck, stuck_after_lend;
+static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in;
+static unsigned int stuck, stuck_after_lend;
 static int fail_code;
 module_param(stuck, uint, 0644);	/* a CPU does not flush */
 module_param(stuck_after_lend, uint, 0644);	/* ... from the next LEND on */
