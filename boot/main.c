@@ -78,9 +78,9 @@ static void must(const char *problem)
 		give_up(problem);
 }
 
-static void warn_option(const char *word, size_t length, const char *why)
+static void warn_option(const char *word, size_t length)
 {
-	log_line("option '%.*s': %s", (int)length, word, why);
+	log_line("option '%.*s' is not known: see docs/architecture.md", (int)length, word);
 }
 
 static void consoles(void)

@@ -1,153 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Options are a table of names; each sets its field or says no. */
+/* Every option is a whole word of a table; only a port may be any number. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <boot/options.h>
 
 #define PORT_MAX	0xFFF8U		/* eight registers */
-
-struct word {
-	const char *text;
-	size_t length;
-};
-
-static bool equals(struct word word, const char *text)
-{
-	return word.length == strlen(text) && !memcmp(word.text, text, word.length);
-}
-
-/* "0x" and one to four hexadecimal digits; 0 if it is no port. */
-static u16 parse_port(struct word value)
-{
-	u32 port = 0;
-
-	if (value.length < 3 || value.length > 6 || memcmp(value.text, "0x", 2))
-		return 0;
-	for (size_t i = 2; i < value.length; i++) {
-		char c = value.text[i];
-
-		if (c >= '0' && c <= '9')
-			port = port * 16 + (u32)(c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			port = port * 16 + (u32)((c | 0x20) - 'a' + 10);
-		else
-			return 0;
-	}
-	return port <= PORT_MAX ? (u16)port : 0;
-}
-
-static bool set_serial(struct options *options, struct word value)
-{
-	static const u16 com[] = { 0x3F8, 0x2F8, 0x3E8, 0x2E8 };
-	u16 port = 0;
-
-	if (equals(value, "none")) {
-		options->serial = 0;
-		return true;
-	}
-	if (value.length == 4 && !memcmp(value.text, "com", 3) && value.text[3] >= '1' &&
-	    value.text[3] <= '4')
-		port = com[value.text[3] - '1'];
-	else
-		port = parse_port(value);
-	if (port)
-		options->serial = port;
-	return port != 0;
-}
-
-static bool set_sipi(struct options *options, struct word value)
-{
-	if (equals(value, "auto"))
-		options->sipi = SIPI_AUTO;
-	else if (equals(value, "trap"))
-		options->sipi = SIPI_TRAP;
-	else if (equals(value, "native"))
-		options->sipi = SIPI_NATIVE;
-	else
-		return false;
-	return true;
-}
-
-static bool set_choice(bool *choice, struct word value, const char *no, const char *yes)
-{
-	if (!equals(value, no) && !equals(value, yes))
-		return false;
-	*choice = equals(value, yes);
-	return true;
-}
-
-static bool set_screen(struct options *options, struct word value)
-{
-	return set_choice(&options->screen, value, "off", "on");
-}
-
-static bool set_apic(struct options *options, struct word value)
-{
-	return set_choice(&options->apic_trap, value, "auto", "trap");
-}
-
-static bool set_cpuid(struct options *options, struct word value)
-{
-	return set_choice(&options->cpuid_hv, value, "auto", "hv");
-}
-
-static bool set_fallback(struct options *options, struct word value)
-{
-	return set_choice(&options->fallback_bare, value, "halt", "bare");
-}
-
-static bool set_require(struct options *options, struct word value)
-{
-	if (!equals(value, "dma"))
-		return false;
-	options->require_dma = true;
-	return true;
-}
+#define PORT_WORD	sizeof("serial=0xFFFF")
+#define FIELD(name)	offsetof(struct options, name)
 
 static const struct {
-	const char *name;
-	bool (*set)(struct options *options, struct word value);
-	const char *expected;
+	const char *word;
+	size_t field;
+	u16 value;
 } known[] = {
-	{ "serial", set_serial, "expected serial=com1, com2, com3, com4, 0xPORT or none" },
-	{ "screen", set_screen, "expected screen=on or off" },
-	{ "sipi", set_sipi, "expected sipi=auto, trap or native" },
-	{ "apic", set_apic, "expected apic=auto or trap" },
-	{ "cpuid", set_cpuid, "expected cpuid=auto or hv" },
-	{ "fallback", set_fallback, "expected fallback=halt or bare" },
-	{ "require", set_require, "expected require=dma" },
+	{ "serial=com1", FIELD(serial), 0x3F8 }, { "serial=com2", FIELD(serial), 0x2F8 },
+	{ "serial=com3", FIELD(serial), 0x3E8 }, { "serial=com4", FIELD(serial), 0x2E8 },
+	{ "serial=none", FIELD(serial), 0 },
+	{ "screen=on", FIELD(screen), true }, { "screen=off", FIELD(screen), false },
+	{ "sipi=auto", FIELD(sipi), SIPI_AUTO }, { "sipi=trap", FIELD(sipi), SIPI_TRAP },
+	{ "sipi=native", FIELD(sipi), SIPI_NATIVE },
+	{ "apic=auto", FIELD(apic_trap), false }, { "apic=trap", FIELD(apic_trap), true },
+	{ "cpuid=auto", FIELD(cpuid_hv), false }, { "cpuid=hv", FIELD(cpuid_hv), true },
+	{ "fallback=halt", FIELD(fallback_bare), false },
+	{ "fallback=bare", FIELD(fallback_bare), true },
+	{ "require=dma", FIELD(require_dma), true },
 };
 
-/* NULL, or why the word was not understood. */
-static const char *set(struct options *options, struct word word)
+/* "serial=0x" and one to four hexadecimal digits; 0 if it is no port. */
+static u16 parse_port(const char *word, size_t length)
 {
-	const char *equal = memchr(word.text, '=', word.length);
-	struct word name = { word.text, equal ? (size_t)(equal - word.text) : word.length };
-	struct word value = { "", 0 };
+	char digits[PORT_WORD], *end;
+	unsigned long port;
 
-	if (equal)
-		value = (struct word){ equal + 1, word.length - name.length - 1 };
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (equals(name, known[i].name))
-			return known[i].set(options, value) ? NULL : known[i].expected;
-	return "unknown option";
+	if (length <= strlen("serial=0x") || length >= PORT_WORD || memcmp(word, "serial=0x", 9))
+		return 0;
+	memcpy(digits, word, length);
+	digits[length] = '\0';
+	port = strtoul(digits + 9, &end, 16);
+	return *end || port > PORT_MAX ? 0 : (u16)port;
+}
+
+static bool set(struct options *options, const char *word, size_t length)
+{
+	u16 port = parse_port(word, length);
+
+	if (port) {
+		options->serial = port;
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strlen(known[i].word) != length || memcmp(known[i].word, word, length))
+			continue;
+		*(u16 *)((char *)options + known[i].field) = known[i].value;
+		return true;
+	}
+	return false;
 }
 
 void options_parse(struct options *options, const char *line,
-		   void (*warn)(const char *word, size_t length, const char *why))
+		   void (*warn)(const char *word, size_t length))
 {
 	*options = (struct options){ .serial = 0x3F8, .screen = true };
 	for (;;) {
-		struct word word;
-		const char *why;
+		size_t length;
 
 		line += strspn(line, " \t");
-		word = (struct word){ line, strcspn(line, " \t") };
-		if (!word.length)
+		length = strcspn(line, " \t");
+		if (!length)
 			return;
-		why = set(options, word);
-		if (why)
-			warn(word.text, word.length, why);
-		line += word.length;
+		if (!set(options, line, length))
+			warn(line, length);
+		line += length;
 	}
 }

@@ -7,21 +7,22 @@
 
 enum sipi_mode { SIPI_AUTO, SIPI_TRAP, SIPI_NATIVE };
 
+/* One width for all, so that the table in options.c needs no functions. */
 struct options {
 	u16 serial;		/* serial=com1..com4|0xPORT|none: I/O port, 0 none; default com1 */
-	bool screen;		/* screen=on|off: lines go to the screen until Linux starts; on */
-	enum sipi_mode sipi;	/* sipi=auto|trap|native: how Linux's INIT and SIPI are caught */
-	bool apic_trap;		/* apic=auto|trap: keep the APIC page trapped for good */
-	bool cpuid_hv;		/* cpuid=auto|hv: set CPUID.1:ECX[31] */
-	bool fallback_bare;	/* fallback=halt|bare: start Linux without us if we cannot run */
-	bool require_dma;	/* require=dma: refuse to start without an IOMMU */
+	u16 screen;		/* screen=on|off: lines go to the screen until Linux starts; on */
+	u16 sipi;		/* sipi=auto|trap|native: how Linux's INIT and SIPI are caught */
+	u16 apic_trap;		/* apic=auto|trap: keep the APIC page trapped for good */
+	u16 cpuid_hv;		/* cpuid=auto|hv: set CPUID.1:ECX[31] */
+	u16 fallback_bare;	/* fallback=halt|bare: start Linux without us if we cannot run */
+	u16 require_dma;	/* require=dma: refuse to start without an IOMMU */
 };
 
 /*
  * Fill `options` from `line`: words between spaces, later ones win. A word that is not
- * understood changes nothing and is reported: `warn(word, length, why)`, word not ended by NUL.
+ * understood changes nothing and is reported: `warn(word, length)`, word not ended by NUL.
  */
 void options_parse(struct options *options, const char *line,
-		   void (*warn)(const char *word, size_t length, const char *why));
+		   void (*warn)(const char *word, size_t length));
 
 #endif
