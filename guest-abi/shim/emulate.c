@@ -130,7 +130,8 @@ static bool names_self(uint64_t address)
 {
 	static const char self[] = "/proc/self/exe";
 
-	return vm_prefix(address, sizeof(self), CARREL_R) == sizeof(self) &&
+	return program_path()[0] == '/' &&
+	       vm_prefix(address, sizeof(self), CARREL_R) == sizeof(self) &&
 	       memcmp((const void *)address, self, sizeof(self)) == 0;
 }
 

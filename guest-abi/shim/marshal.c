@@ -18,7 +18,10 @@
 #define STAT_SIZE		144
 #define STAT_MODE		24		/* offset of st_mode in struct stat */
 #define S_IFMT			0170000
+#define S_IFIFO			0010000
+#define S_IFCHR			0020000
 #define S_IFREG			0100000
+#define POLLIN			1
 #define F_GETFL			3
 #define O_APPEND		02000
 #define SOL_SOCKET		1
@@ -29,6 +32,11 @@
 
 struct iovec {
 	uint64_t base, size;
+};
+
+struct pollfd {
+	int32_t fd;
+	int16_t events, revents;
 };
 
 struct plan {
@@ -406,21 +414,40 @@ static int64_t marshal_once(struct thread *t, const struct call *row, uint64_t n
 	return value;
 }
 
-/*
- * After a first full piece of a stream that is longer than the channel: may
- * more pieces follow in the same call? Regular files alone: a pipe could sleep
- * with bytes already in hand, and an appending write would be torn.
- */
-static bool may_split(struct thread *t, uint64_t fd, bool writing)
+static uint32_t file_type(struct thread *t, uint64_t fd)
 {
 	uint32_t mode;
 
 	if (host_call_own(t, SYS_fstat, fd, (uint64_t)SLOT_DATA(t), 0, 0) < 0)
-		return false;
+		return 0;
 	channel_get(&mode, SLOT_DATA(t) + STAT_MODE, sizeof(mode));
-	if ((mode & S_IFMT) != S_IFREG)
-		return false;
-	return !writing || !(host_call_own(t, SYS_fcntl, fd, F_GETFL, 0, 0) & O_APPEND);
+	return mode & S_IFMT;
+}
+
+/* Would a read give something, or the end, at once? */
+static bool readable(struct thread *t, uint64_t fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	channel_put(SLOT_DATA(t), &p, sizeof(p));
+	return host_call_own(t, SYS_poll, (uint64_t)SLOT_DATA(t), 1, 0, 0) == 1;
+}
+
+/*
+ * After a full piece of a stream that is longer than the channel: may another
+ * follow in the same call? Not if the read could sleep with bytes in hand, nor if
+ * an appending write would be torn; a short count is always allowed.
+ */
+static bool may_go_on(struct thread *t, uint64_t fd, bool writing)
+{
+	uint32_t type = file_type(t, fd);
+
+	if (writing)
+		return type != S_IFREG ||
+		       !(host_call_own(t, SYS_fcntl, fd, F_GETFL, 0, 0) & O_APPEND);
+	if (type == S_IFIFO || type == S_IFCHR)
+		return readable(t, fd);
+	return type == S_IFREG;
 }
 
 /* Would fewer bytes than the program gave be another message? */
@@ -449,13 +476,12 @@ int64_t marshal(struct thread *t, const struct call *row, uint64_t number,
 	if (kind == KIND_IN_STREAM && arg[2] > arena.size && arg[2] > SLOT_ROOM &&
 	    is_message(t, (uint32_t)arg[0]))
 		return -LINUX_EMSGSIZE;
-	done = marshal_once(t, row, number, arg, &plan);
-	if (!stream || !plan.clipped || done <= 0 || (uint64_t)done < plan.limit ||
-	    !may_split(t, (uint32_t)arg[0], kind == KIND_IN_STREAM))
-		return done;
+	done = n = marshal_once(t, row, number, arg, &plan);
+	if (!stream || n <= 0)
+		return n;
 	memcpy(piece, arg, sizeof(piece));
-	n = done;
-	while ((uint64_t)n == plan.limit && plan.clipped && !t->noted) {
+	while ((uint64_t)n == plan.limit && plan.clipped && !t->noted &&
+	       may_go_on(t, (uint32_t)arg[0], kind == KIND_IN_STREAM)) {
 		piece[1] += n;
 		piece[2] -= n;
 		if (ARG_KIND(row->arg[3]) == KIND_OFFSET)
@@ -465,6 +491,7 @@ int64_t marshal(struct thread *t, const struct call *row, uint64_t number,
 			break;
 		done += n;
 	}
+	/* What was done counts, whatever stopped the rest. */
 	t->rewind = t->interrupted = false;
 	return done;
 }

@@ -25,6 +25,9 @@
 #define MADV_FREE		8
 #define MADV_LAST		25
 
+/* The most that is mapped at once: page tables are memory too. Reservations have no limit. */
+#define BACKED_MAX		(1UL << 38)
+
 static struct memory_layout layout;
 static uint64_t brk_now;
 
@@ -49,6 +52,8 @@ int64_t memory_map(struct thread *t, uint64_t start, uint64_t size, uint64_t rig
 {
 	int64_t error = 0;
 
+	if (rights && size > BACKED_MAX)
+		return -LINUX_ENOMEM;
 	if (!vm_insert(start, start + size, rights, rights != 0))
 		return -LINUX_ENOMEM;
 	if (rights)

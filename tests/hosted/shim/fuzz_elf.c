@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* libFuzzer: any bytes as a program file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "elf_check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct elf_plan plan;
+	const char *wrong;
+
+	/* the head may be all of the file or its beginning; the first byte says how much */
+	size_t head = size > 64 ? size - data[size - 1] % 64 : size;
+
+	if (elf_read(data, head, size, &plan))
+		return 0;
+	wrong = elf_check(&plan, size);
+	if (wrong) {
+		fprintf(stderr, "wrong: %s\n", wrong);
+		abort();
+	}
+	return 0;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * native-run [OPTION]... -- PROGRAM [ARGUMENT]...: run a static program under the
+ * real shim and stub, without a hypervisor and without protection. For tests and
+ * for looking at the shim in a debugger.
+ */
+#include <bearssl_hash.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <carrel/hypercall.h>
+#include <carrel/identity.h>
+#include <carrel/thread.h>
+#include "view.h"
+
+#define SLOTS		2
+#define BLOCKS		4
+#define ARENA_VA	(CARREL_CHANNEL_VA + CARREL_BLOCK_SIZE)
+#define ARENA_SIZE	((BLOCKS - 1) * CARREL_BLOCK_SIZE)
+
+extern char **environ;
+
+/* What the hypervisor and hvreg would have set up wrongly, by --break. */
+enum defect { NONE, BAD_HASH, BAD_SIZE, BAD_MAGIC, BAD_STRINGS, BAD_ARENA, BAD_MANIFEST, BAD_SECURE };
+
+static _Noreturn void usage(const char *why)
+{
+	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] "
+		"[--fault-every N] [--starve-every N] [--break WHAT] [--trace] [--notes] "
+		"[--shim FILE] [--gate FILE] -- PROGRAM [ARGUMENT]...\n", why);
+	exit(125);
+}
+
+static _Noreturn void fail(const char *what)
+{
+	perror(what);
+	exit(125);
+}
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+	uint8_t *bytes;
+
+	if (fd < 0 || fstat(fd, &st))
+		fail(path);
+	bytes = malloc(st.st_size + 1);
+	if (!bytes || read(fd, bytes, st.st_size) != st.st_size)
+		fail(path);
+	close(fd);
+	*size = st.st_size;
+	return bytes;
+}
+
+static void *map(uint64_t address, size_t size, int prot)
+{
+	void *p = mmap((void *)address, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+		       -1, 0);
+
+	if (p != (void *)address)
+		fail("mmap");
+	return p;
+}
+
+/* The stub's page, its hypercalls made jumps to RBP, and the entry for the shim's. */
+static void map_gate(const char *path)
+{
+	static const uint8_t vmcall[] = { 0x0f, 0x01, 0xc1 }, jump[] = { 0xff, 0xe5, 0x90 };
+	size_t size;
+	uint8_t *bytes = read_file(path, &size), *page = map(CARREL_GATE_VA, 4096, 3);
+	uint64_t entry = (uint64_t)view_gate_entry;
+	int found = 0;
+
+	if (size != 4096)
+		usage("the gate is not one page");
+	memcpy(page, bytes, size);
+	for (int i = 0; i + 3 <= 4096; i++)
+		if (!memcmp(page + i, vmcall, 3) && ++found)
+			memcpy(page + i, jump, 3);
+	if (found != 3)
+		usage("the gate does not have three hypercalls");
+	/* jmp *0(%rip), then the address */
+	memcpy(page, "\xff\x25\0\0\0\0", 6);
+	memcpy(page + 6, &entry, sizeof(entry));
+	mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+/* As hvreg adds it: the segments and nothing else. */
+static void map_shim(const char *path)
+{
+	size_t size;
+	uint8_t *bytes = read_file(path, &size);
+	const Elf64_Ehdr *e = (void *)bytes;
+	const Elf64_Phdr *p = (void *)(bytes + e->e_phoff);
+
+	for (int i = 0; i < e->e_phnum; i++) {
+		if (p[i].p_type != PT_LOAD || !p[i].p_memsz)
+			continue;
+		memcpy(map(p[i].p_vaddr, p[i].p_memsz, 3), bytes + p[i].p_offset, p[i].p_filesz);
+		mprotect((void *)p[i].p_vaddr, p[i].p_memsz,
+			 PROT_READ | (p[i].p_flags & PF_W ? PROT_WRITE : 0) |
+			 (p[i].p_flags & PF_X ? PROT_EXEC : 0));
+	}
+}
+
+static void map_manifest(const char *path, enum defect defect)
+{
+	struct carrel_manifest *m = map(CARREL_MANIFEST_VA, 4096, 3);
+	br_sha256_context hash;
+	char real[PATH_MAX];
+	size_t size;
+	uint8_t *bytes = read_file(path, &size);
+
+	m->magic = CARREL_MANIFEST_MAGIC;
+	m->version = 1 + (defect == BAD_MANIFEST);
+	m->host_chosen = 15;
+	m->slots = SLOTS;
+	m->blocks = BLOCKS;
+	m->program_size = size + (defect == BAD_SIZE);
+	br_sha256_init(&hash);
+	br_sha256_update(&hash, bytes, size);
+	br_sha256_out(&hash, m->program_sha256);
+	m->program_sha256[31] ^= defect == BAD_HASH;
+	if (!realpath(path, real) || strlen(real) >= sizeof(m->program_path))
+		fail(path);
+	strcpy(m->program_path, real);
+	mprotect(m, 4096, PROT_READ);
+}
+
+static uint32_t put_strings(char **strings, char **at)
+{
+	uint32_t count = 0;
+
+	for (; strings[count]; count++) {
+		size_t size = strlen(strings[count]) + 1;
+
+		if (size > (size_t)((char *)ARENA_VA + ARENA_SIZE - *at))
+			usage("arguments and environment are too long");
+		memcpy(*at, strings[count], size);
+		*at += size;
+	}
+	return count;
+}
+
+static void map_channel(char **argv, enum defect defect)
+{
+	struct carrel_start *start = (void *)ARENA_VA;
+	struct carrel_slot *slot = map(CARREL_CHANNEL_VA, BLOCKS * CARREL_BLOCK_SIZE, 3);
+	char *at = (char *)(start + 1);
+
+	*slot = (struct carrel_slot){
+		.process = VIEW_PROCESS, .ticket = { VIEW_TICKET0, VIEW_TICKET1 },
+	};
+	start->argc = put_strings(argv, &at);
+	start->envc = put_strings(environ, &at) + (defect == BAD_STRINGS);
+	start->magic = CARREL_START_MAGIC + (defect == BAD_MAGIC);
+	start->size = at - (char *)start;
+	start->arena_size = ARENA_SIZE + (defect == BAD_ARENA);
+	start->uid = getuid();
+	start->euid = geteuid();
+	start->gid = getgid();
+	start->egid = getegid();
+	start->secure = defect == BAD_SECURE;
+}
+
+/* The program gets the addresses that it would have: nothing of this process may be there. */
+static void unmap_rest(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start, end, list[64][2];
+	int count = 0;
+	char line[512];
+
+	if (!maps)
+		fail("/proc/self/maps");
+	while (fgets(line, sizeof(line), maps) && count < 64)
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start > 0x100000000UL &&
+		    start < 1UL << 47 && (end <= CARREL_BASE || start >= CARREL_END)) {
+			list[count][0] = start;
+			list[count++][1] = end;
+		}
+	while (count-- > 0)
+		munmap((void *)list[count][0], list[count][1] - list[count][0]);
+}
+
+/* Off the stack that unmap_rest takes away. */
+static _Noreturn void go(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	static char buffer[4096];
+
+	setvbuf(stdin, buffer, _IOFBF, sizeof(buffer));
+	asm volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tcall *%%rax\n\tcall *%%rbx"
+		     : : "r"(stack + sizeof(stack)), "a"(unmap_rest), "b"(view_enter) : "memory");
+	__builtin_unreachable();
+}
+
+static enum defect defect_of(const char *name)
+{
+	static const char *const names[] = {
+		"", "hash", "size", "magic", "strings", "arena", "manifest", "secure",
+	};
+
+	for (int i = 1; i < 8; i++)
+		if (!strcmp(name, names[i]))
+			return i;
+	usage("no such defect");
+}
+
+int main(int argc, char **argv)
+{
+	const char *shim = "build/shim.elf", *gate = "build/gate-vmcall.bin";
+	struct view_options *o = &view_options;
+	enum defect defect = NONE;
+	int i;
+
+	o->lie_call = o->step_call = -1;
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		const char *value = argv[i + 1] ? argv[i + 1] : "";
+
+		if (!strcmp(argv[i], "--trace"))
+			o->trace = true;
+		else if (!strcmp(argv[i], "--notes"))
+			o->notes = true;
+		else if (!strcmp(argv[i], "--lie") && sscanf(value, "%ld=%ld", &o->lie_call,
+							      &o->lie_value) == 2)
+			i++;
+		else if (!strcmp(argv[i], "--step") && sscanf(value, "%ld", &o->step_call) == 1)
+			i++;
+		else if (!strcmp(argv[i], "--fault-every") &&
+			 sscanf(value, "%ld", &o->fault_every) == 1)
+			i++;
+		else if (!strcmp(argv[i], "--starve-every") &&
+			 sscanf(value, "%ld", &o->starve_every) == 1)
+			i++;
+		else if (!strcmp(argv[i], "--break"))
+			defect = defect_of(argv[++i] ? argv[i] : "");
+		else if (!strcmp(argv[i], "--shim") && argv[i + 1])
+			shim = argv[++i];
+		else if (!strcmp(argv[i], "--gate") && argv[i + 1])
+			gate = argv[++i];
+		else
+			usage(argv[i]);
+	}
+	if (i + 1 >= argc)
+		usage("no program");
+	map_gate(gate);
+	map_shim(shim);
+	map_manifest(argv[i + 1], defect);
+	map_channel(argv + i + 1, defect);
+	map(CARREL_THREADS_VA, CARREL_THREAD_STRIDE, 3);
+	go();
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process view without a hypervisor: one Linux process in which the real
+ * shim.elf and the real stub run with a program, and this code answers
+ * hypercalls. Nothing is protected; everything else is as in a process view:
+ *   - the program's SYSCALLs come back as SIGSYS and enter the shim as the bounce
+ *     page would make them;
+ *   - the shim's hypercalls jump here, OCALLs go through the stub;
+ *   - faults and signals become upcalls.
+ */
+#ifndef NATIVE_VIEW_H
+#define NATIVE_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the run is to do besides running. -1 in a number: nothing. */
+struct view_options {
+	long lie_call, lie_value;	/* this call returns this value */
+	long step_call;			/* a signal comes in step k of the k-th such call */
+	long fault_every;		/* each n-th hypercall on memory answers BUSY, MORE or PENDING */
+	long starve_every;		/* and each n-th MAP answers ENOMEM */
+	bool trace;			/* calls that leave, on standard error */
+	bool notes;			/* NOTEs, on standard error */
+};
+extern struct view_options view_options;
+
+#define VIEW_STATUS_DIED	121	/* DIE */
+#define VIEW_STATUS_FAULT	122	/* a fault in the shim */
+#define VIEW_STATUS_WRONG	123	/* a hypercall or an OCALL that may not be */
+
+#define VIEW_PROCESS		7
+#define VIEW_TICKET0		0x1122334455667788UL
+#define VIEW_TICKET1		0x99aabbccddeeff00UL
+
+/* Everything is mapped, slots and start block are filled in: go. */
+_Noreturn void view_enter(void);
+
+/* view.S */
+extern const char view_gate_entry[], view_stub_return[];
+void view_note_signal(int signal, void *info, void *context, uint64_t rsp);
+_Noreturn void view_jump_stub(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mmap and its kin, and bad pointers. Prints one line a test; all must say ok. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define PAGE	4096
+#define CHANNEL	((void *)0x7e0000000000UL)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+static int failures;
+static sigjmp_buf back;
+
+static void report(const char *what, int good)
+{
+	printf("%s: %s\n", what, good ? "ok" : "WRONG");
+	failures += !good;
+}
+
+static int error(long result)
+{
+	return result == -1 ? errno : 0;
+}
+
+static void jump(int signal)
+{
+	(void)signal;
+	siglongjmp(back, 1);
+}
+
+static int faults(volatile char *p)
+{
+	if (sigsetjmp(back, 1))
+		return 1;
+	*p = *p + 1;
+	return 0;
+}
+
+static void mapping(void)
+{
+	char *p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, ANON, -1, 0), *q;
+
+	report("fresh memory is zero", p != MAP_FAILED && p[0] == 0 && p[16 * PAGE - 1] == 0);
+	memset(p, 7, 16 * PAGE);
+	mprotect(p + PAGE, PAGE, PROT_READ);
+	report("read-only memory", faults(p + PAGE) && !faults(p) && p[PAGE] == 7);
+	mprotect(p + PAGE, PAGE, PROT_NONE);
+	report("no access", faults(p + PAGE));
+	mprotect(p + PAGE, PAGE, PROT_READ | PROT_WRITE);
+	report("contents outlive it", p[PAGE] == 7 && !faults(p + PAGE));
+	munmap(p + 4 * PAGE, PAGE);
+	report("a hole", faults(p + 4 * PAGE) && !faults(p + 5 * PAGE));
+	q = mmap(p + 4 * PAGE, PAGE, PROT_READ | PROT_WRITE, ANON | MAP_FIXED, -1, 0);
+	report("the hole filled", q == p + 4 * PAGE && q[0] == 0);
+	report("no replacing", error((long)mmap(p, PAGE, 3, ANON | MAP_FIXED_NOREPLACE, -1, 0)) ==
+	       EEXIST);
+	q = mmap(NULL, 4 * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+	report("a reservation faults", faults(q));
+	mprotect(q + PAGE, PAGE, PROT_READ | PROT_WRITE);
+	report("a part of it is made usable", !faults(q + PAGE) && faults(q) && faults(q + 2 * PAGE));
+	madvise(p, 2 * PAGE, MADV_DONTNEED);
+	report("MADV_DONTNEED zeroes", p[0] == 0 && p[PAGE] == 0 && p[2 * PAGE] == 7);
+	report("a hint", madvise(p, PAGE, MADV_WILLNEED) == 0);
+	report("munmap of nothing", munmap((void *)0x10000000000UL, PAGE) == 0);
+	report("bad arguments", error((long)mmap(NULL, 0, 3, ANON, -1, 0)) == EINVAL &&
+	       error(munmap(p + 1, PAGE)) == EINVAL && error(mprotect(p, PAGE, 64)) == EINVAL &&
+	       error(mprotect((void *)0x10000000000UL, PAGE, 3)) == ENOMEM);
+}
+
+static void moving(void)
+{
+	char *p = mmap(NULL, 4 * PAGE, 3, ANON, -1, 0), *q;
+
+	memset(p, 9, 4 * PAGE);
+	q = mremap(p, 4 * PAGE, 400 * PAGE, MREMAP_MAYMOVE);
+	report("mremap grows", q != MAP_FAILED && q[0] == 9 && q[4 * PAGE - 1] == 9 &&
+	       q[4 * PAGE] == 0 && q[400 * PAGE - 1] == 0);
+	report("and shrinks", mremap(q, 400 * PAGE, PAGE, 0) == q && faults(q + PAGE) && q[0] == 9);
+}
+
+static void heap(void)
+{
+	char *start = sbrk(0), *p;
+
+	report("brk grows", sbrk(100 * PAGE) == start && !faults(start + 99 * PAGE));
+	sbrk(-100 * PAGE);
+	report("and shrinks", sbrk(0) == start);
+	report("and fails", error((long)sbrk(1L << 46)) == ENOMEM);
+	p = malloc(10 << 20);
+	memset(p, 1, 10 << 20);
+	p = realloc(p, 20 << 20);
+	report("realloc of a large block", p && p[(10 << 20) - 1] == 1);
+	free(p);
+}
+
+static void bad_pointers(void)
+{
+	char *none = mmap(NULL, 2 * PAGE, PROT_NONE, ANON, -1, 0);
+	char *half = mmap(NULL, 2 * PAGE, 3, ANON, -1, 0);
+	int fd = open("/dev/zero", O_RDONLY), null = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	struct iovec iov = { CHANNEL, 10 };
+	struct stat st;
+
+	munmap(half + PAGE, PAGE);
+	report("read to nowhere", error(read(fd, none, 10)) == EFAULT);
+	report("read to NULL", error(syscall(SYS_read, fd, NULL, 10)) == EFAULT);
+	report("write from nowhere", error(write(null, none, 10)) == EFAULT);
+	report("a string that is none", error(open(none, O_RDONLY)) == EFAULT);
+	report("a structure at the edge", error(fstat(fd, (void *)(half + PAGE - 100))) == EFAULT);
+	report("as far as it goes", write(null, half + PAGE - 100, 200) == 100);
+	memset(half, 'a', PAGE);
+	report("a string without end", error(open(half + PAGE - 100, O_RDONLY)) ==
+	       EFAULT);
+	half = mmap(NULL, 2 * PAGE, 3, ANON, -1, 0);
+	memset(half, 'a', 2 * PAGE);
+	report("a string too long", error(stat(half, &st)) == ENAMETOOLONG);
+	report("the channel is not the program's",
+	       error(read(fd, CHANNEL, 10)) == EFAULT && error(write(null, CHANNEL, 10)) == EFAULT &&
+	       error(writev(null, &iov, 1)) == EFAULT &&
+	       error(readv(fd, &iov, 1)) == EFAULT);
+	if (getenv("UNDER_SHIM"))
+		report("nor can it become so",
+		       (long)mmap(CHANNEL, PAGE, 3, ANON | MAP_FIXED, -1, 0) == -1);
+	report("non-canonical", error(read(fd, (void *)0x8000000000000000UL, 10)) == EFAULT);
+	report("wrapping", error(poll((void *)(half), 1u << 31, 0)) != 0);
+}
+
+static void streams(void)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600), fds[2];
+	size_t size = 3 << 20;
+	char *p = malloc(size), *q = calloc(1, size);
+	struct iovec out[3] = { { p, 5 }, { p + 5, 0 }, { p + 5, 300000 } };
+	struct iovec in[2] = { { q, 100 }, { q + 100, 299905 } };
+	long n;
+
+	for (size_t i = 0; i < size; i++)
+		p[i] = i * 7 + (i >> 12);
+	report("a large write is whole", write(fd, p, size) == (long)size);
+	report("a large pread is whole", pread(fd, q, size, 0) == (long)size && !memcmp(p, q, size));
+	memset(q, 0, size);
+	lseek(fd, 100000, SEEK_SET);
+	report("and stops at the end", read(fd, q, size) == (long)size - 100000 &&
+	       !memcmp(p + 100000, q, size - 100000));
+	memset(q, 0, size);
+	lseek(fd, 0, SEEK_SET);
+	for (n = 0; n < 300005;) {
+		long m = writev(fd, out, 3);
+
+		if (m <= 0)
+			break;
+		n += m;
+		if (n < 300005) {
+			out[0].iov_len = out[1].iov_len = 0;
+			out[2].iov_base = p + n;
+			out[2].iov_len = 300005 - n;
+		}
+	}
+	lseek(fd, 0, SEEK_SET);
+	report("vectors", n == 300005 && readv(fd, in, 2) > 100 && !memcmp(p, q, 150000));
+	if (pipe(fds))
+		return;
+	report("a pipe gives what it has", write(fds[1], "abc", 3) == 3 &&
+	       read(fds[0], q, size) == 3);
+	free(p);
+	free(q);
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_handler = jump };
+
+	sigaction(SIGSEGV, &action, NULL);
+	mapping();
+	moving();
+	heap();
+	bad_pointers();
+	streams();
+	return failures;
+}
