@@ -42,17 +42,16 @@ enum caller {
 enum subject {
 	NOTHING,	/* no process is concerned */
 	NAMED,		/* by the first argument */
-	NAMED_LOCKED,	/* ... and its lock is held, also while its state is checked */
-	OPTIONAL,	/* by the second argument, unless that is 0; locked */
+	OPTIONAL,	/* by the second argument, unless that is 0 */
 	OWN,		/* the caller's */
-	OWN_LOCKED,
 };
 
 struct rule {
 	enum caller caller;
 	enum subject subject;
-	u32 process;	/* states in which the subject takes it, a bit each */
-	u32 thread;	/* the same for the thread that the call names or comes from */
+	bool locked;	/* the subject's lock is held, also while its state is checked */
+	u8 process;	/* states in which the subject takes it, a bit each */
+	u8 thread;	/* the same for the thread that the call names or comes from */
 };
 
 #define P_BUILDING	BIT(PROCESS_BUILDING)
@@ -69,14 +68,14 @@ struct rule {
 static const struct rule *rule_of(enum call call)
 {
 	static const struct rule
-		alone = { KERNEL, NOTHING, 0, 0 },
-		donate = { KERNEL, OPTIONAL, P_ALIVE, 0 },
-		building = { KERNEL, NAMED_LOCKED, P_BUILDING, 0 },
-		destroy = { KERNEL, NAMED, P_ANY, 0 },
-		enter = { CARRIER, NAMED, P_READY, T_NEW },
-		resume = { CARRIER, NAMED, P_READY, T_OUT },
-		inside = { PROCESS, OWN, P_INSIDE, T_RUNNING },
-		space = { PROCESS, OWN_LOCKED, P_INSIDE, T_RUNNING };
+		alone = { KERNEL, NOTHING, false, 0, 0 },
+		donate = { KERNEL, OPTIONAL, true, P_ALIVE, 0 },
+		building = { KERNEL, NAMED, true, P_BUILDING, 0 },
+		destroy = { KERNEL, NAMED, false, P_ANY, 0 },
+		enter = { CARRIER, NAMED, false, P_READY, T_NEW },
+		resume = { CARRIER, NAMED, false, P_READY, T_OUT },
+		inside = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
+		space = { PROCESS, OWN, true, P_INSIDE, T_RUNNING };
 
 	switch (call) {
 	case RETURN: case CREATE: case FLUSH: case INFO: case LOG:
@@ -97,16 +96,6 @@ static const struct rule *rule_of(enum call call)
 		return &space;
 	}
 	return NULL;
-}
-
-/* Arguments in the order of their registers. */
-struct args {
-	u64 a, b, c, d, e, f;
-};
-
-static struct args fetch(const struct vt_regs *regs)
-{
-	return (struct args){ regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 };
 }
 
 #define CODE_MAX	0xFFFF		/* of NOTE and DIE */
@@ -137,59 +126,50 @@ static bool range_ok(u64 address, u64 pages)
 	return address >= end || address + pages * PAGE_SIZE <= CARREL_THREADS_VA;
 }
 
-static bool add_ok(const struct args *args)
+static bool add_ok(const struct vt_regs *args)
 {
-	u64 rights = args->d & CARREL_RIGHTS;
+	u64 rights = args->r10 & CARREL_RIGHTS;
 
-	return args->b < frame_chunk_count() * CHUNK_PAGES && range_ok(args->c, 1) &&
-		args->d == (rights | CARREL_ADD_PAGE) && rights & CARREL_R &&
+	return args->rsi < frame_chunk_count() * CHUNK_PAGES && range_ok(args->rdx, 1) &&
+		args->r10 == (rights | CARREL_ADD_PAGE) && rights & CARREL_R &&
 		(rights & (CARREL_W | CARREL_X)) != (CARREL_W | CARREL_X);
 }
 
-/* Everything that can be judged by the numbers alone. */
-static bool args_ok(enum call call, const struct args *args)
+/* Everything that can be judged by the numbers alone. Arguments are in RDI RSI RDX R10 R8 R9. */
+static bool args_ok(enum call call, const struct vt_regs *args)
 {
 	switch (call) {
 	case DONATE: case RETURN:
-		return args->a < frame_chunk_count();
+		return args->rdi < frame_chunk_count();
 	case CREATE:
-		return args->a < frame_chunk_count() && args->b == CARREL_ABI_VERSION &&
-			sizes_ok(args->c) && args->d && args->d <= LIMIT_MAX;
+		return args->rdi < frame_chunk_count() && args->rsi == CARREL_ABI_VERSION &&
+			sizes_ok(args->rdx) && args->r10 && args->r10 <= LIMIT_MAX;
 	case ADD:
 		return add_ok(args);
 	case LEND:
-		return args->b < frame_chunk_count() << (CHUNK_SHIFT - CARREL_BLOCK_SHIFT) &&
-			args->c < CARREL_BLOCKS_MAX;
+		return args->rsi < frame_chunk_count() << (CHUNK_SHIFT - CARREL_BLOCK_SHIFT) &&
+			args->rdx < CARREL_BLOCKS_MAX;
 	case ENTER:
-		return args->d < CARREL_SLOTS_MAX;
+		return args->r10 < CARREL_SLOTS_MAX;
 	case RESUME:
-		return args->d < CARREL_SLOTS_MAX &&
-			!(args->f & ~(u64)(CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED));
+		return args->r10 < CARREL_SLOTS_MAX &&
+			!(args->r9 & ~(u64)(CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED));
 	case MAP:
-		return range_ok(args->a, args->b) && rights_ok(args->c & CARREL_RIGHTS) &&
-			!(args->c & ~(u64)(CARREL_RIGHTS | CARREL_MAP_DEMAND));
+		return range_ok(args->rdi, args->rsi) && rights_ok(args->rdx & CARREL_RIGHTS) &&
+			!(args->rdx & ~(u64)(CARREL_RIGHTS | CARREL_MAP_DEMAND));
 	case UNMAP:
-		return range_ok(args->a, args->b);
+		return range_ok(args->rdi, args->rsi);
 	case PROTECT:
-		return range_ok(args->a, args->b) && !(args->c & ~(u64)CARREL_RIGHTS) &&
-			rights_ok(args->c);
+		return range_ok(args->rdi, args->rsi) && !(args->rdx & ~(u64)CARREL_RIGHTS) &&
+			rights_ok(args->rdx);
 	case NOTE: case DIE:
-		return args->a <= CODE_MAX;
+		return args->rdi <= CODE_MAX;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
 	case IDENTITY:
 		return true;
 	}
 	return false;
 }
-
-/* One call under way. */
-struct request {
-	struct cpu *cpu;
-	const struct vt_exit *exit;
-	const struct rule *rule;
-	struct process *process;	/* the subject, or NULL */
-	struct args args;
-};
 
 static void give4(struct vt_regs *regs, const void *bytes)
 {
@@ -202,12 +182,11 @@ static void give4(struct vt_regs *regs, const void *bytes)
 	regs->r10 = word[3];
 }
 
-static s64 create(struct request *r)
+static s64 create(struct vt_regs *regs)
 {
-	struct vt_regs *regs = &r->cpu->vt.regs;
 	u64 id, ticket[2];
-	int error = process_create(r->args.a, (u32)r->args.c & 0xFFFF, (u32)(r->args.c >> 16),
-				   (u32)r->args.d, &id, ticket);
+	int error = process_create(regs->rdi, (u32)regs->rdx & 0xFFFF, (u32)(regs->rdx >> 16),
+				   (u32)regs->r10, &id, ticket);
 
 	if (error)
 		return error;
@@ -217,20 +196,19 @@ static s64 create(struct request *r)
 	return 0;
 }
 
-static s64 init(struct request *r)
+static s64 init(struct process *process, struct vt_regs *regs)
 {
-	int error = process_init(r->process);
+	int error = process_init(process);
 
 	if (!error)
-		give4(&r->cpu->vt.regs, r->process->identity);
+		give4(regs, process->identity);
 	return error;
 }
 
-static s64 info(struct request *r)
+static s64 info(struct vt_regs *regs)
 {
-	struct vt_regs *regs = &r->cpu->vt.regs;
 	u64 value[INFO_VALUES];
-	int error = info_get(r->args.a, r->args.b, r->args.c, value);
+	int error = info_get(regs->rdi, regs->rsi, regs->rdx, value);
 
 	if (error)
 		return error;
@@ -240,10 +218,9 @@ static s64 info(struct request *r)
 	return 0;
 }
 
-static s64 read_log(struct request *r)
+static s64 read_log(struct vt_regs *regs)
 {
-	struct vt_regs *regs = &r->cpu->vt.regs;
-	u64 text[5] = { 0 }, position = r->args.a;
+	u64 text[5] = { 0 }, position = regs->rdi;
 	size_t bytes = log_read(&position, (char *)text, sizeof(text));
 
 	give4(regs, text);
@@ -252,126 +229,116 @@ static s64 read_log(struct request *r)
 	return (s64)bytes;
 }
 
-static s64 random(struct request *r)
+static s64 random(struct vt_regs *regs)
 {
 	u8 bytes[RANDOM_SIZE];
 	int error = random_get(bytes);
 
 	if (!error)
-		give4(&r->cpu->vt.regs, bytes);
+		give4(regs, bytes);
 	return error;
 }
 
-/* Other threads of the process may still use what the change took away. */
-static bool others_owe(struct request *r)
+static s64 change_space(enum call call, struct space *space, const struct vt_regs *args)
 {
-	const struct view *view = &r->process->view;
+	unsigned int rights = args->rdx & CARREL_RIGHTS;
 
-	return r->process->thread_count > 1 && !flush_paid(&view->entered, view->changed);
+	if (call == MAP)
+		return space_map(space, args->rdi, args->rsi, rights,
+				 args->rdx & CARREL_MAP_DEMAND, PROCESS_BUDGET);
+	if (call == UNMAP)
+		return space_unmap(space, args->rdi, args->rsi, PROCESS_BUDGET);
+	return space_protect(space, args->rdi, args->rsi, rights, PROCESS_BUDGET);
 }
 
-/* Pages done to RDI; MORE if they are not all. What this CPU owes is paid before it goes back
- * into the view. */
-static s64 space_result(struct request *r, s64 done)
+/*
+ * MAP, UNMAP, PROTECT: pages done to RDI; MORE if they are not all; PENDING if
+ * other threads of the process may still use what was taken away. What this CPU
+ * owes is paid before it goes back into the view.
+ */
+static s64 change(enum call call, struct cpu *cpu, struct process *process)
 {
-	struct process *process = r->process;
-	u64 changed = process->view.changed;
+	struct vt_regs *regs = &cpu->vt.regs;
+	struct view *view = &process->view;
+	s64 done = change_space(call, &process->space, regs);
 
-	if (changed > flush_seen(r->cpu->id)) {
-		owner_flush(r->cpu);
+	if (done == CARREL_ENOMEM && process_reclaim(process))
+		done = change_space(call, &process->space, regs);
+	if (view->changed > flush_seen(cpu->id)) {
+		owner_flush(cpu);
 		process_reclaim(process);
 	}
 	if (done == CARREL_ENOMEM && process->family.chunks >= process->limit)
 		return CARREL_ELIMIT;
 	if (done < 0)
 		return done;
-	r->cpu->vt.regs.rdi = (u64)done;
-	if ((u64)done < r->args.b)
+	regs->rdi = (u64)done;
+	if ((u64)done < regs->rsi)
 		return CARREL_MORE;
-	return others_owe(r) ? CARREL_PENDING : 0;
+	if (process->thread_count > 1 && !flush_paid(&view->entered, view->changed))
+		return CARREL_PENDING;
+	return 0;
 }
 
-static s64 change_space(enum call call, struct request *r)
+static s64 die(struct cpu *cpu, struct process *process)
 {
-	struct space *space = &r->process->space;
-	const struct args *args = &r->args;
-	unsigned int rights = args->c & CARREL_RIGHTS;
-
-	if (call == MAP)
-		return space_map(space, args->a, args->b, rights, args->c & CARREL_MAP_DEMAND,
-				 PROCESS_BUDGET);
-	if (call == UNMAP)
-		return space_unmap(space, args->a, args->b, PROCESS_BUDGET);
-	return space_protect(space, args->a, args->b, rights, PROCESS_BUDGET);
-}
-
-static s64 change(enum call call, struct request *r)
-{
-	s64 done = change_space(call, r);
-
-	if (done == CARREL_ENOMEM && process_reclaim(r->process))
-		done = change_space(call, r);
-	return space_result(r, done);
-}
-
-static s64 die(struct request *r)
-{
-	process_kill(r->process, "by its shim", r->args.a, 0);
-	thread_die(r->cpu);
+	process_kill(process, "by its shim", cpu->vt.regs.rdi, 0);
+	thread_die(cpu);
 	return THREAD_CROSSED;
 }
 
-static s64 invoke(enum call call, struct request *r)
+/* Carry out a call on `process`, NULL where none is concerned. Its lock is held if the rule
+ * says so. */
+static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
+		  struct process *process, const struct rule *rule)
 {
-	const struct args *args = &r->args;
+	struct vt_regs *regs = &cpu->vt.regs;
 
 	switch (call) {
 	case DONATE:
-		return owner_donate(args->a, r->process ? &r->process->family : NULL,
-				    r->process ? r->process->limit : 0);
+		return owner_donate(regs->rdi, process ? &process->family : NULL,
+				    process ? process->limit : 0);
 	case RETURN:
-		return owner_return(args->a);
+		return owner_return(regs->rdi);
 	case CREATE:
-		return create(r);
+		return create(regs);
 	case ADD:
-		return process_add(r->process, args->b, args->c, args->d);
+		return process_add(process, regs->rsi, regs->rdx, regs->r10);
 	case LEND:
-		return process_lend(r->process, args->b, args->c);
+		return process_lend(process, regs->rsi, regs->rdx);
 	case INIT:
-		return init(r);
+		return init(process, regs);
 	case DESTROY:
-		return process_destroy(r->process);
+		return process_destroy(process);
 	case FLUSH:
-		owner_flush(r->cpu);
+		owner_flush(cpu);
 		return 0;
 	case INFO:
-		return info(r);
+		return info(regs);
 	case LOG:
-		return read_log(r);
-	case ENTER:
-		return thread_enter(r->cpu, r->exit, r->process, args->d, r->rule->thread);
-	case RESUME:
-		return thread_resume(r->cpu, r->exit, r->process, args->d, r->rule->thread, args->e,
-				     args->f);
+		return read_log(regs);
+	case ENTER: case RESUME:
+		return thread_enter(cpu, exit, process, rule->thread);
 	case OCALL:
-		thread_ocall(r->cpu, r->exit);
+		thread_ocall(cpu, exit);
 		return THREAD_CROSSED;
 	case MAP: case UNMAP: case PROTECT:
-		return change(call, r);
+		return change(call, cpu, process);
 	case RANDOM:
-		return random(r);
+		return random(regs);
 	case NOTE:
-		log_guest("process %lx: note %lu, %lu", r->process->id, args->a, args->b);
+		log_guest("process %lx: note %lu, %lu", process->id, regs->rdi, regs->rsi);
 		return 0;
 	case IDENTITY:
-		give4(&r->cpu->vt.regs, r->process->identity);
+		give4(regs, process->identity);
 		return 0;
 	case DIE:
-		return die(r);
+		return die(cpu, process);
 	}
 	return CARREL_ECALL;
 }
 
+/* In a process view the mode is a constant of ours: 64-bit. */
 static bool caller_ok(struct cpu *cpu, const struct vt_exit *exit, enum caller caller)
 {
 	const struct vt_ops *vt = machine.vt;
@@ -380,13 +347,14 @@ static bool caller_ok(struct cpu *cpu, const struct vt_exit *exit, enum caller c
 		return false;
 	if (vt->get(&cpu->vt, VT_CPL) != (caller == KERNEL ? 0 : 3))
 		return false;
-	return vt->get(&cpu->vt, VT_CS_L) && vt->get(&cpu->vt, VT_EFER) & EFER_LMA;
+	return exit->process ||
+		(vt->get(&cpu->vt, VT_CS_L) && vt->get(&cpu->vt, VT_EFER) & EFER_LMA);
 }
 
 /* The time it takes says nothing about how much of a guess was right. */
-static bool ticket_ok(const struct process *process, const struct args *args)
+static bool ticket_ok(const struct process *process, const struct vt_regs *args)
 {
-	return ((process->ticket[0] ^ args->b) | (process->ticket[1] ^ args->c)) == 0;
+	return ((process->ticket[0] ^ args->rsi) | (process->ticket[1] ^ args->rdx)) == 0;
 }
 
 static int state_ok(const struct process *process, const struct rule *rule)
@@ -398,87 +366,64 @@ static int state_ok(const struct process *process, const struct rule *rule)
 	return state == PROCESS_DYING || state == PROCESS_GONE ? CARREL_EDEAD : CARREL_ESTATE;
 }
 
-/* With a process that is kept from going away by a reference or, its own, by running. */
-static s64 call_on(enum call call, struct request *r, bool locked)
+/* With the subject there, by a reference or, if it is the caller's own, by running. */
+static s64 call_on(enum call call, struct cpu *cpu, const struct vt_exit *exit,
+		   struct process *subject, const struct rule *rule)
 {
-	struct process *process = r->process;
-	s64 result;
+	s64 result = 0;
 
-	if (locked)
-		lock_take(&process->lock);
-	result = state_ok(process, r->rule);
+	if (rule->locked && subject)
+		lock_take(&subject->lock);
+	if (subject)
+		result = state_ok(subject, rule);
 	if (!result)
-		result = invoke(call, r);
-	if (locked)
-		lock_release(&process->lock);
+		result = invoke(call, cpu, exit, subject, rule);
+	if (rule->locked && subject)
+		lock_release(&subject->lock);
 	return result;
 }
 
-static s64 call_named(enum call call, struct request *r, u64 id, bool locked)
+/* A process that only a handle names may go away but for the reference that is held meanwhile;
+ * DESTROY uses it up when it succeeds. */
+static s64 dispatch(enum call call, struct cpu *cpu, const struct vt_exit *exit,
+		    const struct rule *rule)
 {
-	bool carrier = r->rule->caller == CARRIER;
+	const struct vt_regs *args = &cpu->vt.regs;
+	u64 id = rule->subject == NAMED ? args->rdi : rule->subject == OPTIONAL ? args->rsi : 0;
+	bool named = rule->subject == NAMED || id;
+	struct process *subject = NULL;
 	s64 result;
 
-	r->process = process_get(id);
-	if (!r->process)
-		return carrier ? CARREL_ETICKET : CARREL_EARG;
-	if (carrier && !ticket_ok(r->process, &r->args))
+	if (named)
+		subject = process_get(id);
+	else if (rule->subject == OWN)
+		subject = cpu->thread->process;
+	if (named && !subject)
+		return rule->caller == CARRIER ? CARREL_ETICKET : CARREL_EARG;
+	if (rule->caller == CARRIER && !ticket_ok(subject, args))
 		result = CARREL_ETICKET;
 	else
-		result = call_on(call, r, locked);
-	if (call != DESTROY || result != 0)
-		process_put(r->process);
+		result = call_on(call, cpu, exit, subject, rule);
+	if (named && !(call == DESTROY && result == 0))
+		process_put(subject);
 	return result;
-}
-
-static s64 call_own(enum call call, struct request *r, bool locked)
-{
-	struct thread *thread = r->cpu->thread;
-
-	ASSERT(thread && r->rule->thread & BIT(thread->state));
-	r->process = thread->process;
-	return call_on(call, r, locked);
-}
-
-static s64 dispatch(enum call call, struct request *r)
-{
-	switch (r->rule->subject) {
-	case NOTHING:
-		return invoke(call, r);
-	case NAMED:
-		return call_named(call, r, r->args.a, false);
-	case NAMED_LOCKED:
-		return call_named(call, r, r->args.a, true);
-	case OPTIONAL:
-		return r->args.b ? call_named(call, r, r->args.b, true) : invoke(call, r);
-	case OWN:
-		return call_own(call, r, false);
-	case OWN_LOCKED:
-		return call_own(call, r, true);
-	}
-	return CARREL_ECALL;
-}
-
-static s64 carry_out(struct cpu *cpu, const struct vt_exit *exit, u64 number)
-{
-	struct request r = { .cpu = cpu, .exit = exit };
-	enum call call = (enum call)number;
-
-	r.rule = number <= CARREL_HC_MAX ? rule_of(call) : NULL;
-	if (!r.rule)
-		return CARREL_ECALL;
-	if (!caller_ok(cpu, exit, r.rule->caller))
-		return CARREL_ECALLER;
-	r.args = fetch(&cpu->vt.regs);
-	if (!args_ok(call, &r.args))
-		return CARREL_EARG;
-	return dispatch(call, &r);
 }
 
 void hypercall(struct cpu *cpu, const struct vt_exit *exit)
 {
-	s64 result = carry_out(cpu, exit, cpu->vt.regs.rax);
+	u64 number = cpu->vt.regs.rax;
+	enum call call = (enum call)number;
+	const struct rule *rule = number <= CARREL_HC_MAX ? rule_of(call) : NULL;
+	s64 result;
 
+	if (!rule)
+		result = CARREL_ECALL;
+	else if (!caller_ok(cpu, exit, rule->caller))
+		result = CARREL_ECALLER;
+	else if (!args_ok(call, &cpu->vt.regs))
+		result = CARREL_EARG;
+	else
+		result = dispatch(call, cpu, exit, rule);
 	if (result == THREAD_CROSSED)
 		return;
 	if (result == CARREL_ECALL || result == CARREL_ECALLER || result == CARREL_ETICKET)

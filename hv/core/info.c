@@ -96,7 +96,7 @@ static int process_counts(u64 slot, u64 value[])
 
 	if (slot >= PROCESS_MAX)
 		return CARREL_EARG;
-	process = process_get_slot(slot);
+	process = process_get(__atomic_load_n(&process_slots[slot].id, __ATOMIC_RELAXED));
 	if (!process)
 		return 0;
 	lock_take(&process->lock);

@@ -23,75 +23,17 @@ static_assert(CARREL_R == TABLE_R && CARREL_W == TABLE_W && CARREL_X == TABLE_X,
 static_assert(CARREL_BLOCKS_MAX * CARREL_BLOCK_SIZE <= CARREL_SHIM_VA - CARREL_CHANNEL_VA,
 	      "the channel has room for all blocks");
 
-#define HANDLE_INDEX	0xFFFFUL	/* low bits of a handle; above them the generation */
-
-/*
- * References without a lock: who looks up adds its reference first and reads the
- * handle second; who retires a process clears the handle first and reads the
- * references second. Both in one total order, so either the reader sees no
- * handle or the other sees its reference and waits.
- */
-struct slot {
-	u64 id;			/* handle of the process that can be found here, 0 none */
-	struct process *process;
-	u32 references;
-	u32 generation;		/* of the newest handle; the lock's */
-	bool taken;		/* the lock's */
-};
-
-static struct {
-	struct lock lock;
-	struct slot slots[PROCESS_MAX];
-} table;
-
-static struct slot *slot_of(u64 id)
-{
-	return &table.slots[id & HANDLE_INDEX];
-}
-
-static void slot_put(struct slot *slot)
-{
-	__atomic_fetch_sub(&slot->references, 1, __ATOMIC_RELEASE);
-}
-
-/* The process in the slot; its handle must be `id`, or any if that is 0. */
-static struct process *slot_get(struct slot *slot, u64 id)
-{
-	u64 found;
-
-	__atomic_fetch_add(&slot->references, 1, __ATOMIC_SEQ_CST);
-	found = __atomic_load_n(&slot->id, __ATOMIC_SEQ_CST);
-	if (found && (found == id || !id))
-		return slot->process;
-	slot_put(slot);
-	return NULL;
-}
-
-struct process *process_get(u64 id)
-{
-	if (!id || (id & HANDLE_INDEX) >= PROCESS_MAX)
-		return NULL;
-	return slot_get(slot_of(id), id);
-}
-
-struct process *process_get_slot(u64 index)
-{
-	return index < PROCESS_MAX ? slot_get(&table.slots[index], 0) : NULL;
-}
-
-void process_put(struct process *process)
-{
-	slot_put(slot_of(process->id));
-}
+struct process_slot process_slots[PROCESS_MAX];
+static struct lock table_lock;
 
 /* A free slot, with a reference on it, and the handle for its next process; 0 if full. */
 static u64 claim_slot(void)
 {
 	u64 id = 0;
 
-	lock_take(&table.lock);
+	lock_take(&table_lock);
 	for (u64 i = 0; i < PROCESS_MAX && !id; i++) {
-		struct slot *slot = &table.slots[i];
+		struct process_slot *slot = &process_slots[i];
 
 		if (slot->taken)
 			continue;
@@ -100,39 +42,39 @@ static u64 claim_slot(void)
 		__atomic_fetch_add(&slot->references, 1, __ATOMIC_SEQ_CST);
 		id = (u64)slot->generation << 16 | i;
 	}
-	lock_release(&table.lock);
+	lock_release(&table_lock);
 	return id;
 }
 
 void process_release_slot(u64 id)
 {
-	struct slot *slot = slot_of(id);
+	struct process_slot *slot = process_slot(id);
 
-	lock_take(&table.lock);
+	lock_take(&table_lock);
 	slot->process = NULL;
 	slot->taken = false;
-	slot_put(slot);
-	lock_release(&table.lock);
+	process_put_slot(slot);
+	lock_release(&table_lock);
 }
 
 static void publish(struct process *process)
 {
-	struct slot *slot = slot_of(process->id);
+	struct process_slot *slot = process_slot(process->id);
 
 	slot->process = process;
 	__atomic_store_n(&slot->id, process->id, __ATOMIC_SEQ_CST);
-	slot_put(slot);
+	process_put_slot(slot);
 }
 
 bool process_shared(const struct process *process)
 {
-	return __atomic_load_n(&slot_of(process->id)->references, __ATOMIC_SEQ_CST) != 1;
+	return __atomic_load_n(&process_slot(process->id)->references, __ATOMIC_SEQ_CST) != 1;
 }
 
 /* Each of the others is inside one hypercall, with interrupts off: the wait is short. */
 void process_retire(struct process *process)
 {
-	struct slot *slot = slot_of(process->id);
+	struct process_slot *slot = process_slot(process->id);
 
 	__atomic_store_n(&process->state, PROCESS_GONE, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->id, 0, __ATOMIC_SEQ_CST);
@@ -182,7 +124,7 @@ static int build(struct process *process)
 /* The object in a frame of the chunk that the process will live in; NULL if it is not free. */
 static int make_object(u64 chunk, u64 id, struct process **made)
 {
-	struct family family = { .id = (u16)((id & HANDLE_INDEX) + 1) };
+	struct family family = { .id = (u16)(id % PROCESS_MAX + 1) };
 	struct process *process;
 	int error;
 
@@ -319,7 +261,7 @@ int process_boot(void)
 static void wipe_contexts(void)
 {
 	for (unsigned int i = 0; i < PROCESS_MAX; i++) {
-		struct process *process = table.slots[i].process;
+		struct process *process = process_slots[i].process;
 
 		for (u32 t = 0; process && t < CARREL_SLOTS_MAX; t++) {
 			if (process->threads[t])

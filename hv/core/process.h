@@ -63,13 +63,51 @@ static_assert(sizeof(struct process) <= PAGE_SIZE, "a process is one frame");
 int process_boot(void);
 
 /*
+ * The table. Low bits of a handle are its index, above them is a generation.
+ *
+ * References without a lock: who looks up adds its reference first and reads the
+ * handle second; who retires a process clears the handle first and reads the
+ * references second. Both in one total order, so either the reader sees no
+ * handle or the other sees its reference and waits.
+ */
+struct process_slot {
+	u64 id;			/* handle of the process that can be found here, 0 none */
+	struct process *process;
+	u32 references;
+	u32 generation;		/* of the newest handle; the table's lock */
+	bool taken;		/* the table's lock */
+};
+extern struct process_slot process_slots[PROCESS_MAX];
+
+static inline struct process_slot *process_slot(u64 id)
+{
+	return &process_slots[id % PROCESS_MAX];
+}
+
+static inline void process_put_slot(struct process_slot *slot)
+{
+	__atomic_fetch_sub(&slot->references, 1, __ATOMIC_RELEASE);
+}
+
+/*
  * Find a process by its handle and keep it from going away, until process_put. NULL: no such
  * process. Any CPU; hold no lock that a DESTROY may want while waiting for anything else.
  */
-struct process *process_get(u64 id);
-void process_put(struct process *process);
-/* The same for what is in slot `index` of the table (0 .. PROCESS_MAX - 1). */
-struct process *process_get_slot(u64 index);
+static inline struct process *process_get(u64 id)
+{
+	struct process_slot *slot = process_slot(id);
+
+	__atomic_fetch_add(&slot->references, 1, __ATOMIC_SEQ_CST);
+	if (id && __atomic_load_n(&slot->id, __ATOMIC_SEQ_CST) == id)
+		return slot->process;
+	process_put_slot(slot);
+	return NULL;
+}
+
+static inline void process_put(struct process *process)
+{
+	process_put_slot(process_slot(process->id));
+}
 
 static inline enum process_state process_state(const struct process *process)
 {

@@ -73,6 +73,7 @@ int thread_create(struct process *process, u32 index)
 		return CARREL_ENOMEM;
 	thread->index = index;
 	thread->process = process;
+	thread->cpu = MAX_CPUS;
 	thread->page = phys(space_pin(&process->space, CARREL_THREAD_PAGE(index)));
 	thread->page->in_shim = 1;
 	thread->host_rsp = CARREL_CHANNEL_VA + (index + 1) * CARREL_SLOT_STRIDE - STUB_RED_ZONE;
@@ -117,61 +118,6 @@ static int refusal(enum thread_state state)
 		break;
 	}
 	return CARREL_ESTATE;
-}
-
-/* Find the thread for a caller in the host view. */
-static int find(struct cpu *cpu, struct process *process, u64 index, struct thread **found)
-{
-	if (index >= process->slots)
-		return CARREL_EARG;
-	if (!is_carrier(process, machine.vt->get(&cpu->vt, VT_CR3)))
-		return CARREL_ETICKET;
-	*found = process->threads[index];
-	return *found ? 0 : CARREL_ESTATE;
-}
-
-/* From `was` to RUNNING: from here on the thread is this CPU's. */
-static int claim(struct thread *thread, u32 was)
-{
-	return __atomic_compare_exchange_n(&thread->state, &was, THREAD_RUNNING, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ? 0 : CARREL_EBUSY;
-}
-
-/* A CPU that was in this view before may hold what has changed since (mm/flush.h). */
-static void pay_debts(struct cpu *cpu, struct view *view)
-{
-	if (!cpu_mask_test(&view->entered, cpu->id))
-		cpu_mask_set(&view->entered, cpu->id);
-	else if (__atomic_load_n(&view->changed, __ATOMIC_ACQUIRE) > flush_seen(cpu->id))
-		owner_flush(cpu);
-}
-
-static int cross_in(struct cpu *cpu, const struct vt_exit *exit, struct thread *thread)
-{
-	struct process *process = thread->process;
-
-	machine.vt->skip(&cpu->vt, exit);
-	pay_debts(cpu, &process->view);
-	xstate_load(cpu, thread->vectors);
-	machine.vt->process_load(&cpu->vt, &thread->context, &process->vt);
-	cpu->thread = thread;
-	return THREAD_CROSSED;
-}
-
-int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
-		 u64 index, u32 allowed)
-{
-	struct thread *thread;
-	u32 was;
-	int error = find(cpu, process, index, &thread);
-
-	if (error)
-		return error;
-	was = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
-	if (!(allowed & BIT(was)))
-		return refusal((enum thread_state)was);
-	error = claim(thread, was);
-	return error ? error : cross_in(cpu, exit, thread);
 }
 
 static void fill_upcall(struct carrel_thread_page *page, const struct vt_regs *regs,
@@ -229,75 +175,115 @@ static void divert(struct thread *thread)
 	context->shadow = 0;
 }
 
-int thread_resume(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
-		  u64 index, u32 allowed, u64 value, u64 flags)
+/* What RESUME brings to a thread that has been out. */
+static void bring(struct thread *thread, u32 was, const struct vt_regs *call)
 {
+	if (was == THREAD_OCALL) {
+		thread->context.regs.rax = call->r8;
+		thread->context.regs.rbx = call->r9;
+	} else if (was == THREAD_PREEMPTED && call->r9) {
+		divert(thread);
+	}
+}
+
+/*
+ * A CPU that was in this view before may hold what has changed since (mm/flush.h).
+ * Where the thread was on this CPU last and nothing has changed, nothing is owed.
+ */
+static void pay_debts(struct cpu *cpu, struct thread *thread, struct view *view)
+{
+	u64 changed = __atomic_load_n(&view->changed, __ATOMIC_ACQUIRE);
+
+	if (thread->cpu == cpu->id && thread->paid == changed)
+		return;
+	if (!cpu_mask_test(&view->entered, cpu->id))
+		cpu_mask_set(&view->entered, cpu->id);
+	else if (changed > flush_seen(cpu->id))
+		owner_flush(cpu);
+	thread->cpu = cpu->id;
+	thread->paid = changed;
+}
+
+static int cross_in(struct cpu *cpu, const struct vt_exit *exit, struct thread *thread)
+{
+	struct process *process = thread->process;
+
+	machine.vt->skip(&cpu->vt, exit);
+	pay_debts(cpu, thread, &process->view);
+	xstate_load(cpu, thread->vectors);
+	machine.vt->process_load(&cpu->vt, &thread->context, &process->vt);
+	cpu->thread = thread;
+	return THREAD_CROSSED;
+}
+
+int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
+		 u32 allowed)
+{
+	const struct vt_regs *call = &cpu->vt.regs;
 	struct thread *thread;
 	u32 was;
-	int error = find(cpu, process, index, &thread);
 
-	if (error)
-		return error;
+	if (call->r10 >= process->slots)
+		return CARREL_EARG;
+	if (!is_carrier(process, machine.vt->get(&cpu->vt, VT_CR3)))
+		return CARREL_ETICKET;
+	thread = process->threads[call->r10];
+	if (!thread)
+		return CARREL_ESTATE;
 	was = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
 	if (!(allowed & BIT(was)))
 		return refusal((enum thread_state)was);
-	if (was == THREAD_PREEMPTED && (value || flags & ~(u64)CARREL_RESUME_SIGNAL))
+	if (was == THREAD_PREEMPTED && (call->r8 || call->r9 & ~(u64)CARREL_RESUME_SIGNAL))
 		return CARREL_EARG;
-	error = claim(thread, was);
-	if (error)
-		return error;
-	if (was == THREAD_OCALL) {
-		thread->context.regs.rax = value;
-		thread->context.regs.rbx = flags;
-	} else if (flags & CARREL_RESUME_SIGNAL) {
-		divert(thread);
-	}
+	/* from here on the thread is this CPU's, or another was faster */
+	if (!__atomic_compare_exchange_n(&thread->state, &was, THREAD_RUNNING, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return CARREL_EBUSY;
+	bring(thread, was, call);
 	return cross_in(cpu, exit, thread);
+}
+
+/* RAX and six arguments, placed there by the shim, are all that an OCALL discloses. */
+static void show_call(struct vt_regs *regs)
+{
+	regs->rax = regs->rbx;
+	regs->rbx = regs->rcx = regs->rbp = regs->reserved_rsp = 0;
+	regs->r11 = regs->r12 = regs->r13 = regs->r14 = regs->r15 = 0;
 }
 
 /*
  * Out of the view. The host sees constants: the stub's entry, its stack, IF set,
- * every other register zero. Storing the state lets go of thread and process.
- * False: the process is dying, and the carrier goes to the entry that ends it.
+ * every register but those of an OCALL zero. If the process is dying, its
+ * carrier goes to the entry that ends it. Storing the state lets go of thread and
+ * process.
  */
-static bool cross_out(struct cpu *cpu, enum thread_state state, u64 gate)
+static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate)
 {
 	struct thread *thread = cpu->thread;
-	bool alive = process_state(thread->process) != PROCESS_DYING;
-	u64 rsp = thread->host_rsp;
+	const struct vt_ops *vt = machine.vt;
 
-	machine.vt->process_save(&cpu->vt, &thread->context);
+	vt->process_save(&cpu->vt, &thread->context);
 	xstate_save(cpu, thread->vectors);
-	if (!alive) {
+	if (process_state(thread->process) == PROCESS_DYING) {
 		state = THREAD_DEAD;
 		gate = CARREL_GATE_DEAD;
 	}
+	if (state == THREAD_OCALL)
+		show_call(&cpu->vt.regs);
+	else
+		cpu->vt.regs = (struct vt_regs){ 0 };
+	vt->set(&cpu->vt, VT_RIP, CARREL_GATE_VA + gate);
+	vt->set(&cpu->vt, VT_RSP, thread->host_rsp);
+	vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
 	cpu->thread = NULL;
 	__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
-	cpu->vt.regs = (struct vt_regs){ 0 };
-	machine.vt->set(&cpu->vt, VT_RIP, CARREL_GATE_VA + gate);
-	machine.vt->set(&cpu->vt, VT_RSP, rsp);
-	machine.vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
-	return alive;
 }
 
-/* RAX and six arguments, placed there by the shim, are all that an OCALL discloses. */
 void thread_ocall(struct cpu *cpu, const struct vt_exit *exit)
 {
-	const struct vt_regs call = {
-		.rax = cpu->vt.regs.rbx,
-		.rdi = cpu->vt.regs.rdi,
-		.rsi = cpu->vt.regs.rsi,
-		.rdx = cpu->vt.regs.rdx,
-		.r10 = cpu->vt.regs.r10,
-		.r8 = cpu->vt.regs.r8,
-		.r9 = cpu->vt.regs.r9,
-	};
-
 	count(&cpu->thread->ocalls);
 	machine.vt->skip(&cpu->vt, exit);
-	if (cross_out(cpu, THREAD_OCALL, CARREL_GATE_OCALL))
-		cpu->vt.regs = call;
+	cross_out(cpu, THREAD_OCALL, CARREL_GATE_OCALL);
 }
 
 void thread_die(struct cpu *cpu)

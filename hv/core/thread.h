@@ -32,6 +32,8 @@ struct thread {
 	struct process *process;
 	struct carrel_thread_page *page;	/* in the private frame, through phys() */
 	u64 host_rsp;			/* where the carrier's stub finds its slot */
+	u32 cpu;			/* that it was on last; MAX_CPUS none ... */
+	u64 paid;			/* ... which has flushed for view.changed up to this */
 	u64 ocalls, exits;		/* exits: all others */
 };
 static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
@@ -47,15 +49,14 @@ int thread_create(struct process *process, u32 index);
 bool thread_stop(struct thread *thread);
 
 /*
- * ENTER and RESUME, in the host view at CPL 3 with the right ticket. `allowed`: states that
- * the call takes, a bit each. THREAD_CROSSED, or CARREL_ESTATE (no such thread, or another
- * state), CARREL_EBUSY (it is running), CARREL_EDEAD, CARREL_ETICKET (not the carrier),
- * CARREL_EARG (a preempted thread takes no value).
+ * ENTER and RESUME, in the host view at CPL 3 with the right ticket; thread, value and flags
+ * are in R10, R8 and R9. `allowed`: states that the call takes, a bit each. THREAD_CROSSED, or
+ * CARREL_EARG (no such slot; a preempted thread takes no value), CARREL_ETICKET (not the
+ * carrier), CARREL_ESTATE (no such thread, or in another state), CARREL_EBUSY (it is
+ * running), CARREL_EDEAD.
  */
 int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
-		 u64 index, u32 allowed);
-int thread_resume(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
-		  u64 index, u32 allowed, u64 value, u64 flags);
+		 u32 allowed);
 
 /* The thread on this CPU leaves by OCALL. */
 void thread_ocall(struct cpu *cpu, const struct vt_exit *exit);

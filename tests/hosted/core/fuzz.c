@@ -144,7 +144,7 @@ static void put_away(void)
 {
 	flush_all_cpus();
 	for (u64 slot = 0; slot < PROCESS_MAX; slot++) {
-		struct process *process = process_get_slot(slot);
+		struct process *process = process_get(process_slots[slot].id);
 		u64 id = process ? process->id : 0;
 
 		if (!process)

@@ -469,7 +469,7 @@ static void reset_cpu(unsigned int id)
 void machine_reset(void)
 {
 	for (u64 i = 0; phys_base && i < PROCESS_MAX; i++)
-		if (process_get_slot(i))
+		if (process_get(process_slots[i].id))
 			panic("a test left a process behind");
 	if (!phys_base)
 		phys_base = aligned_alloc(CHUNK_SIZE, RAM_SIZE);
@@ -779,7 +779,7 @@ void check_machine(void)
 				CHECK(may_be_cached(word * 64 + (u64)__builtin_ctzll(bits)));
 	}
 	for (u64 i = 0; i < PROCESS_MAX; i++) {
-		struct process *process = process_get_slot(i);
+		struct process *process = process_get(process_slots[i].id);
 
 		if (!process)
 			continue;
