@@ -6,6 +6,7 @@
 #ifndef HV_CORE_PROCESS_H
 #define HV_CORE_PROCESS_H
 
+#include <carrel/hypercall.h>
 #include <carrel/layout.h>
 #include <crypto/sha256.h>
 #include <mm/frame.h>
@@ -17,10 +18,10 @@
 #define PROCESS_BUDGET	512	/* frames of work in one hypercall */
 
 enum process_state {
-	PROCESS_BUILDING,	/* CREATE: pages are added, blocks lent */
-	PROCESS_READY,		/* INIT: measured, its threads run */
-	PROCESS_DYING,		/* killed, or being destroyed */
-	PROCESS_GONE,		/* only for those who waited for its lock */
+	PROCESS_BUILDING = CARREL_PROCESS_NEW,	/* CREATE: pages are added, blocks lent */
+	PROCESS_READY = CARREL_PROCESS_READY,	/* INIT: measured, its threads run */
+	PROCESS_DYING = CARREL_PROCESS_DEAD,	/* killed, or being destroyed */
+	PROCESS_GONE,				/* only for those who waited for its lock */
 };
 
 /* How far DESTROY has come; each step is finished before the next begins. */
