@@ -24,6 +24,14 @@ struct thread;
 
 /* MTRR MSRs 200h to 26Fh, and 2FFh as the last. */
 #define CPU_MTRRS	113
+/* AMD performance event selects. */
+#define CPU_PERFS	6
+
+struct cpu_perf {
+	u32 msr;
+	u64 value;
+};
+
 #define CPU_SIPI	0x100U
 
 struct cpu {
@@ -38,6 +46,8 @@ struct cpu {
 	struct thread *thread;		/* in its process view on this CPU, or NULL */
 	u64 exits[VT_REASONS];
 	u64 host_xcr0;			/* the host's, while in a process view (xstate.c) */
+	u32 perf_on;			/* bit i: perf[i] counts */
+	struct cpu_perf perf[CPU_PERFS];
 	u64 mtrr[CPU_MTRRS];		/* what the guest wrote, where mtrr_written has a bit */
 	u64 mtrr_written[2];
 	u32 deliveries;			/* event deliveries cut short at one RIP */

@@ -98,7 +98,7 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
  * out, so that it is counted and can be refused later. DROP ignores a write, with a line in
  * the log. Rows may overlap; the last that names an MSR counts.
  */
-enum action { GP, PASS, DO, DROP, EFER, APIC_BASE, MTRR, X2APIC_ICR, FEATURE_CONTROL };
+enum action { GP, PASS, DO, DROP, EFER, APIC_BASE, MTRR, X2APIC_ICR, FEATURE_CONTROL, PERF_CTL };
 
 struct msr_rule {
 	u32 first, last;
@@ -163,7 +163,8 @@ static const struct msr_rule msr_rules[] = {
 	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base, TSC_AUX */
 	{ 0xC0000104, 0xC0000104, DO, GP },		/* TSC ratio */
 	{ 0xC00000E7, 0xC00000E9, PASS, GP },		/* read-only MPERF, APERF, IRPERF */
-	{ 0xC0010000, 0xC0010007, PASS, PASS },		/* AMD PerfEvtSel, PerfCtr */
+	{ 0xC0010000, 0xC0010003, PASS, PERF_CTL },	/* AMD PerfEvtSel */
+	{ 0xC0010004, 0xC0010007, PASS, PASS },		/* PerfCtr */
 	{ 0xC0010010, 0xC0010010, DO, GP },		/* SYSCFG */
 	{ 0xC0010015, 0xC0010015, DO, DROP },		/* HWCR */
 	{ 0xC0010016, 0xC001001D, DO, GP },		/* IORR, TOP_MEM, TOP_MEM2 */
@@ -175,7 +176,10 @@ static const struct msr_rule msr_rules[] = {
 	{ 0xC0010111, 0xC0010113, GP, GP },		/* SMM base, address, mask */
 	{ 0xC0010114, 0xC0010118, GP, GP },		/* VM_CR .. SVM key */
 	{ 0xC0010140, 0xC0010141, DO, DROP },		/* OSVW */
-	{ 0xC0010200, 0xC001020B, PASS, PASS },		/* core performance counters */
+	{ 0xC0010200, 0xC001020B, PASS, PASS },		/* PERF_CTL and PERF_CTR, in turn */
+	{ 0xC0010200, 0xC0010200, PASS, PERF_CTL }, { 0xC0010202, 0xC0010202, PASS, PERF_CTL },
+	{ 0xC0010204, 0xC0010204, PASS, PERF_CTL }, { 0xC0010206, 0xC0010206, PASS, PERF_CTL },
+	{ 0xC0010208, 0xC0010208, PASS, PERF_CTL }, { 0xC001020A, 0xC001020A, PASS, PERF_CTL },
 	{ 0xC0011020, 0xC0011023, DO, DROP },		/* LS_CFG and its like */
 	{ 0xC0011029, 0xC0011029, DO, DROP },		/* DE_CFG */
 };
@@ -223,6 +227,38 @@ static int mtrr_write(struct cpu *cpu, u32 msr, u64 value)
 	return 0;
 }
 
+/*
+ * AMD's counters have no common switch that SVM changes at an entry, so the core stops those
+ * that run before it enters a process view. Writes of the selects exit, to know which run.
+ */
+#define PERF_CTL_EN	BIT(22)
+#define MSR_PERF_EVTSEL	0xC0010000
+#define MSR_PERF_CTL	0xC0010200
+
+static int perf_write(struct cpu *cpu, u32 msr, u64 value)
+{
+	/* 0 to 3 are the old names of the first four */
+	u32 i = msr < MSR_PERF_CTL ? msr - MSR_PERF_EVTSEL : (msr - MSR_PERF_CTL) / 2;
+
+	if (wrmsr_safe(msr, value))
+		return -1;
+	cpu->perf[i] = (struct cpu_perf){ msr, value };
+	if (value & PERF_CTL_EN)
+		cpu->perf_on |= 1U << i;
+	else
+		cpu->perf_on &= ~(1U << i);
+	return 0;
+}
+
+void policy_perf(struct cpu *cpu, bool run)
+{
+	for (u32 left = cpu->perf_on; left; left &= left - 1) {
+		const struct cpu_perf *perf = &cpu->perf[__builtin_ctz(left)];
+
+		wrmsr(perf->msr, run ? perf->value : perf->value & ~PERF_CTL_EN);
+	}
+}
+
 #define APIC_BASE_ENABLE	BIT(11)
 #define APIC_BASE_X2APIC	BIT(10)
 
@@ -251,7 +287,7 @@ static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 	case FEATURE_CONTROL:	/* locked, with VMX and SMX off */
 		*value = 1;
 		return 0;
-	case GP: case DROP: case APIC_BASE: case X2APIC_ICR:
+	case GP: case DROP: case APIC_BASE: case X2APIC_ICR: case PERF_CTL:
 		break;
 	}
 	return -1;
@@ -279,6 +315,8 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 	case X2APIC_ICR:
 		apic_icr_write((u32)value, (u32)(value >> 32));
 		return 0;
+	case PERF_CTL:
+		return perf_write(cpu, msr, value);
 	case GP: case FEATURE_CONTROL:
 		break;
 	}

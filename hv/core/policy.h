@@ -16,6 +16,9 @@ struct platform_ports {
 void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 		    const struct platform_ports *ports);
 
+/* Stop the performance counters that the host started on this CPU, or let them run again. */
+void policy_perf(struct cpu *cpu, bool run);
+
 /* Carry out or refuse what the guest of the current view asked for; skips the instruction
  * or injects. Called by exit.c. */
 void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit);

@@ -12,6 +12,7 @@
 
 #include "leaves.h"
 #include "owner.h"
+#include "policy.h"
 
 #pragma GCC diagnostic error "-Wswitch-enum"
 
@@ -210,6 +211,8 @@ static int cross_in(struct cpu *cpu, const struct vt_exit *exit, struct thread *
 
 	machine.vt->skip(&cpu->vt, exit);
 	pay_debts(cpu, thread, &process->view);
+	if (__builtin_expect(cpu->perf_on, 0))
+		policy_perf(cpu, false);
 	xstate_load(cpu, thread->vectors);
 	machine.vt->process_load(&cpu->vt, &thread->context, &process->vt);
 	cpu->thread = thread;
@@ -263,6 +266,8 @@ static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate)
 	const struct vt_ops *vt = machine.vt;
 
 	vt->process_save(&cpu->vt, &thread->context);
+	if (__builtin_expect(cpu->perf_on, 0))
+		policy_perf(cpu, true);
 	xstate_save(cpu, thread->vectors);
 	if (process_state(thread->process) == PROCESS_DYING) {
 		state = THREAD_DEAD;
