@@ -53,10 +53,9 @@ class Archive:
 
     def _entry(self, name, mode, content, device=(0, 0)):
         name = name.strip("/")
-        if name in self._names:
-            if stat.S_ISDIR(mode):
-                return
-            # Linux replaces the earlier file by the later one, which is what a caller means.
+        if stat.S_ISDIR(mode) and (not name or name in self._names):
+            return
+        # Of two files of one name Linux keeps the later, which is what a caller means.
         parent = os.path.dirname(name)
         if parent and parent not in self._names:
             self.folder(parent)

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 
 import emulator
 import engine_kvm
@@ -38,17 +39,18 @@ stty raw -echo 115200 <&9
 mkfifo {folder}/monitor.in {folder}/monitor.out
 # Before our time is over: where do the inner CPUs hang?
 (
-	sleep $(({seconds} - $(cut -d. -f1 /proc/uptime)))
+	sleep $(({end} - $(date +%s)))
 	echo 'info registers -a' >{folder}/monitor.in
 	timeout 3 cat {folder}/monitor.out >&9
+	cat {folder}/errors >&9
 ) &
 {qemu} 2>{folder}/errors
 status=$?
 cat {folder}/errors >&9
 exit $status
 """
-# How long before the end of our time that is, without the outer machine's firmware and GRUB.
-REGISTERS_SECONDS = 20
+# How long before the end of our time that is.
+REGISTERS_SECONDS = 15
 
 
 def prepare(run, files, work):
@@ -60,7 +62,8 @@ def prepare(run, files, work):
         raise paths.RigError("--icount, --shell and --prepare do not go with --rig nested: "
                              "use --rig tcg")
     with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
-        script.write(SCRIPT.format(folder=FOLDER, seconds=int(run.timeout) - REGISTERS_SECONDS,
+        end = int(time.time() + run.timeout - REGISTERS_SECONDS)
+        script.write(SCRIPT.format(folder=FOLDER, end=end,
                                    qemu=shlex.join(_inner_command(run, files))))
     logs = os.path.join(os.path.dirname(files.output), "outer")
     # Live, like the other engines' logs.
