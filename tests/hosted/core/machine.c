@@ -12,6 +12,7 @@
 #include <core/exit.h>
 #include <core/hypercall.h>
 #include <core/owner.h>
+#include <core/policy.h>
 #include <core/random.h>
 #include <core/stats.h>
 #include <core/xstate.h>
@@ -142,6 +143,15 @@ const struct random_source random_cpu = { yes, yes, give, give };
 const char *exit_name(enum vt_reason reason)
 {
 	return reason == VT_CPUID ? "cpuid" : "other";
+}
+
+void policy_perf(struct cpu *cpu, bool run)
+{
+	struct test_cpu *c = container_of(cpu, struct test_cpu, cpu);
+
+	CHECK_EQ(c->counters_stopped, run);
+	c->counters_stopped = !run;
+	c->counter_switches++;
 }
 
 bool apic_trap_armed(void)
@@ -787,11 +797,4 @@ void check_machine(void)
 		check_process(process);
 		process_put(process);
 	}
-}
-
-/* hv/core/policy.c is not part of these tests: no counter of the host runs. */
-void policy_perf(struct cpu *cpu, bool run)
-{
-	(void)cpu;
-	(void)run;
 }

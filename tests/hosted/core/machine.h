@@ -63,6 +63,8 @@ struct test_cpu {
 	unsigned int flushes;
 	u64 vectors;			/* stands for the vector registers */
 	bool ours;			/* the hypervisor's XCR0 is in force */
+	bool counters_stopped;		/* the host's performance counters */
+	unsigned int counter_switches;
 	/* bitmaps of what is cached: translations of the host view by chunk, of any process
 	 * view by frame */
 	u64 host_cached[(RAM_CHUNKS + 63) / 64];

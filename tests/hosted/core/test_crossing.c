@@ -131,6 +131,21 @@ static void asynchronous(void)
 	stop();
 }
 
+/* What the host counts, it counts in its own view only. */
+static void counters(void)
+{
+	start(1);
+	exit_reason(c, VT_INTERRUPT);
+	CHECK_EQ(c->counter_switches, 0);
+	c->cpu.perf_on = 1;
+	resume(c, &carrier, 0, 0);
+	CHECK(c->counters_stopped);
+	exit_call(c, CARREL_HC_OCALL, 1, 2, 3, 4, 5, 6);
+	CHECK(!c->counters_stopped);
+	CHECK_EQ(c->counter_switches, 2);
+	stop();
+}
+
 static void ocall(void)
 {
 	start(1);
@@ -615,6 +630,7 @@ const struct test crossing_tests[] = {
 	{ "the first entry finds constants", first_entry },
 	{ "an asynchronous exit shows constants and restores everything", asynchronous },
 	{ "an OCALL shows seven registers, RESUME writes two", ocall },
+	{ "performance counters stand still inside", counters },
 	{ "RESUME with what it may not carry, or by another", wrong_resumes },
 	{ "RESUME by the same carrier in another guise", same_carrier },
 	{ "exceptions of the program", exceptions },

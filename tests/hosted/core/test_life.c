@@ -294,6 +294,40 @@ static void dying_while_inside(void)
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, carrier.chunk[0], 0, 0, 0), 0);
 }
 
+/* A thread that pays every debt by flushes of its own and never leaves is waited for all the same. */
+static void paying_while_inside(void)
+{
+	struct carrier carrier;
+
+	make_process(&carrier, 1, 2, 1, true);
+	CHECK_EQ(enter(&cpus[1], &carrier), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DESTROY, carrier.id, 0, 0, 0), CARREL_PENDING);
+		CHECK_EQ(exit_call(&cpus[1], CARREL_HC_MAP, 0x10000, 1, 3, 0, 0, 0), 0);
+		CHECK_EQ(exit_call(&cpus[1], CARREL_HC_UNMAP, 0x10000, 1, 0, 0, 0, 0), 0);
+		CHECK(inside(&cpus[1]));
+		check_machine();
+	}
+	end_process(&carrier);
+}
+
+/* A call under way on another CPU, between finding the process and letting go of it. */
+static void call_under_way(void)
+{
+	struct carrier carrier;
+	struct process *process;
+
+	make_process(&carrier, 1, 2, 1, true);
+	process = process_get(carrier.id);
+	for (unsigned int i = 0; i < 3; i++) {
+		CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DESTROY, carrier.id, 0, 0, 0), CARREL_MORE);
+		CHECK(process->threads[0] && process->threads[0]->state == THREAD_NEW);
+		flush_all_cpus();
+	}
+	process_put(process);
+	end_process(&carrier);
+}
+
 /* The table of processes fills up; handles of the dead never come back. */
 static void many(void)
 {
@@ -375,6 +409,8 @@ const struct test life_tests[] = {
 	{ "channel and fixed pages in both tables", layout },
 	{ "DESTROY at every point, step by step", destroy_everywhere },
 	{ "a thread that is inside when its process is destroyed", dying_while_inside },
+	{ "a thread that flushes and never leaves", paying_while_inside },
+	{ "a call under way while its process is destroyed", call_under_way },
 	{ "320 processes, no handle twice, no frame lost", many },
 	{ "a panic wipes contexts and private frames", panic_wipe },
 	{ 0 },
