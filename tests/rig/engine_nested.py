@@ -3,6 +3,9 @@
 
 The outer machine is the rig's own, with engine tcg: its Linux loads kvm-amd and runs QEMU with KVM,
 whose guest is the machine that was asked for. The inner ports reach us through the outer ones.
+
+QEMU itself loads what boots, by the Linux protocol or multiboot 1. GRUB would read it in real mode,
+where each of thousands of BIOS calls is emulated twice over, slowly and not quite faithfully.
 """
 
 import dataclasses
@@ -24,7 +27,8 @@ POWER_OFF_SECONDS = 60
 # For QEMU itself, its guest's boot files, twice: in the initramfs and unpacked.
 OUTER_MEMORY_MIB = 1024
 # All that QEMU's machine loads by name at its start.
-ROMS = ("bios-256k.bin", "vgabios-stdvga.bin", "kvmvapic.bin")
+ROMS = ("bios-256k.bin", "vgabios-stdvga.bin", "kvmvapic.bin", "linuxboot_dma.bin",
+        "multiboot_dma.bin")
 ROM_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios")
 FOLDER = "/nested"
 # The outer COM4, on an interrupt of its own.
@@ -44,6 +48,7 @@ mkfifo {folder}/monitor.in {folder}/monitor.out
 	timeout 3 cat {folder}/monitor.out >&9
 	cat {folder}/errors >&9
 ) &
+cd {folder}
 {qemu} 2>{folder}/errors
 status=$?
 cat {folder}/errors >&9
@@ -58,9 +63,9 @@ def prepare(run, files, work):
     if run.firmware != "bios":
         raise paths.RigError("--rig nested knows only --firmware bios: OVMF writes CR8, and QEMU 7.2"
                              " aborts when a nested guest does that with an interrupt pending")
-    if run.icount or run.shell or run.prepare:
-        raise paths.RigError("--icount, --shell and --prepare do not go with --rig nested: "
-                             "use --rig tcg")
+    if run.icount or run.shell or run.prepare or run.grub_cfg:
+        raise paths.RigError("--icount, --shell, --prepare and --grub-cfg do not go with "
+                             "--rig nested: use --rig tcg")
     with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
         end = int(time.time() + run.timeout - REGISTERS_SECONDS)
         script.write(SCRIPT.format(folder=FOLDER, end=end,
@@ -74,27 +79,40 @@ def prepare(run, files, work):
                "--module", "kvm-amd", "--log", logs, "--timeout", str(run.timeout),
                "--qemu-arg=-chardev", f"--qemu-arg={port}",
                "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"]
-    for source, name in _outer_files(files, work):
+    for source, name in _outer_files(run, work):
         command += ["--add", f"{source}:{name}"]
     command += ["--", "sh", f"{FOLDER}/run"]
     return emulator.Emulator(command, output=files.output)
 
 
 def _inner_command(run, files):
-    inner = dataclasses.replace(files, cd=f"{FOLDER}/cd.iso", disk=f"{FOLDER}/run.disk",
-                                kernel_log="/dev/ttyS3", carrel_log="/dev/ttyS2",
+    inner = dataclasses.replace(files, kernel_log="/dev/ttyS3", carrel_log="/dev/ttyS2",
                                 output="/dev/stdout")
     # -xsave: TCG has no XSETBV intercept, so the inner XCR0 would go astray.
     return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments("host,-xsave"), "-no-reboot",
             "-chardev", f"pipe,id=monitor,path={FOLDER}/monitor", "-mon", "chardev=monitor",
-            *qemu.machine(run, inner), *run.qemu_args]
+            *qemu.devices(run, inner), *_boot(run), *run.qemu_args]
 
 
-def _outer_files(files, work):
+def _boot(run):
+    """What QEMU loads; it puts a file's name before its words, unlike GRUB."""
+    words = " ".join(run.kernel_arguments)
+    initrd = [] if run.no_initrd else ["initrd"]
+    if run.bare:
+        return ["-kernel", "vmlinuz", "-append", words,
+                *(["-initrd", *initrd] if initrd else [])]
+    modules = ",".join([qemu.escape(f"vmlinuz {words}"), *initrd])
+    return ["-kernel", "carrel.elf", "-append", " ".join(run.hypervisor_arguments),
+            "-initrd", modules]
+
+
+def _outer_files(run, work):
     """Pairs of the host's path and the outer guest's."""
     yield os.path.join(work, "run"), f"{FOLDER}/run"
-    yield files.cd, f"{FOLDER}/cd.iso"
-    yield files.disk, f"{FOLDER}/run.disk"
+    yield os.path.join(work, "initrd"), f"{FOLDER}/initrd"
+    yield paths.KERNEL, f"{FOLDER}/vmlinuz"
+    if not run.bare:
+        yield paths.need(paths.HYPERVISOR, "hypervisor", "build first: make"), f"{FOLDER}/carrel.elf"
     for rom in ROMS:
         found = [path for folder in ROM_FOLDERS if os.path.exists(path := f"{folder}/{rom}")]
         if not found:

@@ -74,7 +74,7 @@ def _build_cd(path):
         os.replace(image, path)
 
 
-def write_disk(path, run, initramfs):
+def write_disk(path, run, initrd):
     """Writes the run's disk: GRUB's instructions, hypervisor, kernel, initramfs, --boot-file."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as disk:
         _add_bytes(disk, RUN_CONFIG, _config(run).encode())
@@ -84,7 +84,7 @@ def write_disk(path, run, initramfs):
         disk.add(os.path.realpath(paths.need(paths.KERNEL, "guest kernel",
                                              "run scripts/packages install")),
                  "vmlinuz", filter=_plain)
-        _add_bytes(disk, "initrd", initramfs)
+        disk.add(initrd, "initrd", filter=_plain)
         for source, name in run.boot_files:
             disk.add(os.path.realpath(source), name.strip("/"), filter=_plain)
 

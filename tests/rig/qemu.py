@@ -18,17 +18,19 @@ def prepare(engine_arguments, run, files, work):
     """The emulator with an engine's own arguments; `work` is a folder of this run alone."""
     if run.prepare:
         return emulator.Emulator([QEMU, *engine_arguments, "-no-reboot", "-monitor", "stdio",
-                                  "-D", files.emulator_log, *machine(run, files, work), *run.qemu_args])
+                                  "-D", files.emulator_log, *devices(run, files),
+                                  *boot(run, files, work), *run.qemu_args])
     monitor = qmp.Monitor()
     near, far = socket.socketpair() if run.shell else (None, None)
     command = [paths.need_package(QEMU, "qemu-system-x86"), *engine_arguments,
-               *monitor.arguments(), *machine(run, files, work, far), *run.qemu_args]
+               *monitor.arguments(), *devices(run, files, far), *boot(run, files, work),
+               *run.qemu_args]
     inherited = (monitor.peer, far) if far else (monitor.peer,)
     return emulator.Emulator(command, inherited=inherited, monitor=monitor, port=near)
 
 
-def machine(run, files, work=None, terminal=None):
-    """Arguments for devices and firmware; `terminal` stands in for the second serial port."""
+def devices(run, files, terminal=None):
+    """Arguments for CPUs, memory and ports; `terminal` stands in for the second serial port."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
     for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
@@ -36,11 +38,16 @@ def machine(run, files, work=None, terminal=None):
         if terminal and path == files.output:
             backend = f"socket,fd={terminal.fileno()}"
         arguments += ["-chardev", f"{backend},id=com{number}", "-serial", f"chardev:com{number}"]
-    arguments += ["-drive",
-                  f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={escape(files.cd)}",
-                  "-device", "ide-cd,drive=cd,bus=ide.1,bootindex=0",
-                  "-drive", f"if=none,id=run,format=raw,file={escape(files.disk)}",
-                  "-device", "ide-hd,drive=run,bus=ide.0,bootindex=1"]
+    return arguments
+
+
+def boot(run, files, work):
+    """Arguments for the firmware and the two drives that it boots from."""
+    arguments = [
+        "-drive", f"if=none,id=cd,media=cdrom,format=raw,readonly=on,file={escape(files.cd)}",
+        "-device", "ide-cd,drive=cd,bus=ide.1,bootindex=0",
+        "-drive", f"if=none,id=run,format=raw,file={escape(files.disk)}",
+        "-device", "ide-hd,drive=run,bus=ide.0,bootindex=1"]
     if run.firmware == "uefi":
         arguments += _uefi(work)
     return arguments
