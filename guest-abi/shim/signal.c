@@ -46,6 +46,10 @@
 #define UNBLOCKABLE	(BIT_OF(SIGKILL) | BIT_OF(SIGSTOP))
 #define SYNCHRONOUS	(BIT_OF(SIGILL) | BIT_OF(SIGTRAP) | BIT_OF(SIGBUS) | BIT_OF(SIGFPE) | \
 			 BIT_OF(SIGSEGV))
+#define VECTOR_BP	3UL
+#define VECTOR_GP	13
+#define VECTOR_PF	14
+#define ERROR_IDT	2			/* SDM "Error Code": the index is an IDT's */
 #define SI_CODE		8			/* offsets in siginfo */
 #define SI_ADDRESS	16
 #define SI_KERNEL	0x80
@@ -385,18 +389,39 @@ static const struct {
 	[19] = { SIGFPE, 7 },		/* #XM */
 };
 
+/*
+ * INT3 where the CPU does not intercept it goes through the interrupt table, which
+ * has no entries here: #GP with the error code of vector 3. Linux has a gate there.
+ */
+static bool is_breakpoint(struct thread *t, const struct carrel_upcall *fault)
+{
+	static const uint8_t int3[] = { 0xcc }, int_3[] = { 0xcd, 3 };
+	uint64_t rip = t->regs.rip, size = 0;
+
+	if (fault->vector != VECTOR_GP || fault->error != (VECTOR_BP << 3 | ERROR_IDT))
+		return false;
+	if (vm_prefix(rip, sizeof(int3), CARREL_X) && !memcmp((void *)rip, int3, sizeof(int3)))
+		size = sizeof(int3);
+	else if (vm_prefix(rip, sizeof(int_3), CARREL_X) == sizeof(int_3) &&
+		 !memcmp((void *)rip, int_3, sizeof(int_3)))
+		size = sizeof(int_3);
+	t->regs.rip += size;
+	return size != 0;
+}
+
 void signal_fault(struct thread *t, const struct carrel_upcall *fault)
 {
+	uint64_t vector = is_breakpoint(t, fault) ? VECTOR_BP : fault->vector;
 	uint8_t siginfo[SIGINFO_SIZE] = { 0 };
 	uint32_t signal = SIGSEGV, code = SI_KERNEL;
 	uint64_t address = 0;
 
-	if (fault->vector < sizeof(fault_signals) / sizeof(fault_signals[0]) &&
-	    fault_signals[fault->vector].signal) {
-		signal = fault_signals[fault->vector].signal;
-		code = fault_signals[fault->vector].code;
+	if (vector < sizeof(fault_signals) / sizeof(fault_signals[0]) &&
+	    fault_signals[vector].signal) {
+		signal = fault_signals[vector].signal;
+		code = fault_signals[vector].code;
 	}
-	if (fault->vector == 14) {
+	if (vector == VECTOR_PF) {
 		address = fault->address;
 		code += vm_covered(address & ~(uint64_t)PAGE_MASK, (address | PAGE_MASK) + 1);
 	} else if (code != SI_KERNEL) {

@@ -55,6 +55,11 @@ $(HS)/ways.o: $(HS_DIR)/native/view.S $(HS_HEADERS)
 $(HS)/native-run: $(HS)/run.o $(HS)/view.o $(HS)/ways.o $(TP_BEARSSL_SHIM)
 	$(CC) -static -no-pie -Wl,-Ttext-segment=0x60000000 -o $@ $^
 
+$(HS)/gate: $(HS_DIR)/gate.c $(HS_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(HS_WARN) -mgeneral-regs-only -mno-red-zone \
+		-fno-stack-protector -Iguest-abi/include -o $@ $<
+
 HS_PROGRAMS := $(patsubst $(HS_DIR)/programs/%.c,$(HS)/%,$(wildcard $(HS_DIR)/programs/*.c))
 HS_PROGRAM_CFLAGS := -O1 -g -D_GNU_SOURCE $(HS_WARN) -mno-red-zone
 
@@ -70,7 +75,7 @@ HS_FUZZ_BINS := $(if $(shell command -v $(CLANG)),$(HS)/fuzz-elf)
 HS_NATIVE := $(HS)/native-run $(HS_PROGRAMS) $(HS)/stdio-pie $(SHIM_ELF) $(GATE_BINS)
 
 .PHONY: check-hosted-shim fuzz-shim
-check-hosted-shim: $(HS)/unit $(HS_FUZZ_BINS) $(HS_NATIVE)
-	@$(HS_DIR)/run $(B) $(FUZZ_SECONDS) unit fuzz native
+check-hosted-shim: $(HS)/unit $(HS)/gate $(HS_FUZZ_BINS) $(HS_NATIVE)
+	@$(HS_DIR)/run $(B) $(FUZZ_SECONDS) unit gate fuzz native
 fuzz-shim: $(HS_FUZZ_BINS)
 	@$(HS_DIR)/run $(B) $(FUZZ_SECONDS) fuzz

@@ -42,6 +42,8 @@ int main(int argc, char **argv)
 		asm volatile("hlt");
 	else if (!strcmp(how, "int3"))
 		asm volatile("int3");
+	else if (!strcmp(how, "int_3"))
+		asm volatile(".byte 0xcd, 3");
 	else if (!strcmp(how, "int1"))
 		asm volatile(".byte 0xf1");
 	else if (!strcmp(how, "int5"))
