@@ -112,7 +112,8 @@ def _outer_files(run, work):
     yield os.path.join(work, "initrd"), f"{FOLDER}/initrd"
     yield paths.KERNEL, f"{FOLDER}/vmlinuz"
     if not run.bare:
-        yield paths.need(paths.HYPERVISOR, "hypervisor", "build first: make"), f"{FOLDER}/carrel.elf"
+        hypervisor = paths.need(paths.HYPERVISOR, "hypervisor", "build first: make")
+        yield hypervisor, f"{FOLDER}/carrel.elf"
     for rom in ROMS:
         found = [path for folder in ROM_FOLDERS if os.path.exists(path := f"{folder}/{rom}")]
         if not found:
