@@ -415,6 +415,13 @@ static s64 run_fix(void)
 			 true) ? CARREL_ENOMEM : 1;
 }
 
+/* The second half needs a table of its own. */
+static s64 run_fix_across(void)
+{
+	return space_fix(&world.space, CARREL_CHANNEL_VA + 2 * MIB - CARREL_BLOCK_SIZE / 2,
+			 20 * CHUNK_SIZE, CARREL_BLOCK_SIZE, R | W, true) ? CARREL_ENOMEM : 1;
+}
+
 static s64 run_eager(void)
 {
 	return space_map(&world.space, 700 * GIB, 1, R | W, false, ANY);
@@ -440,16 +447,18 @@ static s64 run_protect(void)
 	return space_protect(&world.space, BASE + GIB, 1, 0, ANY);
 }
 
+#define SNAPSHOT (5 * 16U)
 struct snapshot {
-	char kinds[64];
-	unsigned int rights[64];
+	char kinds[SNAPSHOT];
+	unsigned int rights[SNAPSHOT];
 };
 
 static void take_snapshot(struct snapshot *snapshot)
 {
-	static const u64 centres[] = { BASE, BASE + GIB, 700 * GIB, CARREL_CHANNEL_VA };
+	static const u64 centres[] = { BASE, BASE + GIB, 700 * GIB, CARREL_CHANNEL_VA,
+				       CARREL_CHANNEL_VA + 2 * MIB };
 
-	for (unsigned int i = 0; i < 64; i++)
+	for (unsigned int i = 0; i < SNAPSHOT; i++)
 		snapshot->kinds[i] = kind(centres[i / 16] + (i % 16 - 8UL) * PAGE_SIZE,
 					  &snapshot->rights[i]);
 }
@@ -471,6 +480,7 @@ static void out_of_frames(void)
 {
 	static const struct case_ cases[] = {
 		{ "add", run_add, 1 }, { "fix", run_fix, 1 }, { "eager", run_eager, 1 },
+		{ "fix across 2 MiB", run_fix_across, 1 },
 		{ "demand", run_demand, 1 }, { "fault", run_fault, 1 }, { "cut", run_cut, 1 },
 		{ "protect", run_protect, 1 },
 	};
