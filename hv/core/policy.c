@@ -428,6 +428,36 @@ static bool ends_machine(const struct vt_exit *exit, u32 value)
 	return false;
 }
 
+/*
+ * With address line 20 closed, bit 20 of every physical address is 0, for the hypervisor and
+ * its tables too: the guest would choose what they become. Port 92h bit 1 closes it, and of
+ * the keyboard controller the commands to write or pulse its output port, and DDh.
+ */
+static bool closes_a20(const struct vt_exit *exit, u32 value)
+{
+	int kbc = byte_for(exit, value, PORT_KBC_COMMAND);
+	int control = byte_for(exit, value, PORT_SYSTEM_CONTROL);
+
+	return (control >= 0 && !(control & 2)) || kbc == 0xD1 || kbc == 0xDD ||
+		(kbc >= 0xF0 && !(kbc & 2));
+}
+
+/*
+ * The other CPUs are stopped for good and secrets are gone, so there is no way back into the
+ * guest: a write that did not end the machine after all is followed by a reset.
+ */
+static void __attribute__((noreturn)) end_machine(const struct vt_exit *exit, u32 value)
+{
+	log_line("power-off or reset by port %x; wiping", exit->port);
+	apic_stop_others();
+	exit_wipe();
+	port_out(exit->port, exit->size, value);
+	for (unsigned int us = 0; us < 2000000; us++)
+		inb(0x80);
+	log_line("port %x did not end the machine; resetting", exit->port);
+	exit_reset();
+}
+
 /* Linux writes 0Ah to the shutdown status byte before it wakes a CPU: the APIC trap goes
  * up for the INIT that follows. */
 static void watch_cmos(const struct vt_exit *exit, u32 value)
@@ -457,12 +487,14 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 		regs->rax = exit->size == 4 ? value : (regs->rax & ~(u64)mask) | value;
 	} else {
 		watch_cmos(exit, value);
-		if (ends_machine(exit, value)) {
-			log_line("power-off or reset by port %x; wiping", exit->port);
-			apic_stop_others();
-			exit_wipe();
+		if (ends_machine(exit, value))
+			end_machine(exit, value);
+		if (closes_a20(exit, value)) {
+			stats_add(&stats.refused_registers, 1);
+			log_guest("address line 20 stays open");
+		} else {
+			port_out(exit->port, exit->size, value);
 		}
-		port_out(exit->port, exit->size, value);
 	}
 	machine.vt->skip(&cpu->vt, exit);
 }
