@@ -133,16 +133,24 @@ static void check_segments(const struct program *program, const Elf64_Ehdr *head
 {
 	Elf64_Phdr segments[PHDRS_MAX];
 	ssize_t size = header->e_phnum * sizeof(*segments);
+	struct stat status;
 	bool loads = false;
 	unsigned int i;
 
+	if (fstat(file, &status))
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", program->path, strerror(errno));
 	if (header->e_phoff > INT64_MAX || pread(file, segments, size, header->e_phoff) != size)
 		fail_elf(program, NULL, "has a malformed ELF header");
 	for (i = 0; i < header->e_phnum; i++) {
 		if (segments[i].p_type == PT_INTERP)
 			fail_elf(program, "use a statically linked build (gcc -static)",
 				 "is dynamically linked, which is not supported yet");
-		loads |= segments[i].p_type == PT_LOAD;
+		if (segments[i].p_type != PT_LOAD)
+			continue;
+		loads = true;
+		if (segments[i].p_offset > (uint64_t)status.st_size ||
+		    segments[i].p_filesz > (uint64_t)status.st_size - segments[i].p_offset)
+			fail_elf(program, "copy it again", "is cut short: a segment reaches past its end");
 	}
 	if (!loads || !header->e_entry)
 		fail_elf(program, NULL, "is an ELF file but no program");
