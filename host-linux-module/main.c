@@ -6,8 +6,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
+#include <linux/smp.h>
 #include <linux/suspend.h>
 #include "device.h"
 #include "hypercall.h"
@@ -27,7 +30,42 @@ static int refuse_sleep(struct notifier_block *unused, unsigned long event, void
 	return NOTIFY_DONE;
 }
 
+static enum cpuhp_state park_state;
+
 static struct notifier_block sleep_notifier = { .notifier_call = refuse_sleep };
+
+/*
+ * An offline CPU halts in the kernel and can run no FLUSH; the hypervisor takes it back until
+ * it is started again. Runs on a live CPU, once the other is dead.
+ */
+static int park_offline(unsigned int cpu)
+{
+	struct hc_regs regs = { .rdi = per_cpu(x86_cpu_to_apicid, cpu) };
+	long result = hc_once(CARREL_HC_PARK, &regs);
+
+	if (result)
+		pr_warn("CPU %u is offline and the hypervisor does not get it back (%ld); donations will have to wait for it\n",
+			cpu, result);
+	return 0;
+}
+
+static int __init park_init(void)
+{
+	unsigned int cpu;
+	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "carrel:park", NULL,
+					      park_offline);
+
+	if (state < 0)
+		return state;
+	park_state = state;
+	cpus_read_lock();
+	for_each_present_cpu(cpu) {
+		if (!cpu_online(cpu))
+			park_offline(cpu);
+	}
+	cpus_read_unlock();
+	return 0;
+}
 
 static int __init carrel_init(void)
 {
@@ -42,10 +80,15 @@ static int __init carrel_init(void)
 	error = register_pm_notifier(&sleep_notifier);
 	if (error)
 		goto exit_mapping;
-	error = device_init();
+	error = park_init();
 	if (error)
 		goto unregister;
+	error = device_init();
+	if (error)
+		goto unpark;
 	return 0;
+unpark:
+	cpuhp_remove_state_nocalls(park_state);
 unregister:
 	unregister_pm_notifier(&sleep_notifier);
 exit_mapping:
@@ -57,6 +100,7 @@ static void __exit carrel_exit(void)
 {
 	device_exit();
 	retry_exit();
+	cpuhp_remove_state_nocalls(park_state);
 	unregister_pm_notifier(&sleep_notifier);
 	mapping_exit();
 }

@@ -5,6 +5,7 @@
 #include <base/log.h>
 #include <base/phys.h>
 #include <base/x86.h>
+#include <carrel/hypercall.h>
 #include <mm/flush.h>
 
 #include "guestmem.h"
@@ -240,6 +241,35 @@ void apic_icr_write(u32 low, u32 high)
 		((volatile u32 *)phys(APIC_PAGE))[APIC_ICR_LOW / 4] = low;
 }
 
+static struct cpu *find(u32 apic_id)
+{
+	for (unsigned int i = 0; i < machine.cpu_count; i++) {
+		if (machine.cpus[i]->apic_id == apic_id && machine.cpus[i] != this_cpu())
+			return machine.cpus[i];
+	}
+	return NULL;
+}
+
+int apic_park(u32 apic_id)
+{
+	struct cpu *cpu = find(apic_id);
+	bool parked;
+
+	if (!cpu)
+		return CARREL_EARG;
+	lock_take(&apic_lock);
+	parked = cpu->state == CPU_PARKED || cpu->state == CPU_ABSENT;
+	if (!parked && mode == APIC_TRAP) {
+		parked = start_parked(cpu);
+		rearm();
+	} else if (!parked) {
+		icr_write(ICR_INIT | ICR_ASSERT, apic_id);
+		parked = wait_parked(cpu, 1000000);
+	}
+	lock_release(&apic_lock);
+	return parked ? 0 : CARREL_EBUSY;
+}
+
 /* --- Decoding the write ------------------------------------------------------------ */
 
 /* Registers of a ModRM byte, in the order of their encodings; RSP apart. */
@@ -341,13 +371,14 @@ void apic_init(struct cpu *cpu)
 		for (;;)
 			asm volatile("cli; hlt");
 	}
-	__atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
 	if (!machine.vt->host_wait_sipi(&cpu->vt))
 		panic("CPU %u: INIT exit without wait-for-SIPI", cpu->id);
+	cpu_parked(cpu);
 }
 
 void apic_sipi(struct cpu *cpu, u8 page)
 {
-	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
+	cpu_unparked(cpu);
 	machine.vt->host_enter_sipi(&cpu->vt, page);
+	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
 }

@@ -35,6 +35,13 @@ void apic_expect_start(void);
 void apic_init(struct cpu *cpu);
 void apic_sipi(struct cpu *cpu, u8 page);
 
+/*
+ * PARK: the guest says that the CPU with this APIC id is offline. It is taken back into
+ * the hypervisor, where it owes no flush, until the guest's next SIPI. 0; CARREL_EARG: no
+ * such CPU, or the caller's own; CARREL_EBUSY: it did not come.
+ */
+int apic_park(u32 apic_id);
+
 /* Panic: every other CPU stops for good. */
 void apic_stop_others(void);
 

@@ -9,6 +9,7 @@
 
 #include "apic.h"
 #include "exit.h"
+#include "thread.h"
 
 struct machine machine;
 
@@ -52,27 +53,40 @@ const char *cpu_init(struct cpu *cpu)
 	control_registers();
 	trap_cpu_init(&cpu->trap);
 	wrmsr(MSR_GS_BASE, (u64)cpu);
+	cpu->vt.current = 0;
 	if (machine.vt->cpu_start(&cpu->vt, &machine.vt_machine, cpu->vt_memory))
 		return "a working virtualization extension (see the lines above)";
 	return NULL;
 }
 
-void cpu_park(struct cpu *cpu)
+void cpu_parked(struct cpu *cpu)
 {
-	u64 begun;
-
 	flush_park(cpu->id, true);
 	__atomic_store_n(&cpu->sipi_page, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&cpu->state, CPU_PARKED, __ATOMIC_RELEASE);
-	if (apic_mode() == APIC_NATIVE && machine.vt->host_wait_sipi(&cpu->vt))
-		machine.vt->run(&cpu->vt);
-	cpu_wait_sipi(&cpu->sipi_page);
-	/* leave the parked state first, then flush: see mm/flush.h */
+}
+
+/* Leave the parked state first, then flush: see mm/flush.h. */
+void cpu_unparked(struct cpu *cpu)
+{
+	u64 begun;
+
 	flush_park(cpu->id, false);
 	begun = flush_begin();
 	machine.vt->flush_all(&cpu->vt);
 	flush_done(cpu->id, begun);
 	cpu_mask_set(&machine.host_view.entered, cpu->id);
+}
+
+void cpu_park(struct cpu *cpu)
+{
+	if (apic_mode() == APIC_NATIVE && machine.vt->host_wait_sipi(&cpu->vt)) {
+		cpu_parked(cpu);
+		machine.vt->run(&cpu->vt);
+	}
+	cpu_parked(cpu);
+	cpu_wait_sipi(&cpu->sipi_page);
+	cpu_unparked(cpu);
 	machine.vt->host_enter_sipi(&cpu->vt, (u8)cpu->sipi_page);
 	cpu->vt.nmi = 0;
 	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
@@ -104,5 +118,7 @@ void cpu_entry(struct cpu *cpu)
 		for (;;)
 			asm volatile("cli; hlt");
 	}
+	/* a reset that met a process view: INIT leaves the vector registers as they were */
+	thread_lost(cpu);
 	cpu_park(cpu);
 }

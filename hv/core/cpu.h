@@ -79,6 +79,10 @@ void cpu_boot(void);
 /* On the CPU itself: GS base, traps, control registers, back end. NULL, or what it lacks. */
 const char *cpu_init(struct cpu *cpu);
 
+/* It owes no flush and waits for a SIPI; it flushes and enters the host view again. */
+void cpu_parked(struct cpu *cpu);
+void cpu_unparked(struct cpu *cpu);
+
 /* Wait in the hypervisor for a startup IPI of the guest, then enter the guest there. */
 void cpu_park(struct cpu *cpu) __attribute__((noreturn));
 

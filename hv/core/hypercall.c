@@ -12,6 +12,7 @@
 #include <base/x86.h>
 #include <carrel/hypercall.h>
 
+#include "apic.h"
 #include "info.h"
 #include "owner.h"
 #include "process.h"
@@ -25,7 +26,7 @@ enum call {
 	DONATE = CARREL_HC_DONATE, RETURN = CARREL_HC_RETURN, CREATE = CARREL_HC_CREATE,
 	ADD = CARREL_HC_ADD, LEND = CARREL_HC_LEND, INIT = CARREL_HC_INIT,
 	DESTROY = CARREL_HC_DESTROY, FLUSH = CARREL_HC_FLUSH, INFO = CARREL_HC_INFO,
-	LOG = CARREL_HC_LOG, ENTER = CARREL_HC_ENTER, RESUME = CARREL_HC_RESUME,
+	LOG = CARREL_HC_LOG, PARK = CARREL_HC_PARK, ENTER = CARREL_HC_ENTER, RESUME = CARREL_HC_RESUME,
 	OCALL = CARREL_HC_OCALL, MAP = CARREL_HC_MAP, UNMAP = CARREL_HC_UNMAP,
 	PROTECT = CARREL_HC_PROTECT, RANDOM = CARREL_HC_RANDOM, NOTE = CARREL_HC_NOTE,
 	IDENTITY = CARREL_HC_IDENTITY, DIE = CARREL_HC_DIE,
@@ -78,7 +79,7 @@ static const struct rule *rule_of(enum call call)
 		space = { PROCESS, OWN, true, P_INSIDE, T_RUNNING };
 
 	switch (call) {
-	case RETURN: case CREATE: case FLUSH: case INFO: case LOG:
+	case RETURN: case CREATE: case FLUSH: case INFO: case LOG: case PARK:
 		return &alone;
 	case DONATE:
 		return &donate;
@@ -164,6 +165,8 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 			rights_ok(args->rdx);
 	case NOTE: case DIE:
 		return args->rdi <= CODE_MAX;
+	case PARK:
+		return args->rdi <= 0xFFFFFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
 	case IDENTITY:
 		return true;
@@ -313,6 +316,8 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 	case FLUSH:
 		owner_flush(cpu);
 		return 0;
+	case PARK:
+		return apic_park((u32)regs->rdi);
 	case INFO:
 		return info(regs);
 	case LOG:

@@ -297,6 +297,18 @@ void thread_die(struct cpu *cpu)
 	cross_out(cpu, THREAD_DEAD, CARREL_GATE_DEAD);
 }
 
+void thread_lost(struct cpu *cpu)
+{
+	struct thread *thread = cpu->thread;
+
+	if (!thread)
+		return;
+	xstate_drop(cpu);
+	process_kill(thread->process, "its CPU was reset", cpu->id, 0);
+	cpu->thread = NULL;
+	__atomic_store_n(&thread->state, THREAD_DEAD, __ATOMIC_RELEASE);
+}
+
 static void kill(struct cpu *cpu, const char *what, u64 number, u64 detail)
 {
 	process_kill(cpu->thread->process, what, number, detail);

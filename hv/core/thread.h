@@ -72,4 +72,8 @@ void thread_die(struct cpu *cpu);
  */
 void thread_exit(struct cpu *cpu, const struct vt_exit *exit);
 
+/* This CPU was reset (an INIT that is no exit): a thread that was inside is gone, and what
+ * it left in the vector registers with it. */
+void thread_lost(struct cpu *cpu);
+
 #endif

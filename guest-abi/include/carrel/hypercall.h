@@ -39,6 +39,7 @@
 #define CARREL_HC_INFO		9	/* (what, index, sub) -> RDI RSI RDX R10 R8 R9 */
 #define CARREL_HC_LOG		10	/* (position) -> RAX = bytes (0 to 40),
 					   RDI RSI RDX R10 R8 = text, R9 = next position */
+#define CARREL_HC_PARK		11	/* (APIC id): that CPU is offline; take it back */
 /* Host view, CPL 3. */
 #define CARREL_HC_ENTER		16	/* (process, ticket low, ticket high, thread) */
 #define CARREL_HC_RESUME	17	/* (process, ticket low, ticket high, thread, value, flags) */

@@ -798,3 +798,9 @@ void check_machine(void)
 		process_put(process);
 	}
 }
+
+/* hv/core/apic.c is not either: every CPU but the caller's can be parked. */
+int apic_park(u32 apic_id)
+{
+	return apic_id < CPUS ? 0 : CARREL_EARG;
+}
