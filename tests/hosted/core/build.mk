@@ -44,10 +44,17 @@ $(eval $(call ct_flavour,test,$(CT_ASAN),$(CT_TESTS),$(CC)))
 $(eval $(call ct_flavour,test-race,$(CT_TSAN),$(CT_TESTS),$(CC)))
 $(eval $(call ct_flavour,fuzz,$(CT_ASAN) -fsanitize=fuzzer,fuzz,$(CLANG)))
 
+# Vector state with the build machine's own registers, which compiled code leaves alone.
+$(CT)/test-xstate: tests/hosted/core/xstate/test.c tests/hosted/core/xstate/base/x86.h \
+		hv/core/xstate.c hv/core/xstate.h hv/core/cpu.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -mgeneral-regs-only -DCARREL_HOSTED \
+		-Itests/hosted/core/xstate -Ihv -Iguest-abi/include -o $@ $(filter %.c,$^)
+
 CT_FUZZ := $(if $(shell command -v $(CLANG)),$(CT)/fuzz)
 
 .PHONY: check-hosted-core fuzz-core
-check-hosted-core: $(CT)/test $(CT)/test-race $(CT_FUZZ)
-	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) test race fuzz
+check-hosted-core: $(CT)/test $(CT)/test-race $(CT)/test-xstate $(CT_FUZZ)
+	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) test race xstate fuzz
 fuzz-core: $(CT_FUZZ)
 	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) fuzz

@@ -14,7 +14,7 @@ enum who { NONE, KERNEL, CARRIER, PROCESS };
 
 static enum who who_may(u64 number)
 {
-	if (number >= 1 && number <= 10)
+	if (number >= 1 && number <= 11)
 		return KERNEL;
 	if (number == 16 || number == 17)
 		return CARRIER;
@@ -226,7 +226,7 @@ static void all_callers(u64 number, struct setting s)
 	clean_up();
 }
 
-static const u64 beyond[] = { 11, 15, 18, 31, 40, 64, 255, 0x100000001, 0x8000000000000001, ~0UL };
+static const u64 beyond[] = { 12, 15, 18, 31, 40, 64, 255, 0x100000001, 0x8000000000000001, ~0UL };
 
 static void legality(void)
 {
@@ -335,6 +335,8 @@ static const struct bad bad_kernel[] = {
 	{ CARREL_HC_LEND, P, LEND_CHUNK * 32 + 20, 256, 0 },
 	{ CARREL_HC_LEND, P, LEND_CHUNK * 32 + 20, ~0UL, 0 },
 	{ CARREL_HC_INFO, 8, 0, 0, 0 },
+	{ CARREL_HC_PARK, BIT(32), 0, 0, 0 },
+	{ CARREL_HC_PARK, CPUS, 0, 0, 0 },
 	{ CARREL_HC_INFO, ~0UL, 0, 0, 0 },
 	{ CARREL_HC_INFO, CARREL_INFO_EXITS, CPUS, 0, 0 },
 	{ CARREL_HC_INFO, CARREL_INFO_EXITS, 0, VT_REASONS, 0 },
