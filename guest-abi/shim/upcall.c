@@ -18,15 +18,15 @@ static int64_t pass(struct thread *t, const struct call *row, uint64_t number,
 		    const uint64_t arg[CALL_ARGS])
 {
 	static const uint64_t mask[] = {
-		[KIND_NONE] = 0, [KIND_INT] = UINT32_MAX, [KIND_LONG] = UINT64_MAX,
+		[KIND_INT] = UINT32_MAX, [KIND_LONG] = UINT64_MAX,
 		[KIND_FD] = UINT32_MAX,
 	};
-	uint64_t host[CALL_ARGS];
+	uint64_t host[CALL_ARGS] = { 0 };
 	int64_t value;
 
 	if (row->result == RESULT_FD)
 		return marshal(t, row, number, arg);
-	for (int i = 0; i < CALL_ARGS; i++)
+	for (int i = 0; i < CALL_ARGS && row->arg[i] != KIND_NONE; i++)
 		host[i] = arg[i] & mask[row->arg[i]];
 	value = host_call(t, number, host);
 	if (value == HOST_NOT_STARTED) {

@@ -83,12 +83,6 @@ static void host_fault(struct cpu *cpu, const struct vt_exit *exit)
 static void __attribute__((noinline)) host_exit(struct cpu *cpu, const struct vt_exit *exit)
 {
 	switch (exit->reason) {
-	case VT_CPUID:
-		policy_cpuid(cpu, exit);
-		break;
-	case VT_HYPERCALL:
-		hypercall(cpu, exit);
-		break;
 	case VT_XSETBV:
 		policy_xsetbv(cpu, exit);
 		break;
@@ -123,6 +117,7 @@ static void __attribute__((noinline)) host_exit(struct cpu *cpu, const struct vt
 	case VT_NMI:	/* one that arrived in root mode */
 		machine.vt->inject_nmi(&cpu->vt);
 		break;
+	case VT_CPUID: case VT_HYPERCALL:	/* exit_handle() */
 	case VT_INTERRUPT: case VT_EXCEPTION: case VT_OTHER_INSN: case VT_ENTRY_FAILED:
 	case VT_REASONS:
 		panic("CPU %u: exit %lx of the host view at %lx", cpu->id, exit->raw,
@@ -132,10 +127,6 @@ static void __attribute__((noinline)) host_exit(struct cpu *cpu, const struct vt
 
 static void __attribute__((noinline)) process_exit(struct cpu *cpu, const struct vt_exit *exit)
 {
-	if (exit->reason == VT_HYPERCALL) {
-		hypercall(cpu, exit);
-		return;
-	}
 	thread_exit(cpu, exit);
 	/* an INIT that met a process view: the thread is saved, now it is the host's */
 	if (exit->reason == VT_INIT)
@@ -147,7 +138,9 @@ void exit_handle(void *object, const struct vt_exit *exit)
 	struct cpu *cpu = object;
 
 	cpu->exits[exit->reason]++;
-	if (exit->process)
+	if (exit->reason == VT_HYPERCALL)
+		hypercall(cpu, exit);
+	else if (exit->process)
 		process_exit(cpu, exit);
 	else if (exit->reason == VT_CPUID)	/* the one exit of the steady state */
 		policy_cpuid(cpu, exit);

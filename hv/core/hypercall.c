@@ -33,11 +33,12 @@ enum call {
 };
 static_assert(CARREL_HC_MAX == CARREL_HC_DIE, "enum call names every hypercall");
 
-/* Always in 64-bit mode. */
+/* Mode and view. */
+#define IN_PROCESS	8
 enum caller {
-	KERNEL,		/* host view, CPL 0 */
-	CARRIER,	/* host view, CPL 3, with the ticket of the process in the first argument */
-	PROCESS,	/* process view, CPL 3: the subject is the thread on this CPU */
+	KERNEL = VT_64BIT | 0,
+	CARRIER = VT_64BIT | 3,	/* with the ticket of the process in its arguments */
+	PROCESS = VT_64BIT | 3 | IN_PROCESS,	/* the subject is the thread on this CPU */
 };
 
 enum subject {
@@ -323,7 +324,7 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 	case LOG:
 		return read_log(regs);
 	case ENTER: case RESUME:
-		return thread_enter(cpu, exit, process, rule->thread);
+		return thread_enter(cpu, process, rule->thread);
 	case OCALL:
 		thread_ocall(cpu, exit);
 		return THREAD_CROSSED;
@@ -343,17 +344,9 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 	return CARREL_ECALL;
 }
 
-/* In a process view the mode is a constant of ours: 64-bit. */
-static bool caller_ok(struct cpu *cpu, const struct vt_exit *exit, enum caller caller)
+static bool caller_ok(const struct vt_exit *exit, enum caller caller)
 {
-	const struct vt_ops *vt = machine.vt;
-
-	if (exit->process != (caller == PROCESS))
-		return false;
-	if (vt->get(&cpu->vt, VT_CPL) != (caller == KERNEL ? 0 : 3))
-		return false;
-	return exit->process ||
-		(vt->get(&cpu->vt, VT_CS_L) && vt->get(&cpu->vt, VT_EFER) & EFER_LMA);
+	return (exit->mode | (exit->process ? IN_PROCESS : 0)) == (u8)caller;
 }
 
 /* The time it takes says nothing about how much of a guess was right. */
@@ -423,7 +416,7 @@ void hypercall(struct cpu *cpu, const struct vt_exit *exit)
 
 	if (!rule)
 		result = CARREL_ECALL;
-	else if (!caller_ok(cpu, exit, rule->caller))
+	else if (!caller_ok(exit, rule->caller))
 		result = CARREL_ECALLER;
 	else if (!args_ok(call, &cpu->vt.regs))
 		result = CARREL_EARG;

@@ -205,11 +205,11 @@ static void pay_debts(struct cpu *cpu, struct thread *thread, struct view *view)
 	thread->paid = changed;
 }
 
-static int cross_in(struct cpu *cpu, const struct vt_exit *exit, struct thread *thread)
+/* Where the host guest goes on is said when the thread leaves. */
+static int cross_in(struct cpu *cpu, struct thread *thread)
 {
 	struct process *process = thread->process;
 
-	machine.vt->skip(&cpu->vt, exit);
 	pay_debts(cpu, thread, &process->view);
 	if (__builtin_expect(cpu->perf_on, 0))
 		policy_perf(cpu, false);
@@ -219,8 +219,7 @@ static int cross_in(struct cpu *cpu, const struct vt_exit *exit, struct thread *
 	return THREAD_CROSSED;
 }
 
-int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
-		 u32 allowed)
+int thread_enter(struct cpu *cpu, struct process *process, u32 allowed)
 {
 	const struct vt_regs *call = &cpu->vt.regs;
 	struct thread *thread;
@@ -243,7 +242,7 @@ int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *pr
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return CARREL_EBUSY;
 	bring(thread, was, call);
-	return cross_in(cpu, exit, thread);
+	return cross_in(cpu, thread);
 }
 
 /* RAX and six arguments, placed there by the shim, are all that an OCALL discloses. */
@@ -258,28 +257,25 @@ static void show_call(struct vt_regs *regs)
  * Out of the view. The host sees constants: the stub's entry, its stack, IF set,
  * every register but those of an OCALL zero. If the process is dying, its
  * carrier goes to the entry that ends it. Storing the state lets go of thread and
- * process.
+ * process. `length`: of the instruction that the thread has done with, or 0.
  */
-static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate)
+static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate, u8 length)
 {
 	struct thread *thread = cpu->thread;
-	const struct vt_ops *vt = machine.vt;
 
-	vt->process_save(&cpu->vt, &thread->context);
-	if (__builtin_expect(cpu->perf_on, 0))
-		policy_perf(cpu, true);
-	xstate_save(cpu, thread->vectors);
 	if (process_state(thread->process) == PROCESS_DYING) {
 		state = THREAD_DEAD;
 		gate = CARREL_GATE_DEAD;
 	}
+	machine.vt->process_save(&cpu->vt, &thread->context, length, CARREL_GATE_VA + gate,
+				 thread->host_rsp);
+	if (__builtin_expect(cpu->perf_on, 0))
+		policy_perf(cpu, true);
+	xstate_save(cpu, thread->vectors);
 	if (state == THREAD_OCALL)
 		show_call(&cpu->vt.regs);
 	else
 		cpu->vt.regs = (struct vt_regs){ 0 };
-	vt->set(&cpu->vt, VT_RIP, CARREL_GATE_VA + gate);
-	vt->set(&cpu->vt, VT_RSP, thread->host_rsp);
-	vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
 	cpu->thread = NULL;
 	__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 }
@@ -287,14 +283,13 @@ static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate)
 void thread_ocall(struct cpu *cpu, const struct vt_exit *exit)
 {
 	count(&cpu->thread->ocalls);
-	machine.vt->skip(&cpu->vt, exit);
-	cross_out(cpu, THREAD_OCALL, CARREL_GATE_OCALL);
+	cross_out(cpu, THREAD_OCALL, CARREL_GATE_OCALL, exit->length);
 }
 
 void thread_die(struct cpu *cpu)
 {
 	ASSERT(process_state(cpu->thread->process) == PROCESS_DYING);
-	cross_out(cpu, THREAD_DEAD, CARREL_GATE_DEAD);
+	cross_out(cpu, THREAD_DEAD, CARREL_GATE_DEAD, 0);
 }
 
 void thread_lost(struct cpu *cpu)
@@ -362,7 +357,7 @@ static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 		return;
 	case CARREL_ENOMEM:
 		/* the carrier asks for memory, the instruction is retried */
-		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY);
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY, 0);
 		return;
 	case CARREL_ELIMIT:
 		kill(cpu, "memory limit reached at a first touch", process->limit, 0);
@@ -443,7 +438,7 @@ void thread_exit(struct cpu *cpu, const struct vt_exit *exit)
 	count(&thread->exits);
 	if (exit->reason == VT_INTERRUPT || exit->reason == VT_NMI || exit->reason == VT_INIT ||
 	    exit->reason == VT_SIPI) {
-		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME);
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME, 0);
 		if (exit->reason == VT_NMI)
 			machine.vt->inject_nmi(&cpu->vt);
 	} else if (process_state(thread->process) == PROCESS_DYING &&

@@ -55,8 +55,7 @@ bool thread_stop(struct thread *thread);
  * carrier), CARREL_ESTATE (no such thread, or in another state), CARREL_EBUSY (it is
  * running), CARREL_EDEAD.
  */
-int thread_enter(struct cpu *cpu, const struct vt_exit *exit, struct process *process,
-		 u32 allowed);
+int thread_enter(struct cpu *cpu, struct process *process, u32 allowed);
 
 /* The thread on this CPU leaves by OCALL. */
 void thread_ocall(struct cpu *cpu, const struct vt_exit *exit);

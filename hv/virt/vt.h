@@ -55,6 +55,7 @@ struct vt_exit {
 	bool process;		/* left a process view */
 	u8 length;		/* of the instruction; 0 unknown */
 	u8 vector;		/* EXCEPTION, SIPI (start page) */
+	u8 mode;		/* HYPERCALL: the caller's CPL, and VT_64BIT if it was in 64-bit mode */
 	bool delivering;	/* NESTED_FAULT: an event was being delivered */
 	bool write, fetch;	/* NESTED_FAULT */
 	u64 error;		/* EXCEPTION: error code */
@@ -70,17 +71,17 @@ struct vt_exit {
 	u64 raw;		/* the back end's own code, for the log */
 };
 
-enum vt_field { VT_RIP, VT_RSP, VT_RFLAGS, VT_CR0, VT_CR3, VT_CR4, VT_EFER, VT_CPL, VT_CS_BASE,
-		VT_CS_L };
+#define VT_64BIT 4
+
+enum vt_field { VT_RIP, VT_RSP, VT_RFLAGS, VT_CR0, VT_CR3, VT_CR4, VT_EFER, VT_CPL, VT_CS_BASE };
 
 /* A thread's context outside its vector state. Hypervisor memory (donated, in no view). */
 struct vt_context {
 	struct vt_regs regs;
 	u64 rip, rsp, rflags;
 	u64 fs_base, gs_base;
-	u64 cr2;
 	u32 bounce;	/* 1: CPL 0 in the bounce page, between SYSCALL and SYSRET */
-	u32 shadow;	/* interruptibility: 1 blocking by MOV SS, 2 by STI */
+	u32 shadow;	/* of MOV SS or STI, and what else is pending: the back end's bits; 0 none */
 };
 
 /* What the process control structure must point to for an entry. */
@@ -179,12 +180,17 @@ struct vt_ops {
 	u64 (*get_efer)(struct vt_cpu *vt);
 	void (*set_efer)(struct vt_cpu *vt, u64 value);
 
-	/* Make the process control structure current with this context, or save the context
-	 * and make the host's current again. MSRs that hardware does not switch are switched
-	 * here. Everything not in the context is constant. */
+	/* Make the process control structure current with this context, vt->regs included. MSRs
+	 * that hardware does not switch are switched here. Everything not in the context is
+	 * constant. */
 	void (*process_load)(struct vt_cpu *vt, const struct vt_context *context,
 			     const struct vt_process *process);
-	void (*process_save)(struct vt_cpu *vt, struct vt_context *context);
+	/* Save the context, past an instruction of `length` bytes unless that is 0, and make the
+	 * host's control structure current again. Its guest goes on at `rip` with stack `rsp`
+	 * and no flag set but IF (and TF as it was), wherever it left its view; vt->regs still
+	 * hold the process's. */
+	void (*process_save)(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip,
+			     u64 rsp);
 
 	/* Before the next entry: forget every cached translation of this CPU, all views. */
 	void (*flush_all)(struct vt_cpu *vt);

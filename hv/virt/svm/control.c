@@ -118,12 +118,13 @@ static void process_state(struct vmcb *v)
 	v->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
 	v->g_pat = PAT_RESET;
 	v->dr7 = 0x400;
-	v->dr6 = 0xFFFF0FF0;
+	v->dr6 = DR6_RESET;
 	v->gdtr = (struct svm_segment){ .limit = 0x37, .base = CARREL_DESC_VA };
 	v->idtr = (struct svm_segment){ .limit = 0 };
 	v->tr = (struct svm_segment){ .attributes = 0x08B };
 	v->ldtr = (struct svm_segment){ .attributes = 0x002 };	/* not present */
-	v->ds = v->es = v->fs = v->gs = (struct svm_segment){ .attributes = 0xC93, .limit = 0xFFFFFFFF };
+	svm_process_level(v, false);
+	svm_process_data_segments(v);
 	v->star = (u64)0x23 << 48 | (u64)0x10 << 32;
 	v->lstar = CARREL_BOUNCE_VA;
 	v->sfmask = RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_RF;

@@ -47,6 +47,15 @@ static void decode_exception(const struct vmcb *v, struct vt_exit *exit)
 	exit->address = exit->vector == VECTOR_PF ? v->exitinfo2 : 0;
 }
 
+static void decode_hypercall(struct vt_cpu *vt, const struct vmcb *v, struct vt_exit *exit)
+{
+	u64 long_mode = v->efer / EFER_LMA, segment = v->cs.attributes / SVM_ATTRIBUTES_L;
+
+	exit->reason = VT_HYPERCALL;
+	exit->length = length_of(vt, v, 3);
+	exit->mode = (u8)(v->cpl | (long_mode & segment & 1) * VT_64BIT);
+}
+
 static void __attribute__((noinline)) decode(struct vt_cpu *vt, const struct vmcb *v,
 					     struct vt_exit *exit)
 {
@@ -54,10 +63,6 @@ static void __attribute__((noinline)) decode(struct vt_cpu *vt, const struct vmc
 	exit->raw = v->exitcode;
 	exit->delivering = false;
 	switch (v->exitcode) {
-	case SVM_EXIT_VMMCALL:
-		exit->reason = VT_HYPERCALL;
-		exit->length = length_of(vt, v, 3);
-		return;
 	case SVM_EXIT_MSR:
 		exit->reason = v->exitinfo1 ? VT_MSR_WRITE : VT_MSR_READ;
 		exit->msr = (u32)vt->regs.rcx;
@@ -112,10 +117,12 @@ void svm_exit(struct vt_cpu *vt)
 
 	vt->regs.rax = v->rax;
 	v->tlb_control = SVM_TLB_NOTHING;
-	exit.process = vt->current == SVM_PROCESS;
+	exit.process = vt->current != SVM_HOST;
 	if (v->exitcode == SVM_EXIT_CPUID) {	/* the one exit of the steady state */
 		exit.reason = VT_CPUID;
 		exit.length = length_of(vt, v, 2);
+	} else if (v->exitcode == SVM_EXIT_VMMCALL) {
+		decode_hypercall(vt, v, &exit);
 	} else {
 		decode(vt, v, &exit);
 	}
@@ -137,7 +144,6 @@ u64 svm_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_EFER: return v->efer & ~EFER_SVME;
 	case VT_CPL: return v->cpl;
 	case VT_CS_BASE: return v->cs.base;
-	case VT_CS_L: return v->cs.attributes >> 9 & 1;
 	}
 	return 0;
 }
@@ -150,7 +156,7 @@ void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 	case VT_RIP: v->rip = value; break;
 	case VT_RSP: v->rsp = value; break;
 	case VT_RFLAGS: v->rflags = value; break;
-	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE: case VT_CS_L:
+	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE:
 		break;	/* set_cr and set_efer change those that may change */
 	}
 }

@@ -5,7 +5,8 @@
 #include <base/x86.h>
 #include <carrel/thread.h>
 
-#define SHADOW_ANY	3U	/* vt_context.shadow: SVM does not tell STI from MOV SS */
+#define BOUNCE_CS	0x10
+#define BOUNCE_SS	0x18
 
 /* ASIDs name views on this CPU alone; when they are used up, everything is flushed and the
  * numbers start again. */
@@ -25,41 +26,28 @@ static u32 asid_of(struct vt_cpu *vt, struct vmcb *v, u16 tag)
 	return own->asid_next++;
 }
 
-static void set_level(struct vmcb *v, bool bounce)
+void svm_process_level(struct vmcb *v, bool bounce)
 {
-	/* as SYSCALL and SYSRET leave CS and SS: flat, DPL 0 or 3 */
 	v->cpl = bounce ? 0 : 3;
-	v->cs.selector = bounce ? 0x10 : CARREL_USER_CS;
-	v->cs.attributes = bounce ? 0xA9B : 0xAFB;
-	v->cs.limit = 0xFFFFFFFF;
-	v->cs.base = 0;
-	v->ss.selector = bounce ? 0x18 : CARREL_USER_SS;
-	v->ss.attributes = bounce ? 0xC93 : 0xCF3;
-	v->ss.limit = 0xFFFFFFFF;
-	v->ss.base = 0;
+	v->cs = (struct svm_segment){
+		.selector = bounce ? BOUNCE_CS : CARREL_USER_CS,
+		.attributes = bounce ? 0xA9B : 0xAFB, .limit = 0xFFFFFFFF,
+	};
+	v->ss = (struct svm_segment){
+		.selector = bounce ? BOUNCE_SS : CARREL_USER_SS,
+		.attributes = bounce ? 0xC93 : 0xCF3, .limit = 0xFFFFFFFF,
+	};
 }
 
-void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
-		      const struct vt_process *process)
+void svm_process_data_segments(struct vmcb *v)
 {
-	struct vmcb *v = vt->control[SVM_PROCESS];
-	struct svm_cpu *own = svm_cpu(vt);
+	v->ds = v->es = v->fs = v->gs =
+		(struct svm_segment){ .attributes = 0xC93, .limit = 0xFFFFFFFF };
+}
 
-	vt->regs = context->regs;
-	v->rax = context->regs.rax;
-	v->rip = context->rip;
-	v->rsp = context->rsp;
-	v->rflags = context->rflags;
-	v->cr2 = context->cr2;
-	v->cr3 = process->cr3;
-	v->n_cr3 = process->view->table.root;
-	v->fs.base = context->fs_base;
-	v->gs.base = context->gs_base;
-	v->interrupt_shadow = context->shadow ? 1 : 0;
-	v->eventinj = 0;
-	v->dr6 = 0xFFFF0FF0;
-	set_level(v, context->bounce);
-	v->asid = asid_of(vt, v, process->view->tag);
+/* MSRs that a process view must not inherit and that no VMCB field holds. */
+static void msrs_load(struct svm_cpu *own)
+{
 	own->host_tsc_aux = own->tsc_aux ? rdmsr(MSR_TSC_AUX) : 0;
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, 0);
@@ -68,27 +56,65 @@ void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
 		wrmsr(MSR_DEBUGCTL, 0);
 	if (own->ibpb)			/* no branch of the host predicts the process's */
 		wrmsr(MSR_PRED_CMD, 1);
-	vt->current = SVM_PROCESS;
 }
 
-void svm_process_save(struct vt_cpu *vt, struct vt_context *context)
+static void msrs_restore(const struct svm_cpu *own)
 {
-	struct vmcb *v = vt->control[SVM_PROCESS];
-	struct svm_cpu *own = svm_cpu(vt);
-
-	context->regs = vt->regs;
-	context->rip = v->rip;
-	context->rsp = v->rsp;
-	context->rflags = v->rflags;
-	context->cr2 = v->cr2;
-	context->fs_base = v->fs.base;
-	context->gs_base = v->gs.base;
-	context->bounce = v->cpl == 0;
-	context->shadow = v->interrupt_shadow & 1 ? SHADOW_ANY : 0;
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, own->host_tsc_aux);
 	if (own->host_debugctl)
 		wrmsr(MSR_DEBUGCTL, own->host_debugctl);
+}
+
+void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
+		      const struct vt_process *process)
+{
+	struct vmcb *v = vt->control[SVM_PROCESS];
+	const struct view *view = process->view;
+
+	vt->regs = context->regs;	/* RAX goes into the VMCB after the handler */
+	v->rip = context->rip;
+	v->rsp = context->rsp;
+	v->rflags = context->rflags;
+	v->cr3 = process->cr3;
+	v->n_cr3 = view->table.root;
+	v->fs.base = context->fs_base;
+	v->gs.base = context->gs_base;
+	v->interrupt_shadow = context->shadow;
+	v->dr6 = DR6_RESET;
+	/* CS and SS are as SYSCALL and SYSRET leave them: constants of the level */
+	if ((v->cpl == 0) != context->bounce)
+		svm_process_level(v, context->bounce);
+	if (svm_cpu(vt)->asid_tag[v->asid] != view->tag)
+		v->asid = asid_of(vt, v, view->tag);
+	msrs_load(svm_cpu(vt));
+	vt->current = SVM_PROCESS;
+}
+
+void svm_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip, u64 rsp)
+{
+	struct vmcb *v = vt->control[SVM_PROCESS], *host = vt->control[SVM_HOST];
+
+	context->regs = vt->regs;
+	context->rip = v->rip + length;
+	context->rsp = v->rsp;
+	context->rflags = v->rflags;
+	context->fs_base = v->fs.base;
+	context->gs_base = v->gs.base;
+	context->bounce = v->cpl == 0;
+	context->shadow = v->interrupt_shadow & 1;
+	if (length) {	/* as the instruction would have ended */
+		context->shadow = 0;
+		context->rflags &= ~RFLAGS_RF;
+	}
+	/* a program may have loaded its flat segment; the next one finds null again */
+	if (v->es.selector | v->ds.selector | v->fs.selector | v->gs.selector)
+		svm_process_data_segments(v);
+	msrs_restore(svm_cpu(vt));
+	host->rip = rip;
+	host->rsp = rsp;
+	host->rflags = RFLAGS_FIXED | RFLAGS_IF | (host->rflags & RFLAGS_TF);
+	host->interrupt_shadow = 0;
 	vt->current = SVM_HOST;
 }
 

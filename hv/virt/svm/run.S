@@ -38,7 +38,8 @@ svm_run:
 	mov	VT_RDI(%rdi), %rdi
 	vmrun	%rax			/* RAX and RSP are the hypervisor's again afterwards */
 	vmsave	%rax
-	xchg	%rdi, (%rsp)
+	push	%rdi
+	mov	8(%rsp), %rdi
 	mov	%rcx, VT_RCX(%rdi)
 	mov	%rdx, VT_RDX(%rdi)
 	mov	%rbx, VT_RBX(%rdi)
@@ -52,12 +53,9 @@ svm_run:
 	mov	%r13, VT_R13(%rdi)
 	mov	%r14, VT_R14(%rdi)
 	mov	%r15, VT_R15(%rdi)
-	mov	(%rsp), %rcx
-	mov	%rcx, VT_RDI(%rdi)
-	mov	%rdi, (%rsp)
+	pop	VT_RDI(%rdi)
 	mov	VT_SCRATCH(%rdi), %rax
 	vmload	%rax
-	cld
 	call	svm_exit
 	mov	(%rsp), %rdi
 	jmp	1b

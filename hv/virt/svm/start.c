@@ -78,7 +78,7 @@ static void reset_common(struct vmcb *v)
 	v->interrupt_shadow = 0;
 	v->eventinj = 0;
 	v->rflags = RFLAGS_FIXED;
-	v->dr6 = 0xFFFF0FF0;
+	v->dr6 = DR6_RESET;
 	v->dr7 = 0x400;
 	v->cr2 = v->cr3 = 0;
 	v->g_pat = rdmsr(MSR_PAT);

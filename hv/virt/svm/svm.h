@@ -70,6 +70,8 @@ enum svm_exit_code {
 #define SVM_EVENT_ERROR		BIT(11)
 #define SVM_EVENT_VALID		BIT(31)
 
+#define SVM_ATTRIBUTES_L	BIT(9)
+
 struct svm_segment {
 	u16 selector;
 	u16 attributes;		/* descriptor bits 55:52 and 47:40 */
@@ -194,9 +196,13 @@ u64 svm_get_efer(struct vt_cpu *vt);
 void svm_set_efer(struct vt_cpu *vt, u64 value);
 
 /* process.c */
+/* Segments of a process view: CS and SS of the program or of the bounce page; the others null. */
+void svm_process_level(struct vmcb *v, bool bounce);
+void svm_process_data_segments(struct vmcb *v);
 void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
 		      const struct vt_process *process);
-void svm_process_save(struct vt_cpu *vt, struct vt_context *context);
+void svm_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip,
+		      u64 rsp);
 void svm_flush_all(struct vt_cpu *vt);
 void svm_flush_view(struct vt_cpu *vt, const struct view *view);
 

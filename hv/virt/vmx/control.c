@@ -237,6 +237,7 @@ static bool host_controls(struct vmx_cpu *own, const struct vt_machine *machine)
 	own->host_pin = controls(MSR_VMX_TRUE_PINBASED_CTLS, 0);
 	own->host_proc = controls(MSR_VMX_TRUE_PROCBASED_CTLS,
 				  PROC_SECONDARY | PROC_MSR_BITMAPS | PROC_IO_BITMAPS);
+	own->cr4_host_owned = machine->cr4_host_owned | rdmsr(MSR_VMX_CR4_FIXED0);
 	const struct vmcs_value values[] = {
 		{ VMCS_PIN_CONTROLS, own->host_pin },
 		{ VMCS_PROC_CONTROLS, own->host_proc },
@@ -253,7 +254,7 @@ static bool host_controls(struct vmx_cpu *own, const struct vt_machine *machine)
 		{ VMCS_EPT_POINTER, vmx_eptp(machine->host_view) },
 		{ VMCS_VPID, VMX_VPID_HOST },
 		{ VMCS_CR0_MASK, cr0_fixed() },
-		{ VMCS_CR4_MASK, machine->cr4_host_owned | rdmsr(MSR_VMX_CR4_FIXED0) },
+		{ VMCS_CR4_MASK, own->cr4_host_owned },
 		{ VMCS_CR4_SHADOW, 0 },
 		{ VMCS_GUEST_PAT, rdmsr(MSR_PAT) },
 	};

@@ -108,12 +108,19 @@ static void decode_instruction(struct vt_exit *exit, enum vt_reason reason)
 	exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
 }
 
+/* A process view is always in long mode. */
+static void decode_hypercall(struct vt_exit *exit)
+{
+	bool mode_64 = vmread(VMCS_GUEST_CS_RIGHTS) & RIGHTS_L &&
+		(exit->process || vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST);
+
+	decode_instruction(exit, VT_HYPERCALL);
+	exit->mode = (u8)(RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS)) | (mode_64 ? VT_64BIT : 0));
+}
+
 static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
 {
 	switch (raw) {
-	case EXIT_VMCALL:
-		decode_instruction(exit, VT_HYPERCALL);
-		break;
 	case EXIT_RDMSR:
 		exit->msr = (u32)vt->regs.rcx;
 		decode_instruction(exit, VT_MSR_READ);
@@ -188,6 +195,8 @@ void vmx_exit(struct vt_cpu *vt)
 	start_exit(vt, raw, &exit);
 	if (raw == EXIT_CPUID)		/* the one exit that Linux causes for ever */
 		decode_instruction(&exit, VT_CPUID);
+	else if (raw == EXIT_VMCALL)
+		decode_hypercall(&exit);
 	else
 		decode(vt, raw, &exit);
 	vt->handler(vt->cpu, &exit);
@@ -224,7 +233,6 @@ void vmx_root_nmi(struct vt_cpu *vt)
 
 u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
 {
-	(void)vt;
 	switch (field) {
 	case VT_RIP: return vmread(VMCS_GUEST_RIP);
 	case VT_RSP: return vmread(VMCS_GUEST_RSP);
@@ -232,19 +240,15 @@ u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_CR0: return (vmread(VMCS_GUEST_CR0) & ~vmread(VMCS_CR0_MASK)) |
 			(vmread(VMCS_CR0_SHADOW) & vmread(VMCS_CR0_MASK));
 	case VT_CR3: return vmread(VMCS_GUEST_CR3);
-	case VT_CR4: return vmread(VMCS_GUEST_CR4) & ~vmread(VMCS_CR4_MASK);
+	case VT_CR4: return vmread(VMCS_GUEST_CR4) & ~vmx_cpu(vt)->cr4_host_owned;
 	case VT_EFER: return vmread(VMCS_GUEST_EFER);
 	case VT_CPL: return RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS));
 	case VT_CS_BASE: return vmread(VMCS_GUEST_CS_BASE);
-	case VT_CS_L: return (vmread(VMCS_GUEST_CS_RIGHTS) & RIGHTS_L) &&
-			(vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST);
 	}
 	return 0;
 }
 
-/* The shadow of an instruction does not follow the guest to another place, and a single step
- * that is pending in a shadow may not stay without it (vmx_process_load). */
-static void jump(u64 rip)
+void vmx_jump(u64 rip)
 {
 	u64 shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
@@ -259,10 +263,10 @@ void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	(void)vt;
 	switch (field) {
-	case VT_RIP: jump(value); break;
+	case VT_RIP: vmx_jump(value); break;
 	case VT_RSP: vmwrite(VMCS_GUEST_RSP, value); break;
 	case VT_RFLAGS: vmwrite(VMCS_GUEST_RFLAGS, value); break;
-	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE: case VT_CS_L:
+	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE:
 		break;	/* set_cr and set_efer change those that may change */
 	}
 }
@@ -283,7 +287,8 @@ static void end_instruction(const struct vt_exit *exit, u64 rflags, u64 shadow)
  * lower half the next fetch is a #GP. A process view that does this dies of a failed entry. */
 static void wrap_rip(struct vt_cpu *vt, u64 next, u8 length)
 {
-	if (!vmx_get(vt, VT_CS_L)) {
+	if (!(vmread(VMCS_GUEST_CS_RIGHTS) & RIGHTS_L) ||
+	    !(vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST)) {
 		vmwrite(VMCS_GUEST_RIP, (u32)next);
 	} else if (next >= CANONICAL_END && next < CANONICAL_END + length &&
 		   vt->current == VMX_HOST) {

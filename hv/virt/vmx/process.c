@@ -210,24 +210,30 @@ static void reset_data_segments(void)
 	vmx_set_segment(SEG_GS, 0, 0, 0, RIGHTS_UNUSABLE);
 }
 
-void vmx_process_save(struct vt_cpu *vt, struct vt_context *context)
+void vmx_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip, u64 rsp)
 {
 	struct vmx_cpu *own = vmx_cpu(vt);
 
 	context->regs = vt->regs;
-	context->rip = vmread(VMCS_GUEST_RIP);
+	context->rip = vmread(VMCS_GUEST_RIP) + length;
 	context->rsp = vmread(VMCS_GUEST_RSP);
 	context->rflags = vmread(VMCS_GUEST_RFLAGS);
 	context->fs_base = vmread(VMCS_GUEST_FS_BASE);
 	context->gs_base = vmread(VMCS_GUEST_GS_BASE);
-	context->cr2 = 0;
 	own->bounce = RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS)) == 0;
 	context->bounce = own->bounce;
 	own->shadow = (u32)(vmread(VMCS_GUEST_INTERRUPTIBILITY) | vmread(VMCS_GUEST_PENDING_DEBUG));
 	context->shadow = own->shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS | PENDING_BS);
+	if (length) {	/* as the instruction would have ended */
+		context->shadow = context->rflags & RFLAGS_TF ? PENDING_BS : 0;
+		context->rflags &= ~RFLAGS_RF;
+	}
 	reset_data_segments();
 	vmptrld(&vt->control_pa[VMX_HOST]);
 	vt->current = VMX_HOST;
+	vmx_jump(rip);
+	vmwrite(VMCS_GUEST_RSP, rsp);
+	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF | (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF));
 	msrs_restore(own);
 	own->left_process = true;
 }

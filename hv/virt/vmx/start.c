@@ -9,7 +9,6 @@
 #include <base/x86.h>
 
 #define CPUID_SMX	BIT(6)		/* 1 ECX */
-#define DR6_RESET	0xFFFF0FF0
 
 /* The memory of one CPU, in this order. */
 enum { PAGE_HOST_VMCS, PAGE_PROCESS_VMCS, PAGE_VMXON, PAGE_EXTRA, PAGES };

@@ -270,6 +270,7 @@ struct vmx_cpu {
 	bool on;			/* in VMX operation */
 	u32 host_pin, host_proc;	/* the host VMCS's controls outside an NMI window */
 	bool nmi_window;
+	u64 cr4_host_owned;		/* CR4 bits of the host VMCS that the guest does not own */
 	/* what the process VMCS holds */
 	bool bounce;			/* the segments of the bounce page */
 	u32 shadow;			/* interruptibility, pending single step */
@@ -358,6 +359,10 @@ bool vmx_host_wait_sipi(struct vt_cpu *vt);
 /* exit.c */
 u64 vmx_get(struct vt_cpu *vt, enum vt_field field);
 void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value);
+/* RIP of the current VMCS's guest. The shadow of an instruction does not follow the guest to
+ * another place, and a single step that is pending in a shadow may not stay without it
+ * (vmx_process_load). */
+void vmx_jump(u64 rip);
 void vmx_skip(struct vt_cpu *vt, const struct vt_exit *exit);
 void vmx_inject(struct vt_cpu *vt, unsigned int vector, s64 error);
 void vmx_inject_nmi(struct vt_cpu *vt);
@@ -370,7 +375,8 @@ void vmx_set_efer(struct vt_cpu *vt, u64 value);
 void vmx_process_init(struct vmx_cpu *own);
 void vmx_process_load(struct vt_cpu *vt, const struct vt_context *context,
 		      const struct vt_process *process);
-void vmx_process_save(struct vt_cpu *vt, struct vt_context *context);
+void vmx_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip,
+		      u64 rsp);
 void vmx_barriers(struct vmx_cpu *own);
 void vmx_flush_all(struct vt_cpu *vt);
 void vmx_flush_view(struct vt_cpu *vt, const struct view *view);

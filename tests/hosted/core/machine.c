@@ -289,7 +289,6 @@ static u64 fake_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_CR3: return s->cr3;
 	case VT_EFER: return s->efer;
 	case VT_CPL: return s->cpl;
-	case VT_CS_L: return s->cs_l;
 	case VT_CR0: case VT_CR4: case VT_CS_BASE: break;
 	}
 	return 0;
@@ -344,22 +343,26 @@ static void fake_load(struct vt_cpu *vt, const struct vt_context *context,
 		.rip = context->rip, .rsp = context->rsp, .rflags = context->rflags,
 		.cr3 = process->cr3, .cpl = context->bounce ? 0 : 3, .cs_l = 1,
 		.efer = EFER_LMA | EFER_LME, .fs_base = context->fs_base,
-		.gs_base = context->gs_base, .cr2 = context->cr2, .view = process->view,
+		.gs_base = context->gs_base, .view = process->view,
 		.bounce = context->bounce, .shadow = context->shadow,
 	};
 	vt->current = 1;
 }
 
-static void fake_save(struct vt_cpu *vt, struct vt_context *context)
+static void fake_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip, u64 rsp)
 {
-	struct state *s = &of(vt)->process;
+	struct state *s = &of(vt)->process, *host = &of(vt)->host;
 
 	CHECK(vt->current == 1);
 	*context = (struct vt_context){
-		.regs = vt->regs, .rip = s->rip, .rsp = s->rsp, .rflags = s->rflags,
-		.fs_base = s->fs_base, .gs_base = s->gs_base, .cr2 = s->cr2,
-		.bounce = s->cpl == 0, .shadow = s->shadow,
+		.regs = vt->regs, .rip = s->rip + length, .rsp = s->rsp, .rflags = s->rflags,
+		.fs_base = s->fs_base, .gs_base = s->gs_base,
+		.bounce = s->cpl == 0, .shadow = length ? 0 : s->shadow,
 	};
+	host->rip = rip;
+	host->rsp = rsp;
+	host->rflags = RFLAGS_FIXED | RFLAGS_IF;
+	host->shadow = 0;
 	memset(s, 0xEE, sizeof(*s));
 	vt->current = 0;
 }
@@ -519,7 +522,11 @@ enum chunk_state owner(u64 chunk)
 
 s64 exit_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d, u64 e, u64 f)
 {
-	struct vt_exit exit = { .reason = VT_HYPERCALL, .process = inside(c), .length = 3 };
+	const struct state *s = current_state(&c->cpu.vt);
+	struct vt_exit exit = {
+		.reason = VT_HYPERCALL, .process = inside(c), .length = 3,
+		.mode = (u8)(s->cpl | (s->cs_l && s->efer & EFER_LMA ? VT_64BIT : 0)),
+	};
 	struct vt_regs *regs = &c->cpu.vt.regs;
 
 	regs->rax = number;

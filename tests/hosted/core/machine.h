@@ -50,7 +50,7 @@ extern const struct test legality_tests[], owner_tests[], life_tests[], crossing
 /* Where a control structure's guest is. */
 struct state {
 	u64 rip, rsp, rflags, cr3, cpl, cs_l, efer;
-	u64 fs_base, gs_base, cr2;
+	u64 fs_base, gs_base;
 	const struct view *view;	/* process */
 	u32 bounce, shadow;
 	unsigned int injected;		/* host: vector + 1 */

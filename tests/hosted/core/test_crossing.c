@@ -24,7 +24,6 @@ static void fill(struct test_cpu *cpu)
 	cpu->process.rsp = 0x7FFF1230;
 	cpu->process.rflags = 0xA93;
 	cpu->process.fs_base = 0x5EC3;
-	cpu->process.cr2 = 0x5EC4;
 	cpu->vectors = 0x5EC5;
 }
 
@@ -38,7 +37,6 @@ static void check_filled(struct test_cpu *cpu)
 	CHECK_EQ(cpu->process.rflags, 0xA93);
 	CHECK_EQ(cpu->process.fs_base, 0x5EC3);
 	CHECK_EQ(cpu->process.gs_base, CARREL_THREAD_PAGE(0));
-	CHECK_EQ(cpu->process.cr2, 0x5EC4);
 	CHECK_EQ(cpu->vectors, 0x5EC5);
 }
 

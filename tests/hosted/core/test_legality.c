@@ -215,8 +215,7 @@ static void all_callers(u64 number, struct setting s)
 		s.cs_l = n >> 1 & 1;
 		s.lma = n >> 2 & 1;
 		s.cpl = n >> 3 & 3;
-		/* inside, the mode is a constant of the hypervisor's */
-		if (s.in_process && (!inside(&cpus[1]) || !s.cs_l || !s.lma))
+		if (s.in_process && !inside(&cpus[1]))
 			continue;
 		if (!try_call(number, &s))
 			continue;
