@@ -7,6 +7,7 @@
 #include <base/x86.h>
 #include <carrel/hypercall.h>
 #include <mm/flush.h>
+#include <mm/frame.h>
 
 #include "guestmem.h"
 #include "trampoline.h"
@@ -117,9 +118,12 @@ static void arm(bool up)
 {
 	if (mode != APIC_TRAP || armed == up)
 		return;
+	/* donations change the host view under the same lock */
+	lock_take(&frame_lock);
 	if (view_limit_page(&machine.host_view, APIC_PAGE,
 			    up ? TABLE_R : TABLE_R | TABLE_W | TABLE_X))
 		panic("no memory to change the APIC page's rights");
+	lock_release(&frame_lock);
 	machine.vt->msr_intercept(machine.msr_bitmap, MSR_X2APIC_ICR, false, up);
 	armed = up;
 	/* Taking the right away owes only the writer's own flush: that CPU sends the INIT.

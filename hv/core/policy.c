@@ -22,7 +22,10 @@
 #define CPUID7_ECX_LA57		BIT(16)
 #define CPUID7_ECX_SGX_LC	BIT(30)
 #define CPUID7_EDX_UINTR	BIT(5)
+#define CPUID7_EDX_AMX		(BIT(22) | BIT(24) | BIT(25))
+#define CPUIDD0_EAX_AMX		(BIT(17) | BIT(18))
 #define CPUIDD1_EAX_XSAVES	BIT(3)
+#define CPUIDD1_EAX_XFD		BIT(4)
 #define CPUID81_ECX_SVM		BIT(2)
 #define CPUID81_ECX_IBS		BIT(10)
 #define CPUID81_ECX_SKINIT	BIT(12)
@@ -53,11 +56,13 @@ static void filter(struct cpu *cpu, struct cpuid *r, u32 leaf, u32 subleaf)
 		r->ebx &= ~(u32)(CPUID7_EBX_SGX | CPUID7_EBX_PT);
 		r->ecx &= ~(u32)(CPUID7_ECX_LA57 | CPUID7_ECX_SGX_LC);
 		r->ecx = mirror(r->ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
-		r->edx &= ~(u32)CPUID7_EDX_UINTR;
+		r->edx &= ~(u32)(CPUID7_EDX_UINTR | CPUID7_EDX_AMX);
 		break;
 	case 0xD:
+		if (subleaf == 0)	/* no AMX: its XFD is refused */
+			r->eax &= ~(u32)CPUIDD0_EAX_AMX;
 		if (subleaf == 1) {	/* no XSAVES: XSS has no bits */
-			r->eax &= ~(u32)CPUIDD1_EAX_XSAVES;
+			r->eax &= ~(u32)(CPUIDD1_EAX_XSAVES | CPUIDD1_EAX_XFD);
 			r->ecx = r->edx = 0;
 		}
 		break;
