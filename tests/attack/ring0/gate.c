@@ -21,17 +21,21 @@ extern u64 gate_eoi;		/* where a 0 says "end of interrupt" */
 static gate_desc *table, saved;
 static unsigned int installed;
 
-/* The table is read-only, but not for who owns CR0. */
-static void write_gate(unsigned int vector, const gate_desc *gate)
+void write_anyway(void *to, const void *from, size_t size)
 {
 	unsigned long flags, cr0;
 
 	local_irq_save(flags);
 	asm volatile("mov %%cr0, %0" : "=r" (cr0));
 	asm volatile("mov %0, %%cr0" : : "r" (cr0 & ~X86_CR0_WP) : "memory");
-	memcpy(&table[vector], gate, sizeof(*gate));
+	memcpy(to, from, size);
 	asm volatile("mov %0, %%cr0" : : "r" (cr0) : "memory");
 	local_irq_restore(flags);
+}
+
+static void write_gate(unsigned int vector, const gate_desc *gate)
+{
+	write_anyway(&table[vector], gate, sizeof(*gate));
 }
 
 /* Linux has its APICs hold back the vectors of exceptions. */

@@ -45,7 +45,8 @@ static void init_and_start(u32 apic_id, u8 page)
 long platform_start_cpu(struct attack *a)
 {
 	struct real_mode_header **header = symbol("real_mode_header");
-	u8 saved[1024], *page;
+	static u8 saved[1024], ours[1024];
+	u8 *page;
 	volatile u32 *result;
 	unsigned int i;
 	u32 pa;
@@ -57,17 +58,15 @@ long platform_start_cpu(struct attack *a)
 		return -ENXIO;
 	page = phys_to_virt(pa);
 	memcpy(saved, page, sizeof(saved));
-	if (probe_write(page, *(u64 *)page))
-		return -EACCES;
+	memcpy(ours, real_mode, sizeof(real_mode));
+	write_anyway(page, ours, sizeof(ours));
 	result = (u32 *)(page + RESULT);
-	memcpy(page, real_mode, sizeof(real_mode));
-	memset(page + RESULT, 0, 16);
 	init_and_start(per_cpu(x86_cpu_to_apicid, a->in[0]), pa >> PAGE_SHIFT);
 	for (i = 0; i < 1000 && !result[0]; i++)
 		mdelay(1);
 	for (i = 0; i < 4; i++)
 		a->out[i] = result[i];
-	memcpy(page, saved, sizeof(saved));
+	write_anyway(page, saved, sizeof(saved));
 	return 0;
 }
 

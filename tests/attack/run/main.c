@@ -27,12 +27,19 @@ size_t secret_pairs(uint64_t key, const void *bytes, size_t size)
 	return found;
 }
 
-static bool wanted(const char *name, int argc, char **argv)
+static bool wanted(const struct test *test, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], name))
+		if (!strcmp(argv[i], test->name))
 			return true;
 	return argc == 1;
+}
+
+static void run(const struct test *list, int argc, char **argv)
+{
+	for (const struct test *test = list; test->name; test++)
+		if (wanted(test, argc, argv))
+			test->run();
 }
 
 int main(int argc, char **argv)
@@ -43,8 +50,8 @@ int main(int argc, char **argv)
 	run_on(0);
 	carrel_new_log();
 	for (size_t list = 0; list < sizeof(lists) / sizeof(*lists); list++)
-		for (const struct test *test = lists[list]; test->name; test++)
-			if (wanted(test->name, argc, argv))
-				test->run();
+		run(lists[list], argc, argv);
+	if (argc > 1)
+		run(ending_tests, argc, argv);
 	return report_sum();
 }

@@ -98,10 +98,10 @@ raw_instructions:
 	instruction vmwrite, vmwrite %rcx, %rdx
 	instruction invept, invept (%rsp), %rcx
 	instruction invvpid, invvpid (%rsp), %rcx
-	instruction vmfunc0, xorl %eax, %eax; xorl %ecx, %ecx; .byte 0x0f, 0x01, 0xd4
-	instruction vmfunc1, movl $1, %eax; .byte 0x0f, 0x01, 0xd4
-	instruction getsec, xorl %eax, %eax; .byte 0x0f, 0x37
-	instruction enclu, xorl %eax, %eax; .byte 0x0f, 0x01, 0xd7
+	instruction vmfunc0, .byte 0x31, 0xc9, 0x31, 0xc0, 0x0f, 0x01, 0xd4	/* ECX, EAX = 0 */
+	instruction vmfunc1, .byte 0xb8, 1, 0, 0, 0, 0x0f, 0x01, 0xd4	/* EAX = 1 */
+	instruction getsec, .byte 0x31, 0xc0, 0x0f, 0x37	/* EAX = 0 */
+	instruction enclu, .byte 0x31, 0xc0, 0x0f, 0x01, 0xd7	/* EAX = 0 */
 	instruction vmrun, vmrun
 	instruction vmload, vmload
 	instruction vmsave, vmsave

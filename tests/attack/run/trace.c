@@ -143,7 +143,7 @@ static size_t by_core(struct victim *victim, size_t *size)
 	if (!pattern || fputs(CORE, pattern) < 0 || fclose(pattern))
 		die("core_pattern: %s", strerror(errno));
 	kill(victim->pid, SIGABRT);
-	close(victim->to);
+	victim_release(victim);
 	waitpid(victim->pid, &victim->status, 0);
 	close(victim->from);
 	core = fopen(CORE, "r");
@@ -390,9 +390,98 @@ static void wrong_thread(void)
 	      PRId64 "; victim: %s", enter, resume, victim_fate(&victim));
 }
 
+/* --- gate and channel rewritten ------------------------------------------------------------ */
+
+/* It may die of it, but what it says of its secret must be right. */
+static void rewrite(uint64_t what, const char *name)
+{
+	struct victim victim;
+	struct attack a = { .op = ATTACK_FLIP };
+
+	victim_start(&victim, PROTECTED);
+	a.in[0] = (uint64_t)victim.pid;
+	a.in[1] = 300;
+	a.in[2] = what;
+	module_do(&a);
+	victim_finish(&victim);
+	judge(a.out[0] && (victim_right(&victim) || victim_killed(&victim)), name,
+	      "%llu pages filled with random bytes while it runs: %s", a.out[0],
+	      victim_fate(&victim));
+}
+
+static void shared_pages(void)
+{
+	struct victim victim;
+
+	rewrite(1, "attack-gate");
+	rewrite(2, "attack-channel");
+	victim_start(&victim, PROTECTED);
+	victim_finish(&victim);
+	judge(victim_right(&victim), "attack-gate-after", "a process after that: %s",
+	      victim_fate(&victim));
+}
+
+/* --- 45: a protected sibling --------------------------------------------------------------- */
+
+static void sibling(void)
+{
+	struct carrel_slot slot;
+	struct victim victim;
+	char command[160], line[128];
+	FILE *output;
+	int status;
+
+	victim_start(&victim, PROTECTED);
+	slot = slot_of(&victim);
+	snprintf(command, sizeof(command), "hvreg run -- /attack/inside sibling %" PRIx64 " %" PRIx64
+		 " %" PRIx64, slot.process, slot.ticket[0], slot.ticket[1]);
+	fflush(stdout);
+	output = popen(command, "r");
+	while (output && fgets(line, sizeof(line), output))
+		printf("# %s", line);
+	status = output ? pclose(output) : -1;
+	victim_finish(&victim);
+	judge(status == 0 && victim_right(&victim), "attack-45", "a protected sibling that has its "
+	      "number and ticket: status %d; victim: %s", status, victim_fate(&victim));
+}
+
+/* --- from inside --------------------------------------------------------------------------- */
+
+static void inside(const char *mode, const char *name, bool may_die)
+{
+	char command[80], line[128];
+	struct victim victim;
+	FILE *output;
+	int status;
+
+	snprintf(command, sizeof(command), "hvreg run -- /attack/inside %s", mode);
+	fflush(stdout);
+	output = popen(command, "r");
+	while (output && fgets(line, sizeof(line), output))
+		printf("# %s", line);
+	status = output ? pclose(output) : -1;
+	victim_start(&victim, PROTECTED);
+	victim_finish(&victim);
+	judge((status == 0 || (may_die && status > 0)) && victim_right(&victim) &&
+	      !carrel_donated(), name, "a hostile program in a view of its own: status %x; a process "
+	      "after that: %s", status, victim_fate(&victim));
+}
+
+static void from_inside(void)
+{
+	inside("calls", "attack-inside-calls", false);
+	inside("instructions", "attack-inside-instructions", false);
+	inside("fuzz 1", "attack-inside-fuzz", true);
+	inside("fuzz 2", "attack-inside-fuzz-2", true);
+	inside("fuzz 3", "attack-inside-fuzz-3", true);
+}
+
 const struct test trace_tests[] = {
 	{ "attack-03", read_both },
 	{ "attack-18", debug },
 	{ "attack-23", wrong_thread },
+	{ "attack-gate", shared_pages },
+	{ "attack-45", sibling },
+	{ "attack-inside", from_inside },
 	{ 0 },
 };

@@ -146,12 +146,19 @@ static void reap(struct victim *victim)
 	close(victim->from);
 }
 
+void victim_release(struct victim *victim)
+{
+	if (victim->to >= 0)
+		close(victim->to);
+	victim->to = -1;
+}
+
 void victim_finish(struct victim *victim)
 {
 	uint64_t digest, wrong;
 	const char *at;
 
-	close(victim->to);
+	victim_release(victim);
 	victim->done = read_until(victim, "done ", DONE_SECONDS);
 	at = victim->done ? strstr(victim->text, "done ") : NULL;
 	if (at && sscanf(at, "done %" SCNx64 " %" SCNu64, &digest, &wrong) == 2)
@@ -187,6 +194,6 @@ const char *victim_fate(const struct victim *victim)
 void victim_kill(struct victim *victim)
 {
 	kill(victim->pid, SIGKILL);
-	close(victim->to);
+	victim_release(victim);
 	reap(victim);
 }

@@ -29,6 +29,8 @@ void victim_start(struct victim *victim, enum protection protection);
 void victim_launch(struct victim *victim, enum protection protection);
 bool victim_ready(struct victim *victim);
 
+/* Let it end, without waiting. */
+void victim_release(struct victim *victim);
 /* Let it end and say how it is. A victim that was killed, or does not end, is not done. */
 void victim_finish(struct victim *victim);
 /* Done, whole, status 0. */
