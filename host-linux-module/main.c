@@ -41,7 +41,7 @@ static struct notifier_block sleep_notifier = { .notifier_call = refuse_sleep };
 static int park_offline(unsigned int cpu)
 {
 	struct hc_regs regs = { .rdi = per_cpu(x86_cpu_to_apicid, cpu) };
-	long result = hc_once(CARREL_HC_PARK, &regs);
+	long result = hc_finish(CARREL_HC_PARK, &regs);
 
 	if (result)
 		pr_warn("CPU %u is offline and the hypervisor does not get it back (%ld); donations will have to wait for it\n",

@@ -16,6 +16,7 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
+#include <asm/smp.h>
 #include <crypto/sha2.h>
 #include <carrel/identity.h>
 #include "hypercall.h"
@@ -52,8 +53,9 @@ static DEFINE_PER_CPU(u64, seen);
 static unsigned long busy_turn;
 
 static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in;
-static unsigned int stuck, stuck_after_lend;
+static unsigned int stuck, stuck_after_lend, parked;
 static int fail_code;
+module_param(parked, uint, 0444);	/* calls of PARK */
 module_param(stuck, uint, 0644);	/* a CPU does not flush */
 module_param(stuck_after_lend, uint, 0644);	/* ... from the next LEND on */
 module_param(violations, uint, 0444);
@@ -351,6 +353,17 @@ static long read_log(struct hc_regs *regs)
 	return sizeof(text);
 }
 
+static long park(struct hc_regs *regs)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		if (per_cpu(x86_cpu_to_apicid, cpu) == regs->rdi)
+			VIOLATION("PARK of CPU %d, which is online", cpu);
+	parked++;
+	return 0;
+}
+
 static long call(unsigned int nr, struct hc_regs *regs)
 {
 	switch (nr) {
@@ -371,6 +384,8 @@ static long call(unsigned int nr, struct hc_regs *regs)
 	case CARREL_HC_FLUSH:
 		this_cpu_write(seen, stamp);
 		return 0;
+	case CARREL_HC_PARK:
+		return park(regs);
 	case CARREL_HC_INFO:
 		if (regs->rdi != CARREL_INFO_PROCESS || regs->rsi >= PROCESSES)
 			return CARREL_EARG;
@@ -406,10 +421,10 @@ long hc_once(unsigned int nr, struct hc_regs *regs)
 	spin_lock_irqsave(&lock, flags);
 	calls++;
 	kill = nr != CARREL_HC_FLUSH && kill_in && --kill_in == 0;
-	if (injected(nr))
-		result = fail_code;
-	else if (nr != CARREL_HC_LOG && nr != CARREL_HC_FLUSH && ++busy_turn % 7 == 0)
+	if (nr != CARREL_HC_LOG && nr != CARREL_HC_FLUSH && ++busy_turn % 7 == 0)
 		result = CARREL_EBUSY;
+	else if (injected(nr))
+		result = fail_code;
 	else
 		result = call(nr, regs);
 	spin_unlock_irqrestore(&lock, flags);

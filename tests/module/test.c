@@ -795,6 +795,7 @@ static int offline_and_online(void *unused)
 
 static void test_cpu_offline(void)
 {
+	long parked = parameter("parked");
 	pid_t child = fork();
 	int status = 0;
 
@@ -803,6 +804,7 @@ static void test_cpu_offline(void)
 	while (waitpid(child, &status, WNOHANG) == 0)
 		EXPECT(in_child(life_in_child, NULL) == 0);
 	EXPECT(status == 0 && parameter("held") == 0);
+	EXPECT(parameter("parked") - parked == 10);
 }
 
 /* Anything at all, often. */
