@@ -107,9 +107,9 @@ struct vt_cpu {
 	unsigned int id;
 };
 
-static_assert(offsetof(struct vt_cpu, regs.rax) == VT_RAX, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, regs.rcx) == VT_RCX, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, regs.rdi) == VT_RDI, "vt_offsets.h");
-static_assert(offsetof(struct vt_cpu, regs.r15) == VT_R15, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, regs.r15) == VT_R8 + 7 * 8, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, control_pa) == VT_CONTROL_PA, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, current) == VT_CURRENT, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, stack_top) == VT_STACK_TOP, "vt_offsets.h");

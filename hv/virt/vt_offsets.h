@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Offsets in struct vt_cpu that the back ends' assembly uses; vt.h asserts them. */
-#define VT_RAX		0x00
 #define VT_RCX		0x08
 #define VT_RDX		0x10
 #define VT_RBX		0x18
 #define VT_RBP		0x28
 #define VT_RSI		0x30
 #define VT_RDI		0x38
-#define VT_R8		0x40
-#define VT_R9		0x48
-#define VT_R10		0x50
-#define VT_R11		0x58
-#define VT_R12		0x60
-#define VT_R13		0x68
-#define VT_R14		0x70
-#define VT_R15		0x78
+#define VT_R8		0x40	/* to R15, 8 bytes each */
 #define VT_CONTROL_PA	0x90
 #define VT_CURRENT	0xA0
 #define VT_STACK_TOP	0xC0

@@ -9,6 +9,24 @@
  */
 #include <virt/vt_offsets.h>
 
+	.macro	LOAD reg, at
+	mov	\at(%rdi), %\reg
+	.endm
+	.macro	SAVE reg, at
+	mov	%\reg, \at(%rdi)
+	.endm
+	/* All but RAX, which the VMCB holds, RSP, and RDI, which is the vt_cpu here. */
+	.macro	EACH_REG insn
+	\insn	rcx, VT_RCX
+	\insn	rdx, VT_RDX
+	\insn	rbx, VT_RBX
+	\insn	rbp, VT_RBP
+	\insn	rsi, VT_RSI
+	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
+	\insn	r\n, (VT_R8 + 8 * (\n - 8))
+	.endr
+	.endm
+
 	.text
 	.globl	svm_run
 	.balign 64
@@ -22,37 +40,13 @@ svm_run:
 	mov	VT_CURRENT(%rdi), %eax
 	mov	VT_CONTROL_PA(%rdi,%rax,8), %rax
 	vmload	%rax
-	mov	VT_RCX(%rdi), %rcx
-	mov	VT_RDX(%rdi), %rdx
-	mov	VT_RBX(%rdi), %rbx
-	mov	VT_RBP(%rdi), %rbp
-	mov	VT_RSI(%rdi), %rsi
-	mov	VT_R8(%rdi), %r8
-	mov	VT_R9(%rdi), %r9
-	mov	VT_R10(%rdi), %r10
-	mov	VT_R11(%rdi), %r11
-	mov	VT_R12(%rdi), %r12
-	mov	VT_R13(%rdi), %r13
-	mov	VT_R14(%rdi), %r14
-	mov	VT_R15(%rdi), %r15
+	EACH_REG LOAD
 	mov	VT_RDI(%rdi), %rdi
 	vmrun	%rax			/* RAX and RSP are the hypervisor's again afterwards */
 	vmsave	%rax
 	push	%rdi
 	mov	8(%rsp), %rdi
-	mov	%rcx, VT_RCX(%rdi)
-	mov	%rdx, VT_RDX(%rdi)
-	mov	%rbx, VT_RBX(%rdi)
-	mov	%rbp, VT_RBP(%rdi)
-	mov	%rsi, VT_RSI(%rdi)
-	mov	%r8, VT_R8(%rdi)
-	mov	%r9, VT_R9(%rdi)
-	mov	%r10, VT_R10(%rdi)
-	mov	%r11, VT_R11(%rdi)
-	mov	%r12, VT_R12(%rdi)
-	mov	%r13, VT_R13(%rdi)
-	mov	%r14, VT_R14(%rdi)
-	mov	%r15, VT_R15(%rdi)
+	EACH_REG SAVE
 	pop	VT_RDI(%rdi)
 	mov	VT_SCRATCH(%rdi), %rax
 	vmload	%rax

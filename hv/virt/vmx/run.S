@@ -18,22 +18,9 @@
 
 	.macro	LOAD_REGS		/* RBX = vt; RSP = end of vt->regs afterwards */
 	mov	%rbx, %rsp
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rbx
-	pop	%rbp			/* reserved_rsp */
-	pop	%rbp
-	pop	%rsi
-	pop	%rdi
-	pop	%r8
-	pop	%r9
-	pop	%r10
-	pop	%r11
-	pop	%r12
-	pop	%r13
-	pop	%r14
-	pop	%r15
+	.irp	reg, rax, rcx, rdx, rbx, rbp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	pop	%\reg			/* the first RBP: reserved_rsp */
+	.endr
 	.endm
 
 	.macro	LEAVE_REGS		/* back to the handler's stack; RBX = RDI = vt */
@@ -50,22 +37,9 @@ vmx_run:
 
 	.balign 64
 vmx_exit_entry:
-	push	%r15
-	push	%r14
-	push	%r13
-	push	%r12
-	push	%r11
-	push	%r10
-	push	%r9
-	push	%r8
-	push	%rdi
-	push	%rsi
-	push	%rbp
-	push	%rbp			/* reserved_rsp */
-	push	%rbx
-	push	%rdx
-	push	%rcx
-	push	%rax
+	.irp	reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbp, rbx, rdx, rcx, rax
+	push	%\reg			/* the second RBP: reserved_rsp */
+	.endr
 	mov	%rsp, %rbx
 	mov	%rsp, %rdi
 	mov	VT_STACK_TOP(%rbx), %rsp
