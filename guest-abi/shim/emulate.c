@@ -56,7 +56,11 @@ static int64_t duplicate(struct thread *t, uint64_t number, const uint64_t arg[6
 		return value;
 	if ((uint64_t)value != to)
 		die(CARREL_DIE_IAGO);
-	fds_remove(to);
+	if (to != (uint32_t)arg[0]) {
+		fds_remove(to);
+		if (fds_is_random((uint32_t)arg[0]))
+			fds_set_random(to);
+	}
 	fds_add(to);
 	return value;
 }

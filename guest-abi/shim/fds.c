@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A bit for each descriptor. See fds.h. */
+/* Two bits for each descriptor. See fds.h. */
 #include "fds.h"
 
-static uint64_t open_fds[FDS_MAX / 64];
+static uint64_t open_fds[FDS_MAX / 64], random_fds[FDS_MAX / 64];
 
 bool fds_valid(int64_t fd)
 {
@@ -21,6 +21,21 @@ bool fds_add(int64_t fd)
 
 void fds_remove(uint64_t fd)
 {
+	uint64_t bit = 1UL << (fd & 63);
+
+	if (fd >= FDS_MAX)
+		return;
+	open_fds[fd / 64] &= ~bit;
+	random_fds[fd / 64] &= ~bit;
+}
+
+void fds_set_random(uint64_t fd)
+{
 	if (fd < FDS_MAX)
-		open_fds[fd / 64] &= ~(1UL << (fd & 63));
+		random_fds[fd / 64] |= 1UL << (fd & 63);
+}
+
+bool fds_is_random(uint64_t fd)
+{
+	return fd < FDS_MAX && random_fds[fd / 64] >> (fd & 63) & 1;
 }

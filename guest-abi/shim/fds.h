@@ -19,4 +19,8 @@ bool fds_add(int64_t fd);
 
 void fds_remove(uint64_t fd);
 
+/* Descriptors of /dev/random and /dev/urandom, which the shim reads itself. */
+void fds_set_random(uint64_t fd);
+bool fds_is_random(uint64_t fd);
+
 #endif

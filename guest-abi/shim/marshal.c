@@ -28,6 +28,7 @@
 #define SO_TYPE			3
 #define SOCK_STREAM		1
 #define FDS_SIZE		(2 * sizeof(int32_t))
+#define RANDOM_MAX		0x1ffffffL	/* the kernel's own limit of one read */
 #define ALIGN			16UL
 
 struct iovec {
@@ -390,6 +391,43 @@ static void check_result(const struct call *row, const uint64_t arg[CALL_ARGS],
 		die(CARREL_DIE_IAGO);
 }
 
+/* A new descriptor: of a random device by its path, or a copy of one of such. */
+static void inherit_random(const struct call *row, const uint64_t arg[CALL_ARGS], uint64_t fd)
+{
+	static const char *const devices[] = { "/dev/urandom", "/dev/random" };
+	bool random = ARG_KIND(row->arg[0]) == KIND_FD && fds_is_random((uint32_t)arg[0]);
+
+	for (int i = 0; i < CALL_ARGS; i++)
+		if (ARG_KIND(row->arg[i]) == KIND_STRING)
+			random = !strcmp((const char *)arg[i], devices[0]) ||
+				 !strcmp((const char *)arg[i], devices[1]);
+	if (random)
+		fds_set_random(fd);
+}
+
+/* A read of a random device: the kernel's bytes would be the kernel's choice. */
+static int64_t read_random(const struct call *row, const uint64_t arg[CALL_ARGS])
+{
+	const struct iovec *iov = (const struct iovec *)arg[1];
+	int64_t size = measure(row, arg, 1), done = 0;
+
+	if (size < 0)
+		return size;
+	if (!(traits_of(row->arg[1]) & VECTOR)) {
+		size = size < RANDOM_MAX ? size : RANDOM_MAX;
+		random_bytes((void *)arg[1], size);
+		return size;
+	}
+	for (uint64_t i = 0; done < size && i < (uint32_t)arg[2]; i++) {
+		struct iovec v = iov[i];
+		uint64_t left = size - done, n = vm_prefix(v.base, v.size < left ? v.size : left, CARREL_W);
+
+		random_bytes((void *)v.base, n);
+		done += n;
+	}
+	return done;
+}
+
 static int64_t marshal_once(struct thread *t, const struct call *row, uint64_t number,
 			    const uint64_t arg[CALL_ARGS], struct plan *plan)
 {
@@ -408,6 +446,8 @@ static int64_t marshal_once(struct thread *t, const struct call *row, uint64_t n
 		return -LINUX_EMFILE;
 	}
 	check_result(row, arg, plan, value);
+	if (row->result == RESULT_FD && value >= 0)
+		inherit_random(row, arg, value);
 	copy_out(row, arg, plan, value);
 	if (value == -LINUX_EINTR && t->noted && row->restart == RESTART_YES)
 		t->interrupted = true;
@@ -473,6 +513,8 @@ int64_t marshal(struct thread *t, const struct call *row, uint64_t number,
 	struct plan plan;
 	int64_t done, n;
 
+	if ((kind == KIND_OUT_STREAM || kind == KIND_IOV_OUT) && fds_is_random((uint32_t)arg[0]))
+		return read_random(row, arg);
 	if (kind == KIND_IN_STREAM && arg[2] > arena.size && arg[2] > SLOT_ROOM &&
 	    is_message(t, (uint32_t)arg[0]))
 		return -LINUX_EMSGSIZE;

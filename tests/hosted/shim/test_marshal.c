@@ -378,6 +378,67 @@ static void pairs(void)
 	CHECK(out[0] == 3 && out[1] == 4);
 }
 
+/* --- Random devices ------------------------------------------------------------------------ */
+
+static unsigned int reads_made;
+
+static int64_t devices(const struct ocall *c, uint64_t *flags)
+{
+	(void)flags;
+	reads_made += c->number == READ || c->number == READV || c->number == PREAD;
+	return c->number == SYS_close ? 0 : answer_value;
+}
+
+static void random_devices(void)
+{
+	struct thread *t = fake_reset(2, 4);
+	char *path = (char *)program_block(13, CARREL_R);
+	uint8_t *a = program_block(40, CARREL_R | CARREL_W), *b = program_block(40, CARREL_R | CARREL_W);
+	uint64_t *iov = (uint64_t *)program_block(2 * 16, CARREL_R | CARREL_W);
+
+	fake.host = devices;
+	reads_made = 0;
+	strcpy(path, "/dev/urandom");
+	answer_value = 5;
+	set((uint64_t)path, 0, 0, 0);
+	CHECK_EQ(call(t, OPEN), 5);
+	answer_value = 6;
+	set(5, 0, 0, 0);
+	CHECK_EQ(call(t, DUP), 6);
+	set(5, 9, 0, 0);
+	answer_value = 9;
+	CHECK_EQ(calls[SYS_dup2].emulate(t, arg), 9);
+	for (uint64_t fd = 5; fd <= 9; fd += fd == 6 ? 3 : 1) {
+		memset(a, 0, 40);
+		set(fd, (uint64_t)a, 40, 0);
+		CHECK_EQ(call(t, READ), 40);
+		CHECK(memcmp(a, a + 20, 20));
+	}
+	set(5, (uint64_t)a, 4000, 0);
+	CHECK_EQ(call(t, READ), 40);
+	set(5, NOWHERE, 40, 0);
+	CHECK_EQ(call(t, READ), -LINUX_EFAULT);
+	vector(iov, 0, a, 30);
+	vector(iov, 1, b, 40);
+	memset(b, 0, 40);
+	set(5, (uint64_t)iov, 2, 0);
+	CHECK_EQ(call(t, READV), 70);
+	CHECK(memcmp(b, b + 20, 20));
+	CHECK_EQ(reads_made, 0);
+	/* closed and given out again it is a file like any other */
+	answer_value = 0;
+	set(5, 0, 0, 0);
+	calls[SYS_close].emulate(t, arg);
+	strcpy(path, "/etc/passwd");
+	answer_value = 5;
+	set((uint64_t)path, 0, 0, 0);
+	CHECK_EQ(call(t, OPEN), 5);
+	answer_value = 0;
+	set(5, (uint64_t)a, 40, 0);
+	CHECK_EQ(call(t, READ), 0);
+	CHECK_EQ(reads_made, 1);
+}
+
 /* Another CPU of the host rewrites the channel all the time: what was checked is what is used. */
 static atomic_int racing;
 
@@ -538,6 +599,7 @@ const struct test marshal_tests[] = {
 	{ "strings", strings },
 	{ "descriptors are new, or it is a lie", descriptors },
 	{ "and so are pairs", pairs },
+	{ "random devices are read inside", random_devices },
 	{ "a channel that changes all the time", race },
 	{ "a size instead of a list", sizes },
 	{ "signals during a call", signals },
