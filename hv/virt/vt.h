@@ -198,4 +198,22 @@ struct vt_ops {
 	void (*flush_view)(struct vt_cpu *vt, const struct view *view);
 };
 
+/*
+ * A back end has these functions under these names with its prefix: VT_DECLARE states
+ * their types, which are those of struct vt_ops, and VT_OP fills a table with them.
+ */
+#define VT_FUNCTIONS(f, prefix) \
+	f(prefix, missing) f(prefix, largest_leaf) f(prefix, cpu_size) \
+	f(prefix, msr_intercept) f(prefix, io_intercept) f(prefix, bitmaps_init) \
+	f(prefix, cpu_start) f(prefix, cpu_stop) f(prefix, run) \
+	f(prefix, host_enter_linux) f(prefix, host_enter_sipi) \
+	f(prefix, native_sipi) f(prefix, host_wait_sipi) \
+	f(prefix, get) f(prefix, set) f(prefix, skip) f(prefix, set_cr) \
+	f(prefix, inject) f(prefix, inject_nmi) f(prefix, reinject) \
+	f(prefix, get_efer) f(prefix, set_efer) \
+	f(prefix, process_load) f(prefix, process_save) \
+	f(prefix, flush_all) f(prefix, flush_view)
+#define VT_DECLARE(prefix, name) extern typeof(*((struct vt_ops *)NULL)->name) prefix##_##name;
+#define VT_OP(prefix, name) .name = prefix##_##name,
+
 #endif

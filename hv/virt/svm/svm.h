@@ -166,48 +166,18 @@ static inline struct svm_cpu *svm_cpu(struct vt_cpu *vt)
 /* npt.c */
 extern const struct table_format svm_nested_format;
 
+/* What vt.h asks of a back end. */
+VT_FUNCTIONS(VT_DECLARE, svm)
+
 /* control.c */
-const char *svm_missing(void);
-u8 svm_largest_leaf(void);
-void svm_bitmaps_init(void *msr_bitmap, void *io_bitmap);
-void svm_msr_intercept(void *bitmap, u32 msr, bool read, bool write);
-void svm_io_intercept(void *bitmap, u16 port, unsigned int count);
 void svm_control_init(struct vt_cpu *vt, const struct vt_machine *machine);
-
-/* start.c */
-size_t svm_cpu_size(void);
-int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *memory);
-void svm_cpu_stop(struct vt_cpu *vt);
-void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
-			  u16 gdt_limit);
-void svm_host_enter_sipi(struct vt_cpu *vt, u8 page);
-bool svm_native_sipi(void);
-bool svm_host_wait_sipi(struct vt_cpu *vt);
-
-/* exit.c */
-u64 svm_get(struct vt_cpu *vt, enum vt_field field);
-void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value);
-void svm_skip(struct vt_cpu *vt, const struct vt_exit *exit);
-void svm_inject(struct vt_cpu *vt, unsigned int vector, s64 error);
-void svm_inject_nmi(struct vt_cpu *vt);
-void svm_reinject(struct vt_cpu *vt, const struct vt_exit *exit);
-void svm_set_cr(struct vt_cpu *vt, unsigned int cr, u64 value);
-u64 svm_get_efer(struct vt_cpu *vt);
-void svm_set_efer(struct vt_cpu *vt, u64 value);
 
 /* process.c */
 /* Segments of a process view: CS and SS of the program or of the bounce page; the others null. */
 void svm_process_level(struct vmcb *v, bool bounce);
 void svm_process_data_segments(struct vmcb *v);
-void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
-		      const struct vt_process *process);
-void svm_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip,
-		      u64 rsp);
-void svm_flush_all(struct vt_cpu *vt);
-void svm_flush_view(struct vt_cpu *vt, const struct view *view);
 
-/* run.S; calls svm_exit */
-void svm_run(struct vt_cpu *vt) __attribute__((noreturn));
+/* called by run.S */
 void svm_exit(struct vt_cpu *vt);
 
 #endif

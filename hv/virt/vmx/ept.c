@@ -8,29 +8,17 @@
  */
 #include "vmx.h"
 
+#include <mm/entry.h>
+
 #define EPT_R		BIT(0)
 #define EPT_W		BIT(1)
 #define EPT_X		BIT(2)
 #define EPT_TYPE_SHIFT	3
 #define EPT_TYPE	(7ULL << EPT_TYPE_SHIFT)
-#define EPT_LEAF	BIT(7)		/* levels 2 and 3; ignored at level 1 */
-#define EPT_ADDRESS	0x000FFFFFFFFFF000ULL
 
 static bool ept_present(u64 entry)
 {
 	return entry & (EPT_R | EPT_W | EPT_X);
-}
-
-static bool ept_leaf(u64 entry, unsigned int level)
-{
-	return level == 1 || (entry & EPT_LEAF);
-}
-
-static u64 ept_address(u64 entry, unsigned int level)
-{
-	u64 address = entry & EPT_ADDRESS;
-
-	return ept_leaf(entry, level) ? ALIGN_DOWN(address, PAGE_SIZE << 9 * (level - 1)) : address;
 }
 
 static unsigned int ept_rights(u64 entry)
@@ -47,7 +35,7 @@ static u64 rights_bits(unsigned int rights)
 
 static u64 ept_make_leaf(u64 pa, unsigned int level, unsigned int rights, enum memory_type type)
 {
-	return pa | rights_bits(rights) | (u64)type << EPT_TYPE_SHIFT | (level > 1 ? EPT_LEAF : 0);
+	return pa | rights_bits(rights) | (u64)type << EPT_TYPE_SHIFT | (level > 1 ? ENTRY_LEAF : 0);
 }
 
 static u64 ept_make_branch(u64 table_pa)
@@ -62,22 +50,21 @@ static enum memory_type type_of(u64 entry)
 
 static u64 ept_split_leaf(u64 entry, unsigned int level, unsigned int index)
 {
-	u64 pa = ept_address(entry, level) + index * (PAGE_SIZE << 9 * (level - 2));
-
-	return ept_make_leaf(pa, level - 1, ept_rights(entry), type_of(entry));
+	return ept_make_leaf(entry_part(entry, level, index), level - 1, ept_rights(entry),
+			     type_of(entry));
 }
 
 static u64 ept_set_rights(u64 entry, unsigned int level, unsigned int rights)
 {
-	return ept_make_leaf(ept_address(entry, level), level, rights, type_of(entry));
+	return ept_make_leaf(entry_address(entry, level), level, rights, type_of(entry));
 }
 
 const struct table_format vmx_nested_format = {
 	.name = "EPT",
 	.largest_leaf = 3,
 	.present = ept_present,
-	.leaf = ept_leaf,
-	.address = ept_address,
+	.leaf = entry_is_leaf,
+	.address = entry_address,
 	.rights = ept_rights,
 	.make_leaf = ept_make_leaf,
 	.make_branch = ept_make_branch,

@@ -335,54 +335,26 @@ static inline u64 vmx_eptp(const struct view *view)
 /* ept.c */
 extern const struct table_format vmx_nested_format;
 
+/* What vt.h asks of a back end. */
+VT_FUNCTIONS(VT_DECLARE, vmx)
+
 /* control.c */
-const char *vmx_missing(void);
-u8 vmx_largest_leaf(void);
-void vmx_bitmaps_init(void *msr_bitmap, void *io_bitmap);
-void vmx_msr_intercept(void *bitmap, u32 msr, bool read, bool write);
-void vmx_io_intercept(void *bitmap, u16 port, unsigned int count);
 /* Fill both control structures; the host's is current afterwards. 0, or -1. */
 int vmx_control_init(struct vt_cpu *vt, const struct vt_machine *machine);
 /* All of a segment's fields, in the current VMCS. True if one was refused. */
 bool vmx_set_segment(enum vmcs_segment segment, u16 selector, u64 base, u32 limit, u32 rights);
 
-/* start.c */
-size_t vmx_cpu_size(void);
-int vmx_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *memory);
-void vmx_cpu_stop(struct vt_cpu *vt);
-void vmx_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
-			  u16 gdt_limit);
-void vmx_host_enter_sipi(struct vt_cpu *vt, u8 page);
-bool vmx_native_sipi(void);
-bool vmx_host_wait_sipi(struct vt_cpu *vt);
-
 /* exit.c */
-u64 vmx_get(struct vt_cpu *vt, enum vt_field field);
-void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value);
 /* RIP of the current VMCS's guest. The shadow of an instruction does not follow the guest to
  * another place, and a single step that is pending in a shadow may not stay without it
  * (vmx_process_load). */
 void vmx_jump(u64 rip);
-void vmx_skip(struct vt_cpu *vt, const struct vt_exit *exit);
-void vmx_inject(struct vt_cpu *vt, unsigned int vector, s64 error);
-void vmx_inject_nmi(struct vt_cpu *vt);
-void vmx_reinject(struct vt_cpu *vt, const struct vt_exit *exit);
-void vmx_set_cr(struct vt_cpu *vt, unsigned int cr, u64 value);
-u64 vmx_get_efer(struct vt_cpu *vt);
-void vmx_set_efer(struct vt_cpu *vt, u64 value);
 
 /* process.c */
 void vmx_process_init(struct vmx_cpu *own);
-void vmx_process_load(struct vt_cpu *vt, const struct vt_context *context,
-		      const struct vt_process *process);
-void vmx_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip,
-		      u64 rsp);
 void vmx_barriers(struct vmx_cpu *own);
-void vmx_flush_all(struct vt_cpu *vt);
-void vmx_flush_view(struct vt_cpu *vt, const struct view *view);
 
 /* run.S, and what it calls */
-void vmx_run(struct vt_cpu *vt) __attribute__((noreturn));
 extern const char vmx_exit_entry[];	/* host RIP of both VMCSs */
 void vmx_exit(struct vt_cpu *vt);
 bool vmx_entry_refused(struct vt_cpu *vt);
