@@ -46,10 +46,9 @@
 #define UNBLOCKABLE	(BIT_OF(SIGKILL) | BIT_OF(SIGSTOP))
 #define SYNCHRONOUS	(BIT_OF(SIGILL) | BIT_OF(SIGTRAP) | BIT_OF(SIGBUS) | BIT_OF(SIGFPE) | \
 			 BIT_OF(SIGSEGV))
-#define VECTOR_BP	3UL
+#define VECTOR_BP	3
 #define VECTOR_GP	13
 #define VECTOR_PF	14
-#define ERROR_IDT	2			/* SDM "Error Code": the index is an IDT's */
 #define SI_CODE		8			/* offsets in siginfo */
 #define SI_ADDRESS	16
 #define SI_KERNEL	0x80
@@ -391,14 +390,15 @@ static const struct {
 
 /*
  * INT3 where the CPU does not intercept it goes through the interrupt table, which
- * has no entries here: #GP with the error code of vector 3. Linux has a gate there.
+ * has no entries here: #GP, and nothing else at that instruction can cause one
+ * (the error code is no help, an emulator loses it). Linux has a gate there.
  */
 static bool is_breakpoint(struct thread *t, const struct carrel_upcall *fault)
 {
 	static const uint8_t int3[] = { 0xcc }, int_3[] = { 0xcd, 3 };
 	uint64_t rip = t->regs.rip, size = 0;
 
-	if (fault->vector != VECTOR_GP || fault->error != (VECTOR_BP << 3 | ERROR_IDT))
+	if (fault->vector != VECTOR_GP)
 		return false;
 	if (vm_prefix(rip, sizeof(int3), CARREL_X) && !memcmp((void *)rip, int3, sizeof(int3)))
 		size = sizeof(int3);
