@@ -500,9 +500,29 @@ static void learn(struct process *process, unsigned int w, unsigned int i, unsig
 	CHECK(content_is(&process->pages[w][i]));
 }
 
+/* A place that a CPU has cached: there it matters most what a change owes. */
+static bool cached_place(struct process **process, unsigned int *w, unsigned int *first)
+{
+	const struct cpu *cpu = &cpus[random_below(CPUS)];
+	const struct cached *entry = &cpu->cache[random_below(cpu->count)];
+
+	if (!cpu->count || entry->table || entry->view == HOST_VIEW)
+		return false;
+	*process = &processes[entry->view];
+	for (*w = 0; *w < WINDOWS; ++*w) {
+		*first = (entry->va - windows[*w].va) >> PAGE_SHIFT;
+		if (entry->va >= windows[*w].va && *first < windows[*w].pages)
+			return true;
+	}
+	return false;
+}
+
 static bool random_place(struct process **process, unsigned int *w, unsigned int *first,
 			 unsigned int *count)
 {
+	*count = 1;
+	if (random_below(2) && cached_place(process, w, first))
+		return (*process)->life == ALIVE;
 	*process = &processes[random_below(WORLDS)];
 	*w = random_below(WINDOWS);
 	*first = random_below(windows[*w].pages);
