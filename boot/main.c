@@ -282,7 +282,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 
 	cpu_mask_set(&machine.host_view.entered, cpu->id);
 	cpu->state = CPU_RUNNING;
-	choose_sipi();
+	apic_boot(apic_mode(), options.apic_trap);	/* again: now CPUs are parked */
 	machine.vt->host_enter_linux(&cpu->vt, linux_entry.rip, linux_entry.rsi, linux_entry.rsp,
 				     linux_entry.cr3, linux_entry.gdt_base, linux_entry.gdt_limit);
 	machine.vt->run(&cpu->vt);
