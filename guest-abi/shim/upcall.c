@@ -114,4 +114,7 @@ void upcall_main(struct thread *t)
 		signal_main(t);
 	else
 		signal_fault(t, &fault);
+	/* What came while the handler's frame was made. */
+	if (t->noted)
+		signal_deliver(t, 0);
 }
