@@ -19,7 +19,7 @@ enum how {
 
 /* What EINTR means when a handler with SA_RESTART has run. */
 enum restart {
-	RESTART_NO,			/* the call does not sleep, or it never restarts (poll, nanosleep) */
+	RESTART_NO,			/* it does not sleep, or never restarts (poll, nanosleep) */
 	RESTART_YES,			/* the kernel would make it again: so does the shim */
 };
 
@@ -29,7 +29,7 @@ enum result {
 	RESULT_ZERO,
 	RESULT_INT,			/* 0 to 2^31 - 1 */
 	RESULT_FD,			/* a descriptor that was not open */
-	RESULT_LENGTH,			/* at most the bytes or elements that the buffer was offered for */
+	RESULT_LENGTH,			/* at most the bytes or elements that were offered */
 	RESULT_SIZE,			/* the same, but any size when nothing was offered */
 	RESULT_BOUND,			/* at most argument `by` */
 };
@@ -40,7 +40,7 @@ enum result {
  * `size` the bytes of the structure or of an element.
  */
 enum kind {
-	KIND_NONE,			/* no such argument: 0 goes out, never a left-over of the program */
+	KIND_NONE,			/* none: 0 goes out, never a left-over of the program */
 	KIND_INT,			/* low 32 bits */
 	KIND_LONG,			/* all 64 bits */
 	KIND_FD,			/* a descriptor, low 32 bits */
@@ -59,7 +59,8 @@ enum kind {
 	KIND_IOV_IN,			/* (by) iovec array to gather from */
 	KIND_IOV_OUT,			/* (by) iovec array to scatter to */
 	KIND_COUNT,			/* the number of those iovecs */
-	KIND_OFFSET, KIND_LAST = KIND_OFFSET, /* a file position that moves on when a stream is split */
+	KIND_OFFSET,			/* a file position that moves on with a split stream */
+	KIND_LAST = KIND_OFFSET,
 };
 
 /* An argument in 16 bits: kind, and what it carries. */
@@ -95,7 +96,7 @@ struct subcall {
 	struct call call;
 };
 
-/* The row for `request` in a table that ends with a refusing row, which is returned if none fits. */
+/* The row for `request` in a table whose last row refuses; that one if none fits. */
 const struct call *subcall_find(const struct subcall *table, uint64_t request);
 extern const struct subcall subcalls_ioctl[], subcalls_fcntl[], subcalls_prctl[];
 

@@ -98,7 +98,7 @@ exit_window_end:
 	call	signal_main
 	jmp	shim_exit
 
-	/* struct answer hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c): RAX and RDI */
+	/* struct answer hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c) */
 	.globl	hypercall
 hypercall:
 	movl	%edi, %eax

@@ -54,7 +54,7 @@ enum {
 	READ = 2,			/* the call reads the program's memory */
 	WRITE = 4,			/* it writes the program's memory */
 	SIZED = 8,			/* length or count is argument `by` */
-	PART = 16,			/* may be offered to the kernel shorter than the program asked */
+	PART = 16,			/* may be offered shorter than the program asked */
 	VECTOR = 32,			/* an iovec array, which the channel holds as one */
 };
 static const uint8_t traits[] = {
@@ -420,8 +420,9 @@ static int64_t read_random(const struct call *row, const uint64_t arg[CALL_ARGS]
 	}
 	for (uint64_t i = 0; done < size && i < (uint32_t)arg[2]; i++) {
 		struct iovec v = iov[i];
-		uint64_t left = size - done, n = vm_prefix(v.base, v.size < left ? v.size : left, CARREL_W);
+		uint64_t n = v.size < (uint64_t)(size - done) ? v.size : (uint64_t)(size - done);
 
+		n = vm_prefix(v.base, n, CARREL_W);
 		random_bytes((void *)v.base, n);
 		done += n;
 	}

@@ -271,8 +271,9 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 		.restorer = action.restorer, .flags = UC_FP_XSTATE | UC_SS,
 		.stack = { stack.base, stack.flags & ~SS_ONSTACK, 0, stack.size },
 		.context = {
-			r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rdi, r->rsi,
-			r->rbp, r->rbx, r->rdx, r->rax, r->rcx, r->rsp, r->rip, r->rflags,
+			r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
+			r->rdi, r->rsi, r->rbp, r->rbx, r->rdx, r->rax, r->rcx, r->rsp,
+			r->rip, r->rflags,
 			.cs = CARREL_USER_CS, .ss = CARREL_USER_SS, .oldmask = t->mask,
 			.error = fault ? fault->error : 0, .vector = fault ? fault->vector : 0,
 			.cr2 = fault ? fault->address : 0,
@@ -304,13 +305,21 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 	set_host_mask(t, SIG_SETMASK, t->mask);
 }
 
-/* The siginfo that tells a fault of the thread's own; 0 in place of a signal that has none. */
+/* A fault's siginfo from the host, which sees no faults of the process. */
 static bool forged(uint64_t signal, const uint8_t *siginfo)
 {
 	int32_t code;
 
 	memcpy(&code, siginfo + SI_CODE, sizeof(code));
 	return SYNCHRONOUS & BIT_OF(signal) && code > 0;
+}
+
+/* The program went back to the default action after the host had noted the signal. */
+static void raise_again(struct thread *t, uint64_t signal)
+{
+	uint64_t pid = host_call_own(t, SYS_getpid, 0, 0, 0, 0);
+
+	host_call_own(t, SYS_kill, pid, signal, 0, 0);
 }
 
 void signal_deliver(struct thread *t, uint64_t number)
@@ -324,14 +333,12 @@ void signal_deliver(struct thread *t, uint64_t number)
 		memcpy(siginfo, t->siginfo, sizeof(siginfo));
 		memcpy(&signal, siginfo, sizeof(signal));
 		t->noted = false;
-		/* Faults of a process view never reach the host: it cannot report one. */
 		if (forged(signal, siginfo))
 			die(CARREL_DIE_IAGO);
 		if (t->mask & BIT_OF(signal) || !is_handler(&actions[signal])) {
 			set_host_mask(t, SIG_SETMASK, t->mask);
 			if (!(t->mask & BIT_OF(signal)) && actions[signal].handler == SIG_DFL)
-				host_call_own(t, SYS_kill,
-					      host_call_own(t, SYS_getpid, 0, 0, 0, 0), signal, 0, 0);
+				raise_again(t, signal);
 			continue;
 		}
 		if (t->rewind || (t->interrupted && actions[signal].flags & SA_RESTART)) {

@@ -40,7 +40,7 @@ static struct carrel_slot *slot(void)
 	return (struct carrel_slot *)CARREL_CHANNEL_VA;
 }
 
-/* The stub's hypercalls jump here with RBP. Leaves to run_stub or goes back behind the call. */
+/* The stub's hypercalls jump here. Leaves to run_stub or goes back behind the call. */
 extern const char hypervisor[];
 int record(struct registers *r);
 asm(".globl hypervisor\n"
@@ -52,14 +52,16 @@ asm(".globl hypervisor\n"
     "	movq	%rsp, %rdi\n"
     "	subq	$8, %rsp\n	call record\n	addq $8, %rsp\n"
     "	testl	%eax, %eax\n	jz 1f\n"
-    "	popq	%rax\n	popq %rbx\n	popq %rcx\n	popq %rdx\n	popq %rsi\n	popq %rdi\n"
+    "	popq	%rax\n	popq %rbx\n	popq %rcx\n	popq %rdx\n"
+    "	popq	%rsi\n	popq %rdi\n"
     "	popq	%r8\n	popq %r9\n	popq %r10\n	popq %r11\n	popq %rsp\n"
     "	jmp	*return_to(%rip)\n"
     "1:	movq	back_rsp(%rip), %rsp\n"
     "	popq	%r15\n	popq %r14\n	popq %r13\n	popq %r12\n	popq %rbp\n	popq %rbx\n	ret\n"
-    ".local stub_rsp\n.comm stub_rsp,8,8\n.local hypervisor_stack\n.comm hypervisor_stack,16384,16\n");
+    ".local stub_rsp, hypervisor_stack\n"
+    ".comm stub_rsp,8,8\n.comm hypervisor_stack,16384,16\n");
 
-/* (entry, registers): jump into the stub as the hypervisor would. Comes back from a hypercall. */
+/* (entry, registers): jump into the stub as the hypervisor would; a hypercall ends it. */
 void run_stub(const void *entry, const struct registers *r);
 asm(".globl run_stub\n"
     "run_stub:\n"
@@ -117,7 +119,8 @@ static void enters(void)
 static void makes_calls(void)
 {
 	char text[] = "abc";
-	struct registers write_call = { .rax = SYS_write, .rdi = -1, .rsi = (uint64_t)text, .rdx = 3 };
+	struct registers write_call = { .rax = SYS_write, .rdi = -1, .rsi = (uint64_t)text,
+					.rdx = 3 };
 	struct registers pid = { .rax = SYS_getpid };
 
 	stub(CARREL_GATE_OCALL, &pid);

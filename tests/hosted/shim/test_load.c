@@ -16,7 +16,7 @@ static uint64_t position, most, lie_at, flip_at;
 static int64_t lie, open_answer;
 static unsigned int closed;
 
-/* The host's file system. At `lie_at` bytes a read answers `lie`; at `flip_at` a byte is another. */
+/* The host's file system. From `lie_at` on a read answers `lie`; `flip_at` has another byte. */
 static int64_t host_file(const struct ocall *c, uint64_t *flags)
 {
 	uint64_t n = c->arg[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What single rows do not show: streams longer than the channel, vectors, signals, a host that races. */
+/* What single rows do not show: long streams, vectors, signals, a host that races. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -226,7 +226,8 @@ static void vectors(void)
 {
 	struct thread *t = with_file(FILE_SIZE);
 	uint64_t *iov = (uint64_t *)program_block(4 * 16, CARREL_R | CARREL_W);
-	uint8_t *a = program_block(10, CARREL_R | CARREL_W), *b = program_block(20, CARREL_R | CARREL_W);
+	uint8_t *a = program_block(10, CARREL_R | CARREL_W);
+	uint8_t *b = program_block(20, CARREL_R | CARREL_W);
 
 	fake.host = gather;
 	memset(a, 'a', 10);
@@ -393,7 +394,8 @@ static void random_devices(void)
 {
 	struct thread *t = fake_reset(2, 4);
 	char *path = (char *)program_block(13, CARREL_R);
-	uint8_t *a = program_block(40, CARREL_R | CARREL_W), *b = program_block(40, CARREL_R | CARREL_W);
+	uint8_t *a = program_block(40, CARREL_R | CARREL_W);
+	uint8_t *b = program_block(40, CARREL_R | CARREL_W);
 	uint64_t *iov = (uint64_t *)program_block(2 * 16, CARREL_R | CARREL_W);
 
 	fake.host = devices;

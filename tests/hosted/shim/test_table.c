@@ -42,7 +42,8 @@ static void numbers(void)
 static bool is_number(uint16_t arg)
 {
 	switch (ARG_KIND(arg)) {
-	case KIND_NONE: case KIND_INT: case KIND_LONG: case KIND_FD: case KIND_COUNT: case KIND_OFFSET:
+	case KIND_NONE: case KIND_INT: case KIND_LONG: case KIND_FD: case KIND_COUNT:
+	case KIND_OFFSET:
 		return true;
 	default:
 		return false;
@@ -73,8 +74,8 @@ static bool is_sized(uint16_t arg)
 static bool reads(uint16_t arg)
 {
 	switch (ARG_KIND(arg)) {
-	case KIND_STRING: case KIND_IN: case KIND_IN_STREAM: case KIND_FIX_IN: case KIND_FIX_INOUT:
-	case KIND_ARRAY_INOUT: case KIND_IOV_IN:
+	case KIND_STRING: case KIND_IN: case KIND_IN_STREAM: case KIND_FIX_IN:
+	case KIND_FIX_INOUT: case KIND_ARRAY_INOUT: case KIND_IOV_IN:
 		return true;
 	default:
 		return false;
@@ -84,8 +85,8 @@ static bool reads(uint16_t arg)
 static bool writes(uint16_t arg)
 {
 	switch (ARG_KIND(arg)) {
-	case KIND_OUT: case KIND_OUT_STREAM: case KIND_FIX_OUT: case KIND_FIX_INOUT: case KIND_FIX_REST:
-	case KIND_FDS_OUT: case KIND_ARRAY_OUT: case KIND_ARRAY_INOUT: case KIND_IOV_OUT:
+	case KIND_OUT: case KIND_OUT_STREAM: case KIND_FIX_OUT: case KIND_FIX_INOUT:
+	case KIND_FIX_REST: case KIND_FDS_OUT: case KIND_ARRAY_OUT: case KIND_ARRAY_INOUT: case KIND_IOV_OUT:
 		return true;
 	default:
 		return false;

@@ -27,7 +27,9 @@
 extern char **environ;
 
 /* What the hypervisor and hvreg would have set up wrongly, by --break. */
-enum defect { NONE, BAD_HASH, BAD_SIZE, BAD_MAGIC, BAD_STRINGS, BAD_ARENA, BAD_MANIFEST, BAD_SECURE };
+enum defect {
+	NONE, BAD_HASH, BAD_SIZE, BAD_MAGIC, BAD_STRINGS, BAD_ARENA, BAD_MANIFEST, BAD_SECURE,
+};
 
 static _Noreturn void usage(const char *why)
 {

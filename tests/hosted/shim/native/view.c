@@ -135,7 +135,9 @@ static int64_t map_memory(uint64_t start, uint64_t pages, uint64_t rights)
 		return CARREL_ENOMEM;
 	result = call6(__NR_mmap, start, pages * PAGE, prot_of(rights),
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
-	return result == (long)start ? 0 : result == -ENOMEM || result == -EEXIST ? CARREL_ELIMIT : CARREL_EARG;
+	if (result == -ENOMEM || result == -EEXIST)
+		return CARREL_ELIMIT;
+	return result == (long)start ? 0 : CARREL_EARG;
 }
 
 static int64_t change(uint64_t call, uint64_t start, uint64_t pages, uint64_t rights)

@@ -63,12 +63,13 @@ static void mapping(void)
 	report("a hole", faults(p + 4 * PAGE) && !faults(p + 5 * PAGE));
 	q = mmap(p + 4 * PAGE, PAGE, PROT_READ | PROT_WRITE, ANON | MAP_FIXED, -1, 0);
 	report("the hole filled", q == p + 4 * PAGE && q[0] == 0);
-	report("no replacing", error((long)mmap(p, PAGE, 3, ANON | MAP_FIXED_NOREPLACE, -1, 0)) ==
-	       EEXIST);
+	q = mmap(p, PAGE, 3, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	report("no replacing", error((long)q) == EEXIST);
 	q = mmap(NULL, 4 * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
 	report("a reservation faults", faults(q));
 	mprotect(q + PAGE, PAGE, PROT_READ | PROT_WRITE);
-	report("a part of it is made usable", !faults(q + PAGE) && faults(q) && faults(q + 2 * PAGE));
+	report("a part of it is made usable", !faults(q + PAGE) && faults(q) &&
+	       faults(q + 2 * PAGE));
 	madvise(p, 2 * PAGE, MADV_DONTNEED);
 	report("MADV_DONTNEED zeroes", p[0] == 0 && p[PAGE] == 0 && p[2 * PAGE] == 7);
 	report("a hint", madvise(p, PAGE, MADV_WILLNEED) == 0);
@@ -148,7 +149,8 @@ static void streams(void)
 	for (size_t i = 0; i < size; i++)
 		p[i] = i * 7 + (i >> 12);
 	report("a large write is whole", write(fd, p, size) == (long)size);
-	report("a large pread is whole", pread(fd, q, size, 0) == (long)size && !memcmp(p, q, size));
+	report("a large pread is whole", pread(fd, q, size, 0) == (long)size &&
+	       !memcmp(p, q, size));
 	memset(q, 0, size);
 	lseek(fd, 100000, SEEK_SET);
 	report("and stops at the end", read(fd, q, size) == (long)size - 100000 &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * step CALL RESULT makes that call again and again, with known values in every
- * register; RESULT "parent" is the parent's id. Run with --step CALL, a signal comes at another instruction of the shim each time: it must
+ * register; RESULT "parent" is the parent's id. Run with --step CALL, a signal
+ * comes at another instruction of the shim each time: it must
  * be handled once, and the call must not show that anything happened.
  */
 #include <signal.h>
