@@ -121,7 +121,7 @@ int main(void)
 	struct loot plain, guarded;
 
 	run_on(0);
-	printf("A program makes a secret of 8192 random bytes and holds it in its memory and registers.\n"
+	printf("A program makes a secret from random numbers and holds it in its memory and registers.\n"
 	       "A kernel module searches for it: first as the program is ...\n");
 	fflush(stdout);
 	attack(PLAIN, &plain);
