@@ -9,14 +9,11 @@
 /* How little a type can be used: in an overlap the higher rank stands. */
 static unsigned int rank(u32 type)
 {
-	switch (type) {
-	case E820_RAM:		return 0;
-	case E820_ACPI:		return 1;	/* Linux may reclaim it */
-	case E820_NVS:		return 2;
-	case E820_RESERVED:	return 4;
-	case E820_BAD:		return 5;
-	default:		return 3;
-	}
+	static const u8 ranks[] = {	/* Linux may reclaim E820_ACPI */
+		[E820_RAM] = 0, [E820_ACPI] = 1, [E820_NVS] = 2, [E820_RESERVED] = 4, [E820_BAD] = 5,
+	};
+
+	return type >= E820_RAM && type <= E820_BAD ? ranks[type] : 3;
 }
 
 static u64 range_end(const struct e820_range *range)

@@ -128,11 +128,15 @@ u64 linux_host_size(const struct boot_info *info)
 static void set_framebuffer_info(u8 *zero, const struct framebuffer *fb, bool efi)
 {
 	u64 size = (u64)fb->pitch * fb->height;
-	u8 top = max_u64(fb->red_at + fb->red_size,
-			 max_u64(fb->green_at + fb->green_size, fb->blue_at + fb->blue_size));
-	const u8 colours[8] = { fb->red_size, fb->red_at, fb->green_size, fb->green_at,
-				fb->blue_size, fb->blue_at, fb->bpp - top, fb->bpp - top ? top : 0 };
+	u8 colours[8] = { 0 }, top = 0;	/* size and position of red, green, blue and the rest */
 
+	for (u32 i = 0; i < ARRAY_SIZE(fb->colour); i++) {
+		colours[2 * i] = fb->colour[i].size;
+		colours[2 * i + 1] = fb->colour[i].at;
+		top = max_u64(top, fb->colour[i].at + fb->colour[i].size);
+	}
+	colours[6] = fb->bpp - top;
+	colours[7] = colours[6] ? top : 0;
 	zero[SI_ORIG_VIDEO_ISVGA] = efi ? VIDEO_TYPE_EFI : VIDEO_TYPE_VLFB;
 	put16(zero + SI_LFB_WIDTH, fb->width);
 	put16(zero + SI_LFB_HEIGHT, fb->height);

@@ -186,12 +186,12 @@ static void make_policy(void)
 	const struct vt_ops *vt = machine.vt;
 	void *msr = pool_take(vt->msr_bitmap_size), *io = pool_take(vt->io_bitmap_size);
 	void *ones = pool_take(VT_ONES);
-	struct platform_ports ports = { .pm1_cnt = { acpi.pm1a_control, acpi.pm1b_control } };
+	const struct platform_ports ports = {
+		.pm1_cnt = { acpi.pm1_control[0], acpi.pm1_control[1] },
+		.reset_port = acpi.reset_port,
+		.reset_value = acpi.reset_value,
+	};
 
-	if (acpi.has_reset && acpi.reset_space == ACPI_IO && acpi.reset_address < 0x10000) {
-		ports.reset_port = (u16)acpi.reset_address;
-		ports.reset_value = acpi.reset_value;
-	}
 	memset(ones, 0xFF, VT_ONES);
 	machine.msr_bitmap = msr;
 	policy_bitmaps(vt, msr, io, &ports);
@@ -273,10 +273,8 @@ static void __attribute__((noreturn)) boot_machine(void)
 	must(linux_load(&linux_entry, &info, &place, &linux_image));
 	log_line("%s, %u CPUs, %lu KiB at %lx, %lu KiB of it free; starting Linux", machine.vt->name,
 		 machine.cpu_count, machine.hv_size / KIB, machine.hv_base, pool_left() / KIB);
-	if (!acpi.dmar && !acpi.ivrs)
-		log_line("DMA unprotected: this machine shows no IOMMU");
-	else
-		log_line("DMA unprotected: the IOMMU is not driven by this version");
+	log_line("DMA unprotected: %s", acpi.has_iommu ? "the IOMMU is not driven by this version" :
+		 "this machine shows no IOMMU");
 	log_line("launch state: unmeasured");
 	screen_use(NULL);
 

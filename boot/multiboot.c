@@ -106,17 +106,8 @@ static void set_framebuffer(struct framebuffer *fb, const u8 *at, const u8 *colo
 	if (type != FRAMEBUFFER_TYPE_RGB)
 		return;
 	fb->kind = FRAMEBUFFER_RGB;
-	fb->red_at = colours[0];
-	fb->red_size = colours[1];
-	fb->green_at = colours[2];
-	fb->green_size = colours[3];
-	fb->blue_at = colours[4];
-	fb->blue_size = colours[5];
-}
-
-static bool colour_fits(const struct framebuffer *fb, u8 at, u8 size)
-{
-	return size && size <= 16 && at + size <= fb->bpp;
+	static_assert(sizeof(fb->colour) == 6, "as both versions have it");
+	memcpy(fb->colour, colours, sizeof(fb->colour));
 }
 
 /* A screen that makes no sense is no screen; that is no reason not to boot. */
@@ -129,10 +120,12 @@ static void check_framebuffer(struct framebuffer *fb)
 		good = good && fb->width <= 255 && fb->height <= 255 && fb->pitch >= fb->width * 2;
 	else if (fb->kind == FRAMEBUFFER_RGB)
 		good = good && fb->bpp >= 15 && fb->bpp <= 32 && fb->base < BIT(52) &&
-		       fb->pitch >= fb->width * ((fb->bpp + 7) / 8) &&
-		       colour_fits(fb, fb->red_at, fb->red_size) &&
-		       colour_fits(fb, fb->green_at, fb->green_size) &&
-		       colour_fits(fb, fb->blue_at, fb->blue_size);
+		       fb->pitch >= fb->width * ((fb->bpp + 7) / 8);
+	for (u32 i = 0; good && fb->kind == FRAMEBUFFER_RGB && i < ARRAY_SIZE(fb->colour); i++) {
+		const struct framebuffer_colour *colour = &fb->colour[i];
+
+		good = colour->size && colour->size <= 16 && colour->at + colour->size <= fb->bpp;
+	}
 	if (!good)
 		*fb = (struct framebuffer){ 0 };
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ACPI 6.5: RSDP (5.2.5), RSDT and XSDT (5.2.7, 5.2.8), FADT (5.2.9), MADT (5.2.12), MCFG. */
+/* ACPI 6.5: RSDP (5.2.5), RSDT and XSDT (5.2.7, 5.2.8), FADT (5.2.9), MADT (5.2.12). */
 #include <string.h>
 
 #include <base/bytes.h>
@@ -29,8 +29,7 @@
 #define MADT_X2APIC	9
 #define MADT_ENABLED	BIT(0)
 
-#define MCFG_ENTRIES	44
-#define MCFG_ENTRY_SIZE	16
+#define GAS_IO		1	/* Generic Address Structure: address space, address at 4 */
 
 /* The whole table at `pa`; no bytes if it is not inside memory or too short or long. */
 static struct bytes table_at(u64 pa, u64 reach)
@@ -66,34 +65,23 @@ static const char *add_cpu(struct acpi_info *info, u32 id, u32 flags)
 /* One interrupt controller structure; its length was checked to be inside the table. */
 static const char *madt_entry(struct acpi_info *info, const u8 *entry, u8 size)
 {
-	switch (entry[0]) {
-	case MADT_LAPIC:
-		if (size < 8)
-			return "ACPI: a processor's entry in the MADT is too short";
-		if (entry[3] == 0xFF)
-			return NULL;
+	static const u8 sizes[] = { [MADT_LAPIC] = 8, [MADT_LAPIC_BASE] = 12, [MADT_X2APIC] = 16 };
+
+	if (entry[0] < ARRAY_SIZE(sizes) && size < sizes[entry[0]])
+		return "ACPI: an entry of the MADT is too short for its type";
+	if (entry[0] == MADT_LAPIC && entry[3] != 0xFF)
 		return add_cpu(info, entry[3], get32(entry + 4));
-	case MADT_X2APIC:
-		if (size < 16)
-			return "ACPI: a processor's entry in the MADT is too short";
-		if (get32(entry + 4) == 0xFFFFFFFF)
-			return NULL;
+	if (entry[0] == MADT_X2APIC && get32(entry + 4) != 0xFFFFFFFF)
 		return add_cpu(info, get32(entry + 4), get32(entry + 8));
-	case MADT_LAPIC_BASE:
-		if (size < 12)
-			return "ACPI: the APIC address in the MADT is too short";
+	if (entry[0] == MADT_LAPIC_BASE)
 		info->lapic_base = get64(entry + 4);
-		return NULL;
-	default:
-		return NULL;
-	}
+	return NULL;
 }
 
-static const char *parse_madt(struct acpi_info *info, struct bytes madt, u64 pa)
+static const char *parse_madt(struct acpi_info *info, struct bytes madt)
 {
 	u64 at = MADT_ENTRIES;
 
-	(void)pa;
 	if (madt.size < MADT_ENTRIES)
 		return "ACPI: the MADT is too short";
 	info->lapic_base = get32(madt.at + TABLE_HEAD);
@@ -115,79 +103,53 @@ static const char *parse_madt(struct acpi_info *info, struct bytes madt, u64 pa)
 	return NULL;
 }
 
+/* The port of a Generic Address Structure, with room for `size` bytes; 0 if it names none. */
+static u16 gas_port(const u8 *gas, u32 size)
+{
+	u64 port = get64(gas + 4);
+
+	return gas[0] == GAS_IO && port <= 0x10000 - size ? (u16)port : 0;
+}
+
 /* A PM1 control port: the 64-bit field counts if it is there and names a port. */
 static u16 pm1_port(struct bytes fadt, u32 old, u32 extended)
 {
-	if (fadt.size >= FADT_SIZE_3) {
-		const u8 *gas = fadt.at + extended;
-		u64 port = get64(gas + 4);
+	u16 port = fadt.size >= FADT_SIZE_3 ? gas_port(fadt.at + extended, 2) : 0;
 
-		if (gas[0] == ACPI_IO && port && port <= 0xFFFE)
-			return port;
-	}
+	if (port)
+		return port;
 	return get32(fadt.at + old) <= 0xFFFE ? get32(fadt.at + old) : 0;
 }
 
-static const char *parse_fadt(struct acpi_info *info, struct bytes fadt, u64 pa)
+static const char *parse_fadt(struct acpi_info *info, struct bytes fadt)
 {
-	(void)pa;
 	if (fadt.size < FADT_SIZE_1)
 		return "ACPI: the FADT is too short";
-	info->pm1a_control = pm1_port(fadt, FADT_PM1A, FADT_X_PM1A);
-	info->pm1b_control = pm1_port(fadt, FADT_PM1B, FADT_X_PM1B);
+	info->pm1_control[0] = pm1_port(fadt, FADT_PM1A, FADT_X_PM1A);
+	info->pm1_control[1] = pm1_port(fadt, FADT_PM1B, FADT_X_PM1B);
 	if (fadt.size < FADT_SIZE_2 || !(get32(fadt.at + FADT_FLAGS) & FADT_RESET_SUPPORTED))
 		return NULL;
-	info->reset_space = fadt.at[FADT_RESET];
-	info->reset_address = get64(fadt.at + FADT_RESET + 4);
+	info->reset_port = gas_port(fadt.at + FADT_RESET, 1);
 	info->reset_value = fadt.at[FADT_RESET_VALUE];
-	info->has_reset = info->reset_address && info->reset_space <= ACPI_PCI_CONFIG &&
-			  (info->reset_space != ACPI_IO || info->reset_address <= 0xFFFF);
 	return NULL;
 }
 
-static const char *parse_mcfg(struct acpi_info *info, struct bytes mcfg, u64 pa)
+static const char *parse_iommu(struct acpi_info *info, struct bytes table)
 {
-	(void)pa;
-	if (mcfg.size < MCFG_ENTRIES || (mcfg.size - MCFG_ENTRIES) % MCFG_ENTRY_SIZE)
-		return "ACPI: the MCFG has a senseless length";
-	for (u64 at = MCFG_ENTRIES; at < mcfg.size; at += MCFG_ENTRY_SIZE) {
-		const u8 *entry = mcfg.at + at;
-
-		if (info->mcfg_count == ACPI_MCFG_MAX)
-			return "ACPI: the MCFG lists more than 8 segments";
-		if (entry[10] > entry[11] || !IS_ALIGNED(get64(entry), MIB))
-			return "ACPI: the MCFG is damaged";
-		info->mcfg[info->mcfg_count++] = (struct acpi_mcfg){
-			get64(entry), get16(entry + 8), entry[10], entry[11],
-		};
-	}
-	return NULL;
-}
-
-static const char *parse_dmar(struct acpi_info *info, struct bytes table, u64 pa)
-{
-	info->dmar = pa;
-	info->dmar_size = table.size;
-	return NULL;
-}
-
-static const char *parse_ivrs(struct acpi_info *info, struct bytes table, u64 pa)
-{
-	info->ivrs = pa;
-	info->ivrs_size = table.size;
+	(void)table;
+	info->has_iommu = true;
 	return NULL;
 }
 
 static const struct {
 	const char *signature;
-	const char *(*parse)(struct acpi_info *info, struct bytes table, u64 pa);
+	const char *(*parse)(struct acpi_info *info, struct bytes table);
 	const char *missing;	/* an error if the table is; NULL: optional */
 } wanted[] = {
 	{ "APIC", parse_madt, "ACPI: there is no MADT: the CPUs are not known" },
 	{ "FACP", parse_fadt, "ACPI: there is no FADT" },
-	{ "MCFG", parse_mcfg, NULL },
-	{ "DMAR", parse_dmar, NULL },
-	{ "IVRS", parse_ivrs, NULL },
+	{ "DMAR", parse_iommu, NULL },
+	{ "IVRS", parse_iommu, NULL },
 };
 
 /* The root table: entries of 8 bytes in the XSDT, 4 in the RSDT. */
@@ -234,16 +196,14 @@ const char *acpi_parse(struct acpi_info *info, const u8 *rsdp, u32 rsdp_size, u6
 	error = find_root(&root, rsdp, rsdp_size, reach);
 	for (size_t i = 0; !error && i < ARRAY_SIZE(wanted); i++) {
 		u64 pa = find_table(&root, wanted[i].signature, reach);
-		struct bytes table = { 0 };
+		struct bytes table = pa ? table_at(pa, reach) : (struct bytes){ 0 };
 
-		if (pa)
-			table = table_at(pa, reach);
 		if (!pa)
 			error = wanted[i].missing;
 		else if (!table.at || bytes_sum(table))
 			error = "ACPI: a table is damaged: its length or checksum is wrong";
 		else
-			error = wanted[i].parse(info, table, pa);
+			error = wanted[i].parse(info, table);
 	}
 	return error;
 }

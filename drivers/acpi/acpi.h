@@ -5,34 +5,16 @@
 
 #include <base/types.h>
 
-#define ACPI_MCFG_MAX	8U
-
-/* Generic Address Structure's address spaces. */
-enum acpi_space { ACPI_MEMORY = 0, ACPI_IO = 1, ACPI_PCI_CONFIG = 2 };
-
-struct acpi_mcfg {
-	u64 base;		/* of the configuration space of bus 0 of the segment */
-	u16 segment;
-	u8 first_bus, last_bus;
-};
-
 struct acpi_info {
 	u32 cpu_count;			/* enabled processors */
 	u32 apic_id[MAX_CPUS];		/* in the firmware's order */
 	u32 absent_count;		/* could be plugged in later; not started, not listed */
 	u64 lapic_base;			/* physical address of the local APICs */
 
-	u16 pm1a_control, pm1b_control;	/* I/O ports, 0: none */
-	bool has_reset;
-	u8 reset_space;			/* enum acpi_space */
+	u16 pm1_control[2];		/* I/O ports, 0: none */
+	u16 reset_port;			/* 0: the reset register is no port, or there is none */
 	u8 reset_value;
-	u64 reset_address;
-
-	u32 mcfg_count;
-	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
-
-	u64 dmar, ivrs;			/* physical addresses of the IOMMU's tables, 0: none */
-	u32 dmar_size, ivrs_size;	/* checked: inside memory, right checksum */
+	bool has_iommu;			/* there is a DMAR or an IVRS, with a right checksum */
 };
 
 /*

@@ -19,11 +19,6 @@ static u32 columns, lines;
 static u32 column, line;
 static u32 white;
 
-static u32 field(u8 at, u8 size)
-{
-	return (u32)((BIT(size) - 1) << at);
-}
-
 void screen_use(const struct framebuffer *screen)
 {
 	memset(&fb, 0, sizeof(fb));
@@ -34,9 +29,9 @@ void screen_use(const struct framebuffer *screen)
 	if (screen->kind == FRAMEBUFFER_RGB) {
 		columns /= CELL_WIDTH;
 		lines /= CELL_HEIGHT;
-		white = field(screen->red_at, screen->red_size) |
-			field(screen->green_at, screen->green_size) |
-			field(screen->blue_at, screen->blue_size);
+		white = 0;
+		for (unsigned int i = 0; i < ARRAY_SIZE(screen->colour); i++)
+			white |= (u32)((BIT(screen->colour[i].size) - 1) << screen->colour[i].at);
 	}
 	if (!columns || !lines)
 		return;
@@ -46,32 +41,28 @@ void screen_use(const struct framebuffer *screen)
 	line = fb.kind == FRAMEBUFFER_TEXT ? lines - 1 : 0;
 }
 
-static u8 *text_line(u32 y)
+/* Of characters or of pixels. */
+static u8 *row(u32 y)
 {
 	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
 }
 
 static void text_scroll(void)
 {
-	memmove(text_line(0), text_line(1), (u64)(lines - 1) * fb.pitch);
+	memmove(row(0), row(1), (u64)(lines - 1) * fb.pitch);
 	for (u32 x = 0; x < columns; x++)
-		((volatile u16 *)text_line(lines - 1))[x] = TEXT_BLANK;
+		((volatile u16 *)row(lines - 1))[x] = TEXT_BLANK;
 }
 
 static void text_put(char c)
 {
-	((volatile u16 *)text_line(line))[column] = (TEXT_BLANK & 0xFF00) | (u8)c;
-}
-
-static u8 *pixel_row(u32 y)
-{
-	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
+	((volatile u16 *)row(line))[column] = (TEXT_BLANK & 0xFF00) | (u8)c;
 }
 
 static void pixel_clear_line(void)
 {
 	for (u32 y = 0; y < CELL_HEIGHT; y++)
-		memset(pixel_row(line * CELL_HEIGHT + y), 0, fb.width * ((fb.bpp + 7U) / 8));
+		memset(row(line * CELL_HEIGHT + y), 0, fb.width * ((fb.bpp + 7U) / 8));
 }
 
 static void pixel_put(char c)
@@ -81,7 +72,7 @@ static void pixel_put(char c)
 
 	for (u32 y = 0; y < CELL_HEIGHT; y++) {
 		u8 bits = (u8)(glyph >> (y / 2 * 8));
-		u8 *to = pixel_row(line * CELL_HEIGHT + y) + (u64)column * CELL_WIDTH * bytes;
+		u8 *to = row(line * CELL_HEIGHT + y) + (u64)column * CELL_WIDTH * bytes;
 
 		for (u32 x = 0; x < CELL_WIDTH; x++, to += bytes) {
 			u32 colour = bits & (0x80U >> x) ? white : 0;

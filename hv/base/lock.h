@@ -18,14 +18,6 @@ static inline void lock_take(struct lock *lock)
 		__builtin_ia32_pause();
 }
 
-static inline bool lock_try(struct lock *lock)
-{
-	u32 serving = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
-
-	return __atomic_compare_exchange_n(&lock->next, &serving, serving + 1, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
 static inline void lock_release(struct lock *lock)
 {
 	__atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);

@@ -25,18 +25,6 @@ static u64 guest_dropped, guest_refill;
 
 void (*panic_hook)(void);
 
-static void echo(const char *text, size_t length)
-{
-	for (unsigned int i = 0; i < console_count; i++)
-		consoles[i]->write(text, length);
-}
-
-static void append(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		ring[written++ % LOG_SIZE] = text[i];
-}
-
 void log_add_console(const struct console *console)
 {
 	char text[256];
@@ -52,18 +40,25 @@ void log_add_console(const struct console *console)
 	console_count++;
 }
 
-static void emit(const char *format, va_list args)
+/* Into the ring and to the consoles; too long a line is cut. */
+static void emit(const char *prefix, const char *format, va_list args)
 {
 	char line[LOG_LINE];
-	int length = snprintf(line, sizeof(line), "carrel: ");
+	size_t length = (size_t)snprintf(line, sizeof(line), "%s", prefix);
 
-	length += vsnprintf(line + length, sizeof(line) - 1 - (size_t)length, format, args);
-	if ((size_t)length > sizeof(line) - 2)
-		length = sizeof(line) - 2;
+	length += (size_t)vsnprintf(line + length, sizeof(line) - 1 - length, format, args);
+	length = min_u64(length, sizeof(line) - 2);
 	line[length++] = '\n';
+	for (size_t i = 0; i < length; i++)
+		ring[written++ % LOG_SIZE] = line[i];
+	for (unsigned int i = 0; i < console_count; i++)
+		consoles[i]->write(line, length);
+}
+
+static void emit_locked(const char *format, va_list args)
+{
 	lock_take(&log_lock);
-	append(line, (size_t)length);
-	echo(line, (size_t)length);
+	emit("carrel: ", format, args);
 	lock_release(&log_lock);
 }
 
@@ -72,7 +67,7 @@ void log_line(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	emit(format, args);
+	emit_locked(format, args);
 	va_end(args);
 }
 
@@ -109,7 +104,7 @@ void log_guest(const char *format, ...)
 		log_line("(%lu lines like the following were not written)", dropped);
 	}
 	va_start(args, format);
-	emit(format, args);
+	emit_locked(format, args);
 	va_end(args);
 }
 
@@ -131,23 +126,15 @@ size_t log_read(u64 *position, char *buffer, size_t room)
 void panic(const char *format, ...)
 {
 	static u32 panicking;
-	char line[LOG_LINE];
 	va_list args;
-	int length;
 
 	/* only the first CPU speaks; the log's lock may be held by whoever was stopped */
 	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL))
 		for (;;)
 			asm volatile("cli; hlt");
 	va_start(args, format);
-	length = snprintf(line, sizeof(line), "carrel: PANIC: ");
-	length += vsnprintf(line + length, sizeof(line) - 1 - (size_t)length, format, args);
+	emit("carrel: PANIC: ", format, args);
 	va_end(args);
-	if ((size_t)length > sizeof(line) - 2)
-		length = sizeof(line) - 2;
-	line[length++] = '\n';
-	append(line, (size_t)length);
-	echo(line, (size_t)length);
 	if (panic_hook)
 		panic_hook();
 	for (;;)

@@ -34,15 +34,9 @@ extern const struct range __restart_begin[], __restart_end[];
 static struct idt_gate idt[32];
 static bool idt_ready;
 
-static u8 ist_of(unsigned int vector)
-{
-	switch (vector) {
-	case VECTOR_NMI: return IST_NMI;
-	case VECTOR_DF: return IST_DF;
-	case 18: return IST_MC;
-	default: return 0;
-	}
-}
+static const u8 ist_of[ARRAY_SIZE(idt)] = {
+	[VECTOR_NMI] = IST_NMI, [VECTOR_DF] = IST_DF, [VECTOR_MC] = IST_MC,
+};
 
 static void idt_build(void)
 {
@@ -50,7 +44,7 @@ static void idt_build(void)
 		u64 stub = (u64)trap_stubs + v * STUB_SIZE;
 
 		idt[v] = (struct idt_gate){
-			.offset_low = (u16)stub, .selector = HV_CS, .ist = ist_of(v),
+			.offset_low = (u16)stub, .selector = HV_CS, .ist = ist_of[v],
 			.type = GATE_INTERRUPT, .offset_middle = (u16)(stub >> 16),
 			.offset_high = (u32)(stub >> 32),
 		};

@@ -69,6 +69,7 @@
 #define VECTOR_DF	8
 #define VECTOR_GP	13
 #define VECTOR_PF	14
+#define VECTOR_MC	18
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;
@@ -96,16 +97,19 @@ static inline void wrmsr(u32 msr, u64 value)
 	asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-/* RDMSR and WRMSR of a number that a guest chose: 0, or -1 where the CPU raised #GP.
- * The trap handler resumes at the label recorded in the `fixup` section. */
+/* An instruction whose #GP makes operand 0 -1: the trap handler resumes at the label recorded in
+ * the `fixup` section. */
+#define SAFE(instruction) "1: " instruction "\n2:\n" \
+	".pushsection fixup, \"a\"\n.quad 1b, 3f\n.popsection\n" \
+	".pushsection .text.fixup, \"ax\"\n3: movl $-1, %0\n jmp 2b\n.popsection"
+
+/* RDMSR and WRMSR of a number that a guest chose: 0, or -1 where the CPU raised #GP. */
 static inline int rdmsr_safe(u32 msr, u64 *value)
 {
 	u32 low = 0, high = 0;
 	int failed = 0;
 
-	asm volatile("1: rdmsr\n2:\n"
-		     ".pushsection fixup, \"a\"\n.quad 1b, 3f\n.popsection\n"
-		     ".pushsection .text.fixup, \"ax\"\n3: movl $-1, %0\n jmp 2b\n.popsection"
+	asm volatile(SAFE("rdmsr")
 		     : "+r"(failed), "+a"(low), "+d"(high) : "c"(msr));
 	*value = (u64)high << 32 | low;
 	return failed;
@@ -115,9 +119,7 @@ static inline int wrmsr_safe(u32 msr, u64 value)
 {
 	int failed = 0;
 
-	asm volatile("1: wrmsr\n2:\n"
-		     ".pushsection fixup, \"a\"\n.quad 1b, 3f\n.popsection\n"
-		     ".pushsection .text.fixup, \"ax\"\n3: movl $-1, %0\n jmp 2b\n.popsection"
+	asm volatile(SAFE("wrmsr")
 		     : "+r"(failed) : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 	return failed;
 }
@@ -131,10 +133,7 @@ READ_CR(3)
 READ_CR(4)
 #undef READ_CR
 
-static inline u64 read_dr6(void) { u64 v; asm volatile("mov %%dr6, %0" : "=r"(v)); return v; }
 static inline void write_dr6(u64 v) { asm volatile("mov %0, %%dr6" : : "r"(v)); }
-static inline u64 read_dr7(void) { u64 v; asm volatile("mov %%dr7, %0" : "=r"(v)); return v; }
-static inline void write_dr7(u64 v) { asm volatile("mov %0, %%dr7" : : "r"(v)); }
 
 static inline u64 xgetbv(void)
 {
@@ -153,9 +152,7 @@ static inline int xsetbv_safe(u32 index, u64 value)
 {
 	int failed = 0;
 
-	asm volatile("1: xsetbv\n2:\n"
-		     ".pushsection fixup, \"a\"\n.quad 1b, 3f\n.popsection\n"
-		     ".pushsection .text.fixup, \"ax\"\n3: movl $-1, %0\n jmp 2b\n.popsection"
+	asm volatile(SAFE("xsetbv")
 		     : "+r"(failed) : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 	return failed;
 }

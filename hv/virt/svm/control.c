@@ -74,8 +74,7 @@ static void host_control(struct vmcb *v, const struct vt_machine *machine)
 {
 	v->intercept1 = SVM_INIT | SVM_CPUID | SVM_INVD | SVM_INVLPGA | SVM_IOIO_PROT | SVM_MSR_PROT |
 		(u32)SVM_SHUTDOWN;
-	v->intercept2 = SVM_VMRUN | SVM_VMMCALL | SVM_VMLOAD | SVM_VMSAVE | SVM_STGI | SVM_CLGI |
-		SVM_SKINIT;
+	v->intercept2 = SVM_SVM_INSNS;
 	v->iopm_base = machine->io_bitmap_pa;
 	v->msrpm_base = machine->msr_bitmap_pa;
 	v->asid = SVM_ASID_HOST;
@@ -97,10 +96,7 @@ static void process_control(struct vmcb *v, u64 ones_pa)
 	/* not: VINTR, CR0.TS writes, RDTSC, PUSHF, POPF, which are harmless; IRET; PAUSE; SMI */
 	v->intercept1 = ~(u32)(SVM_IRET | SVM_SMI | SVM_FERR_FREEZE | SVM_PAUSE | BIT(4) | BIT(5) |
 			       BIT(14) | BIT(16) | BIT(17));
-	/* VMRUN .. SKINIT, ICEBP, WBINVD, MONITOR, MWAIT, XSETBV; RDTSCP passes (TSC_AUX is 0) */
-	v->intercept2 = SVM_VMRUN | SVM_VMMCALL | SVM_VMLOAD | SVM_VMSAVE | SVM_STGI | SVM_CLGI |
-		SVM_SKINIT | SVM_ICEBP | SVM_WBINVD | SVM_MONITOR | SVM_MWAIT | SVM_MWAIT_ARMED |
-		SVM_XSETBV;
+	v->intercept2 = SVM_SVM_INSNS | SVM_PROCESS_INSNS;	/* RDTSCP passes: TSC_AUX is 0 */
 	v->v_intr = SVM_V_INTR_MASKING;
 	v->iopm_base = ones_pa;
 	v->msrpm_base = ones_pa;

@@ -21,7 +21,6 @@ static void decode_io(const struct vmcb *v, struct vt_exit *exit)
 {
 	u64 info = v->exitinfo1;
 
-	exit->reason = VT_IO;
 	exit->in = info & IOIO_IN;
 	exit->string = info & IOIO_STRING;
 	exit->rep = info & IOIO_REP;
@@ -32,7 +31,6 @@ static void decode_io(const struct vmcb *v, struct vt_exit *exit)
 
 static void decode_fault(const struct vmcb *v, struct vt_exit *exit)
 {
-	exit->reason = VT_NESTED_FAULT;
 	exit->address = v->exitinfo2;
 	exit->write = v->exitinfo1 & NPF_WRITE;
 	exit->fetch = v->exitinfo1 & NPF_FETCH;
@@ -41,10 +39,14 @@ static void decode_fault(const struct vmcb *v, struct vt_exit *exit)
 
 static void decode_exception(const struct vmcb *v, struct vt_exit *exit)
 {
-	exit->reason = VT_EXCEPTION;
-	exit->vector = (u8)(v->exitcode - SVM_EXIT_EXCP0);
+	exit->vector = v->exitcode & 31;
 	exit->error = v->exitinfo1;
 	exit->address = exit->vector == VECTOR_PF ? v->exitinfo2 : 0;
+}
+
+static void decode_msr(const struct vmcb *v, struct vt_exit *exit)
+{
+	exit->reason = v->exitinfo1 ? VT_MSR_WRITE : VT_MSR_READ;
 }
 
 static void decode_hypercall(struct vt_cpu *vt, const struct vmcb *v, struct vt_exit *exit)
@@ -56,57 +58,47 @@ static void decode_hypercall(struct vt_cpu *vt, const struct vmcb *v, struct vt_
 	exit->mode = (u8)(v->cpl | (long_mode & segment & 1) * VT_64BIT);
 }
 
+/* By exit code (APM appendix); CPUID, VMMCALL and NPF are not in the table. */
+static const struct {
+	u8 reason;		/* enum vt_reason; 0: not known */
+	u8 length;		/* of the instruction, for CPUs that do not tell */
+	void (*decode)(const struct vmcb *v, struct vt_exit *exit);
+} known[] = {
+	[0x40 ... 0x5F /* EXCP0 to EXCP31 */] = { VT_EXCEPTION, 0, decode_exception },
+	[0x60 /* INTR */] = { VT_INTERRUPT, 0, NULL },
+	[0x61 /* NMI */] = { VT_NMI, 0, NULL },
+	[0x63 /* INIT */] = { VT_INIT, 0, NULL },
+	[0x76 /* INVD */] = { VT_INVD, 2, NULL },
+	[0x7A /* INVLPGA */] = { VT_VIRT_INSN, 0, NULL },
+	[0x7B /* IOIO */] = { VT_IO, 0, decode_io },
+	[0x7C /* MSR */] = { VT_MSR_READ, 2, decode_msr },
+	[0x7F /* SHUTDOWN */] = { VT_SHUTDOWN, 0, NULL },
+	[0x80 /* VMRUN */] = { VT_VIRT_INSN, 0, NULL },
+	[0x82 /* VMLOAD */ ... 0x86 /* VMSAVE, STGI, CLGI, SKINIT */] = { VT_VIRT_INSN, 0, NULL },
+	[0x8D /* XSETBV */] = { VT_XSETBV, 3, NULL },
+};
+
 static void __attribute__((noinline)) decode(struct vt_cpu *vt, const struct vmcb *v,
 					     struct vt_exit *exit)
 {
+	u64 code = v->exitcode;
+
 	exit->length = 0;
-	exit->raw = v->exitcode;
+	exit->raw = code;
 	exit->delivering = false;
-	switch (v->exitcode) {
-	case SVM_EXIT_MSR:
-		exit->reason = v->exitinfo1 ? VT_MSR_WRITE : VT_MSR_READ;
-		exit->msr = (u32)vt->regs.rcx;
-		exit->length = length_of(vt, v, 2);
-		return;
-	case SVM_EXIT_IOIO:
-		decode_io(v, exit);
-		return;
-	case SVM_EXIT_NPF:
+	exit->msr = (u32)vt->regs.rcx;
+	if (code == SVM_EXIT_NPF) {
+		exit->reason = VT_NESTED_FAULT;
 		decode_fault(v, exit);
-		return;
-	case SVM_EXIT_XSETBV:
-		exit->reason = VT_XSETBV;
-		exit->length = length_of(vt, v, 3);
-		return;
-	case SVM_EXIT_INVD:
-		exit->reason = VT_INVD;
-		exit->length = length_of(vt, v, 2);
-		return;
-	case SVM_EXIT_INTR:
-		exit->reason = VT_INTERRUPT;
-		return;
-	case SVM_EXIT_NMI:
-		exit->reason = VT_NMI;
-		return;
-	case SVM_EXIT_INIT:
-		exit->reason = VT_INIT;
-		return;
-	case SVM_EXIT_SHUTDOWN:
-		exit->reason = VT_SHUTDOWN;
-		return;
-	case SVM_EXIT_VMRUN: case SVM_EXIT_VMLOAD: case SVM_EXIT_VMSAVE: case SVM_EXIT_STGI:
-	case SVM_EXIT_CLGI: case SVM_EXIT_SKINIT: case SVM_EXIT_INVLPGA:
-		exit->reason = VT_VIRT_INSN;
-		return;
-	default:
-		break;
+	} else if (code < ARRAY_SIZE(known) && known[code].reason) {
+		exit->reason = known[code].reason;
+		if (known[code].length)
+			exit->length = length_of(vt, v, known[code].length);
+		if (known[code].decode)
+			known[code].decode(v, exit);
+	} else {	/* VMEXIT_INVALID is -1, others are negative too */
+		exit->reason = code > 0xFFFF ? VT_ENTRY_FAILED : VT_OTHER_INSN;
 	}
-	if (v->exitcode >= SVM_EXIT_EXCP0 && v->exitcode <= SVM_EXIT_EXCP31)
-		decode_exception(v, exit);
-	else if (v->exitcode > 0xFFFF)	/* VMEXIT_INVALID is -1, others are negative too */
-		exit->reason = VT_ENTRY_FAILED;
-	else
-		exit->reason = VT_OTHER_INSN;
 }
 
 /* Called by run.S after every exit. RAX is the one general register that the VMCB holds. */

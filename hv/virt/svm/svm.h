@@ -19,19 +19,10 @@ extern const struct vt_ops svm_ops;
 #define SVM_MSR_PROT		BIT(28)
 #define SVM_FERR_FREEZE		BIT(30)
 #define SVM_SHUTDOWN		BIT(31)
-#define SVM_VMRUN		BIT(0)	/* offset 010h */
-#define SVM_VMMCALL		BIT(1)
-#define SVM_VMLOAD		BIT(2)
-#define SVM_VMSAVE		BIT(3)
-#define SVM_STGI		BIT(4)
-#define SVM_CLGI		BIT(5)
-#define SVM_SKINIT		BIT(6)
-#define SVM_ICEBP		BIT(8)
-#define SVM_WBINVD		BIT(9)
-#define SVM_MONITOR		BIT(10)
-#define SVM_MWAIT		BIT(11)
-#define SVM_MWAIT_ARMED		BIT(12)
-#define SVM_XSETBV		BIT(13)
+/* Offset 010h: VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT. */
+#define SVM_SVM_INSNS		0x007FU
+/* ICEBP, WBINVD, MONITOR, MWAIT, armed MWAIT, XSETBV. */
+#define SVM_PROCESS_INSNS	0x3F00U
 
 #define SVM_V_INTR_MASKING	BIT(24)
 #define SVM_NP_ENABLE		BIT(0)
@@ -40,29 +31,10 @@ extern const struct vt_ops svm_ops;
 #define SVM_TLB_FLUSH_ALL	1
 #define SVM_TLB_FLUSH_ASID	3
 
-/* Exit codes, APM appendix "SVM Intercept Exit Codes". */
-enum svm_exit_code {
-	SVM_EXIT_EXCP0 = 0x40,
-	SVM_EXIT_EXCP31 = 0x5F,
-	SVM_EXIT_INTR = 0x60,
-	SVM_EXIT_NMI = 0x61,
-	SVM_EXIT_INIT = 0x63,
-	SVM_EXIT_CPUID = 0x72,
-	SVM_EXIT_INVD = 0x76,
-	SVM_EXIT_INVLPGA = 0x7A,
-	SVM_EXIT_IOIO = 0x7B,
-	SVM_EXIT_MSR = 0x7C,
-	SVM_EXIT_SHUTDOWN = 0x7F,
-	SVM_EXIT_VMRUN = 0x80,
-	SVM_EXIT_VMMCALL = 0x81,
-	SVM_EXIT_VMLOAD = 0x82,
-	SVM_EXIT_VMSAVE = 0x83,
-	SVM_EXIT_STGI = 0x84,
-	SVM_EXIT_CLGI = 0x85,
-	SVM_EXIT_SKINIT = 0x86,
-	SVM_EXIT_XSETBV = 0x8D,
-	SVM_EXIT_NPF = 0x400,
-};
+/* Exit codes, APM appendix "SVM Intercept Exit Codes"; exit.c has a table of the others. */
+#define SVM_EXIT_CPUID		0x72
+#define SVM_EXIT_VMMCALL	0x81
+#define SVM_EXIT_NPF		0x400
 
 /* EVENTINJ and EXITINTINFO, APM "Event Injection". */
 #define SVM_EVENT_EXCEPTION	(3ULL << 8)

@@ -68,10 +68,9 @@ static const char *missing_ept(void)
 
 	if (!(cap & EPT_CAP_LENGTH_4) || !(cap & EPT_CAP_WB))
 		return "VMX EPT with four levels and write-back tables";
-	if (!(cap & EPT_CAP_INVEPT) || !(cap & EPT_CAP_INVEPT_SINGLE) || !(cap & EPT_CAP_INVEPT_ALL))
+	if ((cap & EPT_CAP_INVEPT) != EPT_CAP_INVEPT)
 		return "VMX INVEPT, single-context and all-context";
-	if (!(cap & EPT_CAP_INVVPID) || !(cap & EPT_CAP_INVVPID_SINGLE) ||
-	    !(cap & EPT_CAP_INVVPID_ALL))
+	if ((cap & EPT_CAP_INVVPID) != EPT_CAP_INVVPID)
 		return "VMX INVVPID, single-context and all-context";
 	return NULL;
 }
@@ -179,16 +178,13 @@ static bool host_state(struct vt_cpu *vt)
 {
 	u64 gdt = sgdt().base;
 	u16 cs, ss, tr;
-	bool failed;
+	bool failed = false;
 
 	asm("mov %%cs, %0" : "=r"(cs));
 	asm("mov %%ss, %0" : "=r"(ss));
 	asm("str %0" : "=r"(tr));
+	const u16 selectors[] = { ss, cs, ss, ss, 0, 0, tr };	/* ES CS SS DS FS GS TR */
 	const struct vmcs_value values[] = {
-		{ VMCS_HOST_ES_SELECTOR, ss }, { VMCS_HOST_CS_SELECTOR, cs },
-		{ VMCS_HOST_SS_SELECTOR, ss }, { VMCS_HOST_DS_SELECTOR, ss },
-		{ VMCS_HOST_FS_SELECTOR, 0 }, { VMCS_HOST_GS_SELECTOR, 0 },
-		{ VMCS_HOST_TR_SELECTOR, tr },
 		{ VMCS_HOST_CR0, read_cr0() }, { VMCS_HOST_CR3, read_cr3() },
 		{ VMCS_HOST_CR4, read_cr4() },
 		{ VMCS_HOST_EFER, rdmsr(MSR_EFER) }, { VMCS_HOST_PAT, rdmsr(MSR_PAT) },
@@ -199,8 +195,9 @@ static bool host_state(struct vt_cpu *vt)
 		{ VMCS_HOST_SYSENTER_EIP, 0 },
 		{ VMCS_HOST_RSP, (u64)(&vt->regs + 1) }, { VMCS_HOST_RIP, (u64)vmx_exit_entry },
 	};
-	failed = write_all(values, ARRAY_SIZE(values));
-	return failed;
+	for (unsigned int i = 0; i < ARRAY_SIZE(selectors); i++)
+		failed |= vmwrite(vmx_segment_field(VMCS_HOST_ES_SELECTOR, i), selectors[i]);
+	return failed | write_all(values, ARRAY_SIZE(values));
 }
 
 /* Fields of both VMCSs that never change. */

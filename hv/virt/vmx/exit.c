@@ -20,19 +20,20 @@
 #define EPT_VIOLATION_IRET	BIT(12)		/* NMI unblocking due to IRET */
 #define DEBUGCTL_BTF		BIT(1)
 
-#define VECTOR_MC		18
 #define ERROR_VMRESUME_NOT_LAUNCHED 5		/* "VM-Instruction Error Numbers" */
 #define CANONICAL_END		BIT(47)
 
-static void decode_exception(struct vt_exit *exit)
+/* The decoders find exit->reason, and exit->length 0 or the instruction's, as their rows of the
+ * table below say. */
+static void decode_exception(struct vt_cpu *vt, struct vt_exit *exit)
 {
 	u64 event = vmread(VMCS_EXIT_EVENT);
 
+	(void)vt;
 	if ((event & EVENT_TYPE) == EVENT_NMI) {
 		exit->reason = VT_NMI;
 		return;
 	}
-	exit->reason = VT_EXCEPTION;
 	exit->vector = event & EVENT_VECTOR;
 	exit->error = event & EVENT_ERROR_CODE ? vmread(VMCS_EXIT_ERROR_CODE) : 0;
 	exit->address = exit->vector == VECTOR_PF ? vmread(VMCS_EXIT_QUALIFICATION) : 0;
@@ -58,7 +59,6 @@ static void decode_cr(struct vt_cpu *vt, struct vt_exit *exit)
 		exit->reason = VT_OTHER_INSN;
 		return;
 	}
-	exit->reason = VT_CR_WRITE;
 	exit->cr = CR_NUMBER(q);
 	exit->value = register_of(vt, CR_REGISTER(q));
 	if (!(vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST))
@@ -67,24 +67,23 @@ static void decode_cr(struct vt_cpu *vt, struct vt_exit *exit)
 		exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
 }
 
-static void decode_io(struct vt_exit *exit)
+static void decode_io(struct vt_cpu *vt, struct vt_exit *exit)
 {
 	u64 q = vmread(VMCS_EXIT_QUALIFICATION);
 
-	exit->reason = VT_IO;
+	(void)vt;
 	exit->size = IO_SIZE(q);
 	exit->in = q & IO_IN;
 	exit->string = q & IO_STRING;
 	exit->rep = q & IO_REP;
 	exit->port = (u16)IO_PORT(q);
-	exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
 }
 
-static void decode_ept_violation(struct vt_exit *exit)
+static void decode_ept_violation(struct vt_cpu *vt, struct vt_exit *exit)
 {
 	u64 q = vmread(VMCS_EXIT_QUALIFICATION);
 
-	exit->reason = VT_NESTED_FAULT;
+	(void)vt;
 	exit->address = vmread(VMCS_GUEST_PHYSICAL);
 	exit->write = q & EPT_VIOLATION_WRITE;
 	exit->fetch = q & EPT_VIOLATION_FETCH;
@@ -100,6 +99,24 @@ static void set_nmi_window(struct vmx_cpu *own, bool on)
 	own->nmi_window = on;
 	vmwrite(VMCS_PIN_CONTROLS, own->host_pin | (on ? PIN_NMI | PIN_VIRTUAL_NMIS : 0));
 	vmwrite(VMCS_PROC_CONTROLS, own->host_proc | (on ? PROC_NMI_WINDOW : 0));
+}
+
+/* An NMI that was owed can be injected now. */
+static void decode_nmi_window(struct vt_cpu *vt, struct vt_exit *exit)
+{
+	(void)exit;
+	set_nmi_window(vmx_cpu(vt), false);
+}
+
+static void decode_sipi(struct vt_cpu *vt, struct vt_exit *exit)
+{
+	(void)vt;
+	exit->vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xFF;
+}
+
+static void decode_msr(struct vt_cpu *vt, struct vt_exit *exit)
+{
+	exit->msr = (u32)vt->regs.rcx;
 }
 
 static void decode_instruction(struct vt_exit *exit, enum vt_reason reason)
@@ -118,65 +135,51 @@ static void decode_hypercall(struct vt_exit *exit)
 	exit->mode = (u8)(RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS)) | (mode_64 ? VT_64BIT : 0));
 }
 
+/* By basic exit reason (SDM appendix). What is missing here our controls cannot cause, or is not
+ * decoded here: CPUID, VMCALL. */
+static const struct {
+	u8 reason;		/* enum vt_reason; 0: not known */
+	bool length;		/* the instruction has one to be skipped by */
+	void (*decode)(struct vt_cpu *vt, struct vt_exit *exit);
+} known[] = {
+	[EXIT_EXCEPTION_NMI] = { VT_EXCEPTION, false, decode_exception },
+	[1 /* external interrupt */] = { VT_INTERRUPT, false, NULL },
+	[2 /* triple fault */] = { VT_SHUTDOWN, false, NULL },
+	[3 /* INIT */] = { VT_INIT, false, NULL },
+	[4 /* SIPI */] = { VT_SIPI, false, decode_sipi },
+	[8 /* NMI window */] = { VT_NMI, false, decode_nmi_window },
+	[9 /* task switch */] = { VT_VIRT_INSN, false, NULL },	/* no 64-bit guest can */
+	[11 /* GETSEC */] = { VT_VIRT_INSN, false, NULL },
+	[12 /* HLT */] = { VT_OTHER_INSN, false, NULL },
+	[13 /* INVD */] = { VT_INVD, true, NULL },
+	[14 /* INVLPG */ ... 15 /* RDPMC */] = { VT_OTHER_INSN, false, NULL },
+	[19 /* VMCLEAR */ ... 27 /* VMXON */] = { VT_VIRT_INSN, false, NULL },
+	[28 /* MOV CR */] = { VT_CR_WRITE, false, decode_cr },
+	[29 /* MOV DR */] = { VT_OTHER_INSN, false, NULL },
+	[30 /* IN, OUT */] = { VT_IO, true, decode_io },
+	[31 /* RDMSR */] = { VT_MSR_READ, true, decode_msr },
+	[32 /* WRMSR */] = { VT_MSR_WRITE, true, decode_msr },
+	[36 /* MWAIT */] = { VT_OTHER_INSN, false, NULL },
+	[39 /* MONITOR */] = { VT_OTHER_INSN, false, NULL },
+	[46 /* GDTR, IDTR */ ... 47 /* LDTR, TR */] = { VT_OTHER_INSN, false, NULL },
+	[48 /* EPT violation */] = { VT_NESTED_FAULT, false, decode_ept_violation },
+	[50 /* INVEPT */] = { VT_VIRT_INSN, false, NULL },
+	[53 /* INVVPID */] = { VT_VIRT_INSN, false, NULL },
+	[54 /* WBINVD */] = { VT_OTHER_INSN, false, NULL },
+	[55 /* XSETBV */] = { VT_XSETBV, true, NULL },
+	[60 /* ENCLS */] = { VT_VIRT_INSN, false, NULL },
+};
+
 static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
 {
-	switch (raw) {
-	case EXIT_RDMSR:
-		exit->msr = (u32)vt->regs.rcx;
-		decode_instruction(exit, VT_MSR_READ);
-		break;
-	case EXIT_WRMSR:
-		exit->msr = (u32)vt->regs.rcx;
-		decode_instruction(exit, VT_MSR_WRITE);
-		break;
-	case EXIT_XSETBV:
-		decode_instruction(exit, VT_XSETBV);
-		break;
-	case EXIT_INVD:
-		decode_instruction(exit, VT_INVD);
-		break;
-	case EXIT_EXCEPTION_NMI:
-		decode_exception(exit);
-		break;
-	case EXIT_EXTERNAL_INTERRUPT:
-		exit->reason = VT_INTERRUPT;
-		break;
-	case EXIT_IO:
-		decode_io(exit);
-		break;
-	case EXIT_CR_ACCESS:
-		decode_cr(vt, exit);
-		break;
-	case EXIT_EPT_VIOLATION:
-		decode_ept_violation(exit);
-		break;
-	case EXIT_NMI_WINDOW:		/* an NMI that was owed can be injected now */
-		set_nmi_window(vmx_cpu(vt), false);
-		exit->reason = VT_NMI;
-		break;
-	case EXIT_TRIPLE_FAULT:
-		exit->reason = VT_SHUTDOWN;
-		break;
-	case EXIT_INIT:
-		exit->reason = VT_INIT;
-		break;
-	case EXIT_SIPI:
-		exit->reason = VT_SIPI;
-		exit->vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xFF;
-		break;
-	case EXIT_VMCLEAR ... EXIT_VMXON:
-	case EXIT_GETSEC: case EXIT_INVEPT: case EXIT_INVVPID: case EXIT_ENCLS:
-	case EXIT_TASK_SWITCH:		/* no 64-bit guest can; none is carried out */
-		exit->reason = VT_VIRT_INSN;
-		break;
-	case EXIT_HLT: case EXIT_INVLPG: case EXIT_RDPMC: case EXIT_MOV_DR: case EXIT_MWAIT:
-	case EXIT_MONITOR: case EXIT_GDTR_IDTR: case EXIT_LDTR_TR: case EXIT_WBINVD:
-		exit->reason = VT_OTHER_INSN;
-		break;
-	default:	/* bit 31: a failed entry; the rest our controls cannot cause */
-		exit->reason = VT_ENTRY_FAILED;
-		break;
-	}
+	exit->reason = VT_ENTRY_FAILED;		/* bit 31 of `raw` says so */
+	if (raw >= ARRAY_SIZE(known) || !known[raw].reason)
+		return;
+	exit->reason = known[raw].reason;
+	if (known[raw].length)
+		exit->length = (u8)vmread(VMCS_EXIT_LENGTH);
+	if (known[raw].decode)
+		known[raw].decode(vt, exit);
 }
 
 static void start_exit(const struct vt_cpu *vt, u64 raw, struct vt_exit *exit)

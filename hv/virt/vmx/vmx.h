@@ -34,12 +34,9 @@ extern const struct vt_ops vmx_ops;
 #define EPT_CAP_WB			BIT(14)
 #define EPT_CAP_2M			BIT(16)
 #define EPT_CAP_1G			BIT(17)
-#define EPT_CAP_INVEPT			BIT(20)
-#define EPT_CAP_INVEPT_SINGLE		BIT(25)
-#define EPT_CAP_INVEPT_ALL		BIT(26)
-#define EPT_CAP_INVVPID			BIT(32)
-#define EPT_CAP_INVVPID_SINGLE		BIT(41)
-#define EPT_CAP_INVVPID_ALL		BIT(42)
+/* The instruction, its single-context and its all-context type. */
+#define EPT_CAP_INVEPT			(BIT(20) | BIT(25) | BIT(26))
+#define EPT_CAP_INVVPID			(BIT(32) | BIT(41) | BIT(42))
 
 /* Controls, SDM "VM-Execution Control Fields" and after. */
 #define PIN_EXTERNAL_INTERRUPT		BIT(0)
@@ -66,7 +63,6 @@ extern const struct vt_ops vmx_ops;
 #define PROC2_DESCRIPTOR_TABLE		BIT(2)
 #define PROC2_RDTSCP			BIT(3)
 #define PROC2_VPID			BIT(5)
-#define PROC2_WBINVD			BIT(6)
 #define PROC2_UNRESTRICTED_GUEST	BIT(7)
 #define PROC2_INVPCID			BIT(12)
 #define PROC2_ENCLS			BIT(15)
@@ -93,13 +89,7 @@ enum vmcs_field {
 	VMCS_GUEST_DS_SELECTOR		= 0x0806,
 	VMCS_GUEST_FS_SELECTOR		= 0x0808,
 	VMCS_GUEST_GS_SELECTOR		= 0x080A,
-	VMCS_HOST_ES_SELECTOR		= 0x0C00,
-	VMCS_HOST_CS_SELECTOR		= 0x0C02,
-	VMCS_HOST_SS_SELECTOR		= 0x0C04,
-	VMCS_HOST_DS_SELECTOR		= 0x0C06,
-	VMCS_HOST_FS_SELECTOR		= 0x0C08,
-	VMCS_HOST_GS_SELECTOR		= 0x0C0A,
-	VMCS_HOST_TR_SELECTOR		= 0x0C0C,
+	VMCS_HOST_ES_SELECTOR		= 0x0C00,	/* no LDTR; TR is in its place */
 	VMCS_IO_BITMAP_A		= 0x2000,
 	VMCS_IO_BITMAP_B		= 0x2002,
 	VMCS_MSR_BITMAP			= 0x2004,
@@ -208,44 +198,13 @@ enum vmcs_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SE
 #define EVENT_NMI		(2U << 8)
 #define EVENT_HARD_EXCEPTION	(3U << 8)
 #define EVENT_SOFT_INTERRUPT	(4U << 8)
-#define EVENT_SOFT_EXCEPTION	(6U << 8)
 #define EVENT_ERROR_CODE	BIT(11)
 #define EVENT_VALID		BIT(31)
 
-/* SDM appendix "VMX Basic Exit Reasons"; bit 31 of the field: a failed entry. */
-enum vmx_exit_reason {
-	EXIT_EXCEPTION_NMI	= 0,
-	EXIT_EXTERNAL_INTERRUPT	= 1,
-	EXIT_TRIPLE_FAULT	= 2,
-	EXIT_INIT		= 3,
-	EXIT_SIPI		= 4,
-	EXIT_NMI_WINDOW		= 8,
-	EXIT_TASK_SWITCH	= 9,
-	EXIT_CPUID		= 10,
-	EXIT_GETSEC		= 11,
-	EXIT_HLT		= 12,
-	EXIT_INVD		= 13,
-	EXIT_INVLPG		= 14,
-	EXIT_RDPMC		= 15,
-	EXIT_VMCALL		= 18,
-	EXIT_VMCLEAR		= 19,
-	EXIT_VMXON		= 27,	/* 19 to 27 are the VMX instructions */
-	EXIT_CR_ACCESS		= 28,
-	EXIT_MOV_DR		= 29,
-	EXIT_IO			= 30,
-	EXIT_RDMSR		= 31,
-	EXIT_WRMSR		= 32,
-	EXIT_MWAIT		= 36,
-	EXIT_MONITOR		= 39,
-	EXIT_GDTR_IDTR		= 46,
-	EXIT_LDTR_TR		= 47,
-	EXIT_EPT_VIOLATION	= 48,
-	EXIT_INVEPT		= 50,
-	EXIT_INVVPID		= 53,
-	EXIT_WBINVD		= 54,
-	EXIT_XSETBV		= 55,
-	EXIT_ENCLS		= 60,
-};
+/* SDM appendix "VMX Basic Exit Reasons"; exit.c has a table of the others. */
+#define EXIT_EXCEPTION_NMI	0
+#define EXIT_CPUID		10
+#define EXIT_VMCALL		18
 
 /* EPTP: memory type of the tables and walk length; SDM "Extended-Page-Table Pointer". */
 #define EPTP_WB			6U

@@ -279,7 +279,7 @@ static void test_framebuffers(void)
 
 	CHECK_ERROR(load(0x400000, 0x1000, 0x500000, 0), NULL);
 	info.framebuffer = (struct framebuffer){ FRAMEBUFFER_RGB, 0xC0000000, 3200, 800, 600, 32,
-						 16, 8, 8, 8, 0, 8 };
+						 { { 16, 8 }, { 8, 8 }, { 0, 8 } } };
 	CHECK_ERROR(linux_load(&entry, &info, &place, &image), NULL);
 	si = &zero_page()->screen_info;
 	CHECK_EQ(zero_page()->hdr.ramdisk_size | zero_page()->hdr.ramdisk_image, 0);
@@ -294,7 +294,7 @@ static void test_framebuffers(void)
 
 	CHECK_ERROR(load(0x400000, 0x1000, 0x500000, 0), NULL);
 	info.framebuffer = (struct framebuffer){ FRAMEBUFFER_RGB, 0x12380000000, 1600, 800, 600, 16,
-						 11, 5, 5, 6, 0, 5 };
+						 { { 11, 5 }, { 5, 6 }, { 0, 5 } } };
 	memory_add(0x300000, 0x1000);
 	info.efi = (struct boot_efi){ 0x123456789A, 0x300000, 48, 48, 1 };
 	put32(phys(0x300000), 7);

@@ -76,7 +76,7 @@ static void test_ovmf(void)
 	CHECK_EQ(get64(info.rsdp + 24), 0x3E902000);
 	CHECK_EQ(info.framebuffer.kind, FRAMEBUFFER_RGB);
 	CHECK_EQ(info.framebuffer.pitch, 3200);
-	CHECK_EQ(info.framebuffer.red_at, 16);
+	CHECK_EQ(info.framebuffer.colour[0].at, 16);
 }
 
 /* The information cut at every length: never a stray access, never a success. */

@@ -45,7 +45,8 @@ static void test_pixels(u8 bpp)
 {
 	u32 bytes = (bpp + 7) / 8, pitch = 100 * bytes + 12, size = pitch * 40;
 	u64 base = 0x80000000 + ALIGN_UP(size, PAGE_SIZE) - size;
-	const struct framebuffer fb = { FRAMEBUFFER_RGB, base, pitch, 100, 40, bpp, 10, 5, 5, 5, 0, 5 };
+	const struct framebuffer fb = { FRAMEBUFFER_RGB, base, pitch, 100, 40, bpp,
+					{ { 10, 5 }, { 5, 5 }, { 0, 5 } } };
 	u32 white = 0x7FFF, dots = 0, strange = 0;
 
 	memset(memory_add(base, size), 0x55, size);
@@ -84,7 +85,8 @@ static void test_15(void) { test_pixels(15); }
 
 static void test_too_small(void)
 {
-	struct framebuffer fb = { FRAMEBUFFER_RGB, 0x80000000, 28, 7, 40, 32, 16, 8, 8, 8, 0, 8 };
+	struct framebuffer fb = { FRAMEBUFFER_RGB, 0x80000000, 28, 7, 40, 32,
+				  { { 16, 8 }, { 8, 8 }, { 0, 8 } } };
 
 	screen_use(&fb);
 	write_text("nowhere\n");
