@@ -79,10 +79,10 @@ run check bench shell: packages
 	@$(MAKE) --no-print-directory $@-built
 
 .PHONY: run-built check-built shell-built
-run-built: all
+run-built: all demo-files
 	@tests/demo/run
 
-check-built: all
+check-built: all attacks
 	@tests/check
 
 shell-built: all
