@@ -36,6 +36,16 @@ mb2:
 	.long	8
 mb2_end:
 
+	/* `count` entries from EAX on, `step` apart, at EDI + `at` */
+	.macro	FILL at, step, count
+	lea	\at(%edi), %ebx
+	mov	$\count, %ecx
+2:	mov	%eax, (%ebx)
+	add	$\step, %eax
+	add	$8, %ebx
+	loop	2b
+	.endm
+
 	.text
 	.code32
 	.globl	_start
@@ -73,27 +83,11 @@ _start:
 	lea	0x3000 + PAGE_PW(%edi), %eax
 	mov	%eax, 0x2000(%edi)
 	lea	payload + PAGE_PW(%ebp), %eax
-	xor	%ecx, %ecx
-2:	mov	%eax, 0x3000(%edi,%ecx,8)
-	add	$0x1000, %eax
-	inc	%ecx
-	cmp	$512, %ecx
-	jb	2b
+	FILL	0x3000, 0x1000, 512
 	lea	0x5000 + PAGE_PW(%edi), %eax
-	mov	%eax, 0x4000(%edi)
-	add	$0x1000, %eax
-	mov	%eax, 0x4008(%edi)
-	add	$0x1000, %eax
-	mov	%eax, 0x4010(%edi)
-	add	$0x1000, %eax
-	mov	%eax, 0x4018(%edi)
+	FILL	0x4000, 0x1000, 4
 	mov	$PAGE_PWS, %eax
-	xor	%ecx, %ecx
-3:	mov	%eax, 0x5000(%edi,%ecx,8)
-	add	$0x200000, %eax
-	inc	%ecx
-	cmp	$2048, %ecx
-	jb	3b
+	FILL	0x5000, 0x200000, 2048
 
 	mov	%edi, %cr3
 	mov	%cr4, %eax

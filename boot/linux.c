@@ -172,27 +172,25 @@ static void set_screen_info(u8 *zero, const struct boot_info *info)
 	}
 }
 
-static void set_e820_entry(u8 *to, const struct e820_range *range)
-{
-	put64(to, range->base);
-	put64(to + 8, range->size);
-	put32(to + 16, range->type);
-}
-
 /* The zero page holds 128 ranges; the rest goes into a setup_data node. */
 static void set_e820(u8 *zero, u8 *ext, u64 ext_pa, const struct e820_map *map)
 {
-	u32 count = min_u64(map->count, ZP_E820_MAX);
+	u32 count = min_u64(map->count, ZP_E820_MAX), rest = map->count - count;
 
 	zero[ZP_E820_ENTRIES] = count;
-	for (u32 i = 0; i < count; i++)
-		set_e820_entry(zero + ZP_E820_TABLE + i * E820_ENTRY_SIZE, &map->range[i]);
-	if (count == map->count)
+	for (u32 i = 0; i < map->count; i++) {
+		const struct e820_range *range = &map->range[i];
+		u8 *to = i < count ? zero + ZP_E820_TABLE + i * E820_ENTRY_SIZE :
+				     ext + 16 + (i - count) * E820_ENTRY_SIZE;
+
+		put64(to, range->base);
+		put64(to + 8, range->size);
+		put32(to + 16, range->type);
+	}
+	if (!rest)
 		return;
 	put32(ext + 8, SETUP_E820_EXT);
-	put32(ext + 12, (map->count - count) * E820_ENTRY_SIZE);
-	for (u32 i = count; i < map->count; i++)
-		set_e820_entry(ext + 16 + (i - count) * E820_ENTRY_SIZE, &map->range[i]);
+	put32(ext + 12, rest * E820_ENTRY_SIZE);
 	put64(zero + SETUP_DATA, ext_pa);
 }
 

@@ -50,25 +50,26 @@ static bool copy_line(char line[BOOT_LINE_SIZE], struct bytes text)
 	if (length == BOOT_LINE_SIZE || length == text.size)
 		return false;
 	if (*from == '/' || *from == '(')
-		while (length && *from != ' ') {
-			from++;
-			length--;
-		}
-	while (length && *from == ' ') {
-		from++;
-		length--;
-	}
-	memcpy(line, from, length);
-	line[length] = '\0';
+		from += strcspn(from, " ");
+	strcpy(line, from + strspn(from, " "));
 	return true;
 }
+
+static const char *take_line(struct boot_info *info, struct bytes text)
+{
+	return copy_line(info->line, text) ? NULL :
+		"the command line is damaged or longer than 2047 characters";
+}
+
+static const char too_many_modules[] =
+	"more than 8 modules: remove module lines from the loader's menu entry";
 
 static const char *add_module(struct boot_info *info, u64 base, u64 end, struct bytes text)
 {
 	struct boot_module *module = &info->module[info->module_count];
 
 	if (info->module_count == BOOT_MODULES_MAX)
-		return "more than 8 modules: remove module lines from the loader's menu entry";
+		return too_many_modules;
 	if (base > end)
 		return "a module ends before it begins: the loader's information is damaged";
 	if (!copy_line(module->line, text))
@@ -173,51 +174,51 @@ static void search_rsdp_bios(struct boot_info *info, u64 reach)
 		search_rsdp(info, 0xE0000, 0x20000, reach);
 }
 
+/* A line of unknown length: all that lies behind `pa`. */
+static struct bytes mb1_text(u32 pa, u64 reach)
+{
+	return bytes_phys(pa, pa < reach ? reach - pa : 0, reach);
+}
+
 static const char *mb1_modules(struct boot_info *info, const u8 *mbi, u64 reach)
 {
 	u32 count = get32(mbi + MB1_MODULE_COUNT);
-	struct bytes list;
+	struct bytes list = bytes_phys(get32(mbi + MB1_MODULES), count * MB1_MODULE_SIZE, reach);
+	const char *error = NULL;
 
 	if (count > BOOT_MODULES_MAX)
-		return "more than 8 modules: remove module lines from the loader's menu entry";
-	list = bytes_phys(get32(mbi + MB1_MODULES), count * MB1_MODULE_SIZE, reach);
+		return too_many_modules;
 	if (!list.at)
 		return "the list of modules lies outside memory";
-	for (u32 i = 0; i < count; i++) {
+	for (u32 i = 0; !error && i < count; i++) {
 		const u8 *module = list.at + i * MB1_MODULE_SIZE;
 		u32 line = get32(module + 8);
-		struct bytes text = { (const u8 *)"", 1 };
-		const char *error;
+		struct bytes none = { (const u8 *)"", 1 };
 
-		if (line)
-			text = bytes_phys(line, line < reach ? reach - line : 0, reach);
-		error = add_module(info, get32(module), get32(module + 4), text);
-		if (error)
-			return error;
+		error = add_module(info, get32(module), get32(module + 4),
+				   line ? mb1_text(line, reach) : none);
 	}
-	return NULL;
+	return error;
 }
 
 static const char *mb1_map(struct boot_info *info, const u8 *mbi, u64 reach)
 {
 	u32 size = get32(mbi + MB1_MAP_SIZE);
 	struct bytes map = bytes_phys(get32(mbi + MB1_MAP), size, reach);
+	const char *error = NULL;
 	u64 at = 0;
 
 	if (!map.at || size > INFO_SIZE_MAX)
 		return "the memory map lies outside memory";
-	while (at < size) {
+	while (!error && at < size) {
 		struct bytes entry = bytes_part(map, at, 4 + MB1_MAP_ENTRY_SIZE);
-		const char *error;
 
 		if (!entry.at || get32(entry.at) < MB1_MAP_ENTRY_SIZE)
 			return "the memory map is cut short: the loader's information is damaged";
 		error = add_range(info, entry.at + 4);
-		if (error)
-			return error;
 		at += 4 + (u64)get32(entry.at);
 	}
-	return NULL;
+	return error;
 }
 
 static const char *parse1(struct boot_info *info, u64 pa, u64 reach)
@@ -231,12 +232,10 @@ static const char *parse1(struct boot_info *info, u64 pa, u64 reach)
 	flags = get32(mbi.at + MB1_FLAGS);
 	if (!(flags & MB1_HAS_MAP))
 		return "the loader gives no memory map: use GRUB 2";
-	if (flags & MB1_HAS_LINE) {
-		u32 line = get32(mbi.at + MB1_LINE);
-
-		if (!copy_line(info->line, bytes_phys(line, line < reach ? reach - line : 0, reach)))
-			return "the command line is damaged or longer than 2047 characters";
-	}
+	if (flags & MB1_HAS_LINE)
+		error = take_line(info, mb1_text(get32(mbi.at + MB1_LINE), reach));
+	if (error)
+		return error;
 	if (flags & MB1_HAS_FRAMEBUFFER)
 		set_framebuffer(&info->framebuffer, mbi.at + MB1_FRAMEBUFFER,
 				mbi.at + MB1_FRAMEBUFFER + 22);
@@ -248,6 +247,7 @@ static const char *parse1(struct boot_info *info, u64 pa, u64 reach)
 
 static const char *tag_map(struct boot_info *info, struct bytes tag)
 {
+	const char *error = NULL;
 	u32 size;
 
 	if (tag.size < 16)
@@ -255,13 +255,9 @@ static const char *tag_map(struct boot_info *info, struct bytes tag)
 	size = get32(tag.at + 8);
 	if (size < 24 || size % 8 || (tag.size - 16) % size)
 		return "the memory map's tag has a senseless entry size";
-	for (u64 at = 16; at < tag.size; at += size) {
-		const char *error = add_range(info, tag.at + at);
-
-		if (error)
-			return error;
-	}
-	return NULL;
+	for (u64 at = 16; !error && at < tag.size; at += size)
+		error = add_range(info, tag.at + at);
+	return error;
 }
 
 /* UEFI specification, "EFI_MEMORY_DESCRIPTOR": address at 8, pages at 24. */
@@ -314,8 +310,7 @@ static const char *parse_tag(struct boot_info *info, struct bytes tag, u64 pa)
 {
 	switch (get32(tag.at)) {
 	case TAG_LINE:
-		return copy_line(info->line, bytes_part(tag, 8, tag.size - 8)) ? NULL :
-			"the command line is damaged or longer than 2047 characters";
+		return take_line(info, bytes_part(tag, 8, tag.size - 8));
 	case TAG_MODULE:
 		if (tag.size < 17)
 			return "a module's tag is too short";

@@ -250,19 +250,13 @@ const char *place_linux(struct placement *place, const struct boot_info *info,
 	return NULL;
 }
 
-static void kept(struct spans *spans, const struct placement *place)
-{
-	spans->count = 0;
-	take_hypervisor(spans, place);
-}
-
 bool place_e820(struct e820_map *map, const struct boot_info *info,
 		const struct placement *place)
 {
-	struct spans spans;
+	struct spans spans = { 0 };
 
 	*map = info->map;
-	kept(&spans, place);
+	take_hypervisor(&spans, place);
 	for (u32 i = 0; i < spans.count; i++)
 		if (!e820_add(map, spans.span[i].base, spans.span[i].end - spans.span[i].base,
 			      E820_RESERVED))
@@ -310,9 +304,9 @@ u64 place_efi_map(u8 *to, const struct boot_info *info, const struct placement *
 {
 	u8 *start = to, *limit = to + place_efi_map_room(info);
 	u32 size = info->efi.descriptor_size;
-	struct spans spans;
+	struct spans spans = { 0 };
 
-	kept(&spans, place);
+	take_hypervisor(&spans, place);
 	for (u32 i = 0; i < efi_count(info); i++) {
 		const u8 *descriptor = efi_descriptor(info, i);
 		struct span all = efi_span(descriptor);

@@ -140,17 +140,17 @@ u64 svm_get(struct vt_cpu *vt, enum vt_field field)
 	return 0;
 }
 
+/* set_cr and set_efer change the others that may change. */
 void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	struct vmcb *v = svm_vmcb(vt);
 
-	switch (field) {
-	case VT_RIP: v->rip = value; break;
-	case VT_RSP: v->rsp = value; break;
-	case VT_RFLAGS: v->rflags = value; break;
-	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE:
-		break;	/* set_cr and set_efer change those that may change */
-	}
+	if (field == VT_RIP)
+		v->rip = value;
+	else if (field == VT_RSP)
+		v->rsp = value;
+	else if (field == VT_RFLAGS)
+		v->rflags = value;
 }
 
 void svm_inject(struct vt_cpu *vt, unsigned int vector, s64 error)

@@ -200,8 +200,7 @@ static bool host_state(struct vt_cpu *vt)
 	return failed | write_all(values, ARRAY_SIZE(values));
 }
 
-/* Fields of both VMCSs that never change. */
-static bool common_fields(void)
+bool vmx_common_fields(void)
 {
 	static const struct vmcs_value values[] = {
 		{ VMCS_PF_ERROR_MASK, 0 }, { VMCS_PF_ERROR_MATCH, 0 }, { VMCS_CR3_TARGET_COUNT, 0 },
@@ -319,9 +318,9 @@ int vmx_control_init(struct vt_cpu *vt, const struct vt_machine *machine)
 		failed |= vmclear(&vt->control_pa[i]);
 	}
 	failed |= vmptrld(&vt->control_pa[VMX_PROCESS]);
-	failed |= common_fields() | host_state(vt) | process_controls() | process_state();
+	failed |= vmx_common_fields() | host_state(vt) | process_controls() | process_state();
 	failed |= vmptrld(&vt->control_pa[VMX_HOST]);
-	failed |= common_fields() | host_state(vt) | host_controls(vmx_cpu(vt), machine);
+	failed |= vmx_common_fields() | host_state(vt) | host_controls(vmx_cpu(vt), machine);
 	vt->current = VMX_HOST;
 	if (!failed)
 		return 0;

@@ -262,16 +262,16 @@ void vmx_jump(u64 rip)
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 }
 
+/* set_cr and set_efer change the others that may change. */
 void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	(void)vt;
-	switch (field) {
-	case VT_RIP: vmx_jump(value); break;
-	case VT_RSP: vmwrite(VMCS_GUEST_RSP, value); break;
-	case VT_RFLAGS: vmwrite(VMCS_GUEST_RFLAGS, value); break;
-	case VT_CR0: case VT_CR3: case VT_CR4: case VT_EFER: case VT_CPL: case VT_CS_BASE:
-		break;	/* set_cr and set_efer change those that may change */
-	}
+	if (field == VT_RIP)
+		vmx_jump(value);
+	else if (field == VT_RSP)
+		vmwrite(VMCS_GUEST_RSP, value);
+	else if (field == VT_RFLAGS)
+		vmwrite(VMCS_GUEST_RFLAGS, value);
 }
 
 /* As the instruction would have ended: the shadow and RF are over, and with TF set (and BTF

@@ -114,13 +114,8 @@ static void reset_common(struct vt_cpu *vt)
 {
 	memset(&vt->regs, 0, sizeof(vt->regs));
 	reset_segments();
-	vmwrite(VMCS_ENTRY_EVENT, 0);
+	vmx_common_fields();
 	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_FIXED);
-	vmwrite(VMCS_GUEST_DR7, 0x400);
-	vmwrite(VMCS_GUEST_DEBUGCTL, 0);
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
-	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
-	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	write_cr2(0);
 	write_dr6(DR6_RESET);
 }

@@ -300,6 +300,9 @@ VT_FUNCTIONS(VT_DECLARE, vmx)
 /* control.c */
 /* Fill both control structures; the host's is current afterwards. 0, or -1. */
 int vmx_control_init(struct vt_cpu *vt, const struct vt_machine *machine);
+/* Fields of the current VMCS, of either kind, that are the same at every start. True if one was
+ * refused. */
+bool vmx_common_fields(void);
 /* All of a segment's fields, in the current VMCS. True if one was refused. */
 bool vmx_set_segment(enum vmcs_segment segment, u16 selector, u64 base, u32 limit, u32 rights);
 
