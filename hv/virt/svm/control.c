@@ -8,6 +8,7 @@
 #include <carrel/hypercall.h>
 #include <carrel/thread.h>
 
+#define CPUID_XSAVE		BIT(26)		/* 1 ECX */
 #define CPUID_SVM		BIT(2)		/* 80000001h ECX */
 #define CPUID_NX		BIT(20)		/* 80000001h EDX */
 #define CPUID_PAGE1GB		BIT(26)
@@ -105,12 +106,12 @@ static void process_control(struct vmcb *v, u64 ones_pa)
 
 static void process_state(struct vmcb *v)
 {
-	static const u32 optional = CR4_UMIP | CR4_FSGSBASE;
-	u32 features = cpuid(7, 0).ebx & 1 ? CR4_FSGSBASE : 0;
+	u32 optional = cpuid(1, 0).ecx & CPUID_XSAVE ? CR4_OSXSAVE : 0;
 
-	features |= cpuid(7, 0).ecx & BIT(2) ? CR4_UMIP : 0;
+	optional |= cpuid(7, 0).ebx & 1 ? CR4_FSGSBASE : 0;
+	optional |= cpuid(7, 0).ecx & BIT(2) ? CR4_UMIP : 0;
 	v->cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
-	v->cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | (features & optional);
+	v->cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | optional;
 	v->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
 	v->g_pat = PAT_RESET;
 	v->dr7 = 0x400;
