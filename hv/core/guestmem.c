@@ -11,17 +11,17 @@
 #define PTE_PS		BIT(7)
 #define PTE_ADDRESS	0x000FFFFFFFFFF000ULL
 
-/* Both helpers hold frame_lock, so that no donation takes the frame away meanwhile. */
+/*
+ * No lock: a frame that is the host's now can become another's only after this CPU has
+ * flushed (mm/flush.h), which it cannot do while it is here. Every access to the APIC
+ * comes by this way while the trap is up, on all CPUs at one time.
+ */
 static bool read_host(u64 pa, void *to, size_t size)
 {
-	bool ours;
-
-	lock_take(&frame_lock);
-	ours = frame_is_host_ram(pa, size);
-	if (ours)
-		memcpy(to, phys(pa), size);
-	lock_release(&frame_lock);
-	return ours;
+	if (!frame_is_host_ram(pa, size))
+		return false;
+	memcpy(to, phys(pa), size);
+	return true;
 }
 
 /* SDM "4-Level Paging", the walk alone: rights do not matter for bytes the guest executed. */
