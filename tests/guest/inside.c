@@ -5,6 +5,7 @@
  *	calls			hypercalls that are not a process's, and impossible ranges
  *	sibling ID T0 T1	hypercalls on another process, of which it has all numbers
  *	instructions		everything that a program may not execute, pages that are not its own
+ *	gs			a system call with a GS base that the bounce page cannot use: dies of it
  *	fuzz SEED		random hypercalls; it may well die of them
  * Prints what went wrong; status 0: nothing.
  */
@@ -198,6 +199,23 @@ static void instructions(void)
 	run_at("the bounce page", CARREL_BOUNCE_VA);
 }
 
+/* --- the bounce page's memory -------------------------------------------------------------- */
+
+/* What it writes through GS, in ring 0, must be nothing but this program's own memory. */
+static void gs(void)
+{
+	static const uint64_t places[] = { CARREL_DESC_VA, CARREL_BOUNCE_VA, CARREL_GATE_VA };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		uint64_t rax = 39;
+
+		__asm__ volatile("wrgsbase %1\n\t"
+				 "syscall"
+				 : "+a" (rax) : "r" (places[i]) : "rcx", "r11", "memory");
+	}
+	wrong++;	/* a write to the first of them must end this program */
+}
+
 /* --- fuzz ---------------------------------------------------------------------------------- */
 
 static uint64_t seed;
@@ -263,6 +281,8 @@ int main(int argc, char **argv)
 		sibling(argv + 2);
 	else if (argc == 2 && !strcmp(argv[1], "instructions"))
 		instructions();
+	else if (argc == 2 && !strcmp(argv[1], "gs"))
+		gs();
 	else if (argc == 3 && !strcmp(argv[1], "fuzz"))
 		fuzz(strtoull(argv[2], NULL, 0));
 	else

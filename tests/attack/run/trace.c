@@ -471,15 +471,32 @@ static void from_inside(void)
 {
 	inside("calls", "attack-inside-calls", false);
 	inside("instructions", "attack-inside-instructions", false);
+	inside("gs", "attack-inside-gs", true);
 	inside("fuzz 1", "attack-inside-fuzz", true);
 	inside("fuzz 2", "attack-inside-fuzz-2", true);
 	inside("fuzz 3", "attack-inside-fuzz-3", true);
+}
+
+/* --- 23: many host threads, one thread ----------------------------------------------------- */
+
+static void crowd(void)
+{
+	char command[40];
+	int threads = 2 * cpu_count(), status;
+
+	snprintf(command, sizeof(command), "/attack/crowd %d", threads);
+	fflush(stdout);
+	status = system(command);
+	judge(WIFEXITED(status) && WEXITSTATUS(status) == 42 && !carrel_donated(), "attack-23-crowd",
+	      "%d host threads resume one thread at the same time: status %x (2a00: all its registers "
+	      "were right)", threads, status);
 }
 
 const struct test trace_tests[] = {
 	{ "attack-03", read_both },
 	{ "attack-18", debug },
 	{ "attack-23", wrong_thread },
+	{ "attack-23-crowd", crowd },
 	{ "attack-gate", shared_pages },
 	{ "attack-45", sibling },
 	{ "attack-inside", from_inside },

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The private code of crowd.c, at CARREL_SHIM_VA. Every register holds a number
+ * that is checked in each round; at the end the carrier is asked to exit with 42,
+ * or with 43 as soon as a register was found wrong.
+ */
+#include <carrel/hypercall.h>
+#include <carrel/layout.h>
+
+#define SYS_exit_group	231
+#define ROUNDS		30000000
+#define PATTERN		0x1122334455667788
+
+	.macro	each op
+	\op	rax, 1
+	\op	rbx, 2
+	\op	rcx, 3
+	\op	rdx, 4
+	\op	rsi, 5
+	\op	rbp, 6
+	\op	r8, 7
+	\op	r9, 8
+	\op	r10, 9
+	\op	r11, 10
+	\op	r12, 11
+	\op	r13, 12
+	\op	r14, 13
+	.endm
+
+	.macro	fill register, number
+	movabsq	$PATTERN + \number, %\register
+	.endm
+
+	/* R15 counts the rounds, RDI is scratch. */
+	.macro	check register, number
+	movabsq	$PATTERN + \number, %rdi
+	cmpq	%rdi, %\register
+	jne	wrong
+	.endm
+
+	.section .rodata
+	.balign	4096
+	.globl	private_code
+private_code:
+	jmp	start
+	.org	private_code + 0x40, 0xcc	/* SYSCALL: there is none */
+	ud2
+	.org	private_code + 0x80, 0xcc	/* UPCALL: nothing is expected */
+	movl	$44, %edi
+	jmp	leave
+start:
+	each	fill
+	movq	%rax, %xmm0
+	movq	%rbx, %xmm15
+	movq	$ROUNDS, %r15
+1:	each	check
+	movq	%xmm0, %rdi
+	cmpq	%rax, %rdi
+	jne	wrong
+	movq	%xmm15, %rdi
+	cmpq	%rbx, %rdi
+	jne	wrong
+	decq	%r15
+	jnz	1b
+	movl	$42, %edi
+	jmp	leave
+wrong:
+	movl	$43, %edi
+leave:
+	movl	$SYS_exit_group, %ebx
+	xorl	%esi, %esi
+	xorl	%edx, %edx
+	xorl	%r10d, %r10d
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	movl	%edi, %r12d
+	movl	$CARREL_CPUID_ABI, %eax
+	xorl	%ecx, %ecx
+	cpuid
+	movl	%ebx, %r13d
+2:	movl	$CARREL_HC_OCALL, %eax
+	movl	$SYS_exit_group, %ebx
+	movl	%r12d, %edi
+	cmpl	$CARREL_INSN_VMMCALL, %r13d
+	jne	3f
+	vmmcall
+	jmp	2b
+3:	vmcall
+	jmp	2b
+	.org	private_code + 4096, 0xcc
+	.section .note.GNU-stack, "", @progbits
