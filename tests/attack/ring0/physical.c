@@ -64,7 +64,9 @@ static void scan_words(struct scan *scan, u64 frame, const u64 *words)
 	unsigned int i;
 
 	for (i = 0; i + 1 < PAGE_WORDS; i++) {
-		if (likely(!secret_is(scan->key, words[i])) || !secret_is(scan->key, words[i + 1]))
+		/* most memory is zero, and no secret is */
+		if (likely(!words[i]) || likely(!secret_is(scan->key, words[i])) ||
+		    !secret_is(scan->key, words[i + 1]))
 			continue;
 		if (!scan->found++)
 			scan->first = (frame << PAGE_SHIFT) + i * sizeof(u64);
