@@ -59,17 +59,12 @@ static struct placement place;
 static struct e820_map e820;
 static struct ram_range ram[E820_MAX];
 
-static void __attribute__((noreturn)) halt(void)
-{
-	for (;;)
-		asm volatile("cli; hlt");
-}
-
 static void __attribute__((noreturn)) give_up(const char *what)
 {
 	log_line("cannot start: %s", what);
 	log_line("halted. Choose another entry of the boot menu.");
-	halt();
+	for (;;)
+		asm volatile("cli; hlt");
 }
 
 static void must(const char *problem)
@@ -176,11 +171,6 @@ static void make_host_view(void)
 		give_up("no memory for the host's nested page tables");
 }
 
-static u64 pool_pa(const void *p)
-{
-	return (u64)p - PHYS_BASE;
-}
-
 static void make_policy(void)
 {
 	const struct vt_ops *vt = machine.vt;
@@ -198,9 +188,9 @@ static void make_policy(void)
 	machine.cpuid_hv_bit = options.cpuid_hv;
 	machine.vt_machine = (struct vt_machine){
 		.host_view = &machine.host_view,
-		.msr_bitmap_pa = pool_pa(msr),
-		.io_bitmap_pa = pool_pa(io),
-		.ones_pa = pool_pa(ones),
+		.msr_bitmap_pa = phys_address(msr),
+		.io_bitmap_pa = phys_address(io),
+		.ones_pa = phys_address(ones),
 		.cr4_host_owned = CR4_LA57 | CR4_VMXE | CR4_SMXE,
 	};
 }

@@ -6,11 +6,9 @@
 hv_start:
 	mov	$boot_stack_end, %rsp
 	xor	%ebp, %ebp
-	mov	%edi, %edi
-	mov	%esi, %esi
-	mov	%edx, %edx
-	mov	%ecx, %ecx
-	mov	%r8d, %r8d
+	.irp	reg, edi, esi, edx, ecx, r8d	/* 32 bits came */
+	mov	%\reg, %\reg
+	.endr
 	call	boot_main
 1:	cli
 	hlt
@@ -65,11 +63,9 @@ leave_begin:
 	push	%rcx
 	lretq
 1:	mov	$0x18, %ecx
-	mov	%ecx, %ds
-	mov	%ecx, %es
-	mov	%ecx, %fs
-	mov	%ecx, %gs
-	mov	%ecx, %ss
+	.irp	segment, ds, es, fs, gs, ss
+	mov	%ecx, %\segment
+	.endr
 	jmp	*%rax
 leave_end:
 

@@ -31,34 +31,17 @@ static inline struct bytes bytes_phys(u64 pa, u64 size, u64 reach)
 	return (struct bytes){ phys(pa), size };
 }
 
+typedef u16 unaligned_u16 __attribute__((aligned(1), may_alias));
+typedef u32 unaligned_u32 __attribute__((aligned(1), may_alias));
+typedef u64 unaligned_u64 __attribute__((aligned(1), may_alias));
+
 /* Little-endian numbers at any alignment. The caller checked the length. */
-static inline u16 get16(const u8 *at)
-{
-	u16 value;
-
-	__builtin_memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static inline u32 get32(const u8 *at)
-{
-	u32 value;
-
-	__builtin_memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static inline u64 get64(const u8 *at)
-{
-	u64 value;
-
-	__builtin_memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static inline void put16(u8 *at, u16 value) { __builtin_memcpy(at, &value, sizeof(value)); }
-static inline void put32(u8 *at, u32 value) { __builtin_memcpy(at, &value, sizeof(value)); }
-static inline void put64(u8 *at, u64 value) { __builtin_memcpy(at, &value, sizeof(value)); }
+static inline u16 get16(const u8 *at) { return *(const unaligned_u16 *)at; }
+static inline u32 get32(const u8 *at) { return *(const unaligned_u32 *)at; }
+static inline u64 get64(const u8 *at) { return *(const unaligned_u64 *)at; }
+static inline void put16(u8 *at, u16 value) { *(unaligned_u16 *)at = value; }
+static inline void put32(u8 *at, u32 value) { *(unaligned_u32 *)at = value; }
+static inline void put64(u8 *at, u64 value) { *(unaligned_u64 *)at = value; }
 
 /* The sum of all bytes, modulo 256: zero for ACPI structures. */
 static inline u8 bytes_sum(struct bytes bytes)

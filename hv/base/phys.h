@@ -15,6 +15,8 @@ static inline void *phys(u64 pa) { return phys_base + pa; }
 #else
 #define PHYS_BASE 0xFFFF800000000000UL
 static inline void *phys(u64 pa) { return (void *)(PHYS_BASE + pa); }
+/* The way back, for what was reached so. */
+static inline u64 phys_address(const void *p) { return (u64)p - PHYS_BASE; }
 #endif
 
 #endif
