@@ -21,11 +21,6 @@ size_t svm_cpu_size(void)
 	return PAGES * PAGE_SIZE;
 }
 
-static u64 page_pa(void *memory, unsigned int page)
-{
-	return (u64)memory - PHYS_BASE + page * PAGE_SIZE;
-}
-
 int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *memory)
 {
 	char *base = memory;
@@ -34,10 +29,10 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 
 	for (unsigned int i = SVM_HOST; i <= SVM_PROCESS; i++) {
 		vt->control[i] = base + i * PAGE_SIZE;
-		vt->control_pa[i] = page_pa(memory, i);
+		vt->control_pa[i] = phys_address(vt->control[i]);
 	}
 	vt->extra = own;
-	own->own_state_pa = page_pa(memory, PAGE_OWN_STATE);
+	own->own_state_pa = phys_address(base + PAGE_OWN_STATE * PAGE_SIZE);
 	own->asids = (u32)min_u64(cpuid(0x8000000A, 0).ebx, SVM_ASIDS);
 	own->asid_next = SVM_ASID_HOST + 1;
 	own->nrip = edx & CPUID_NRIP;
@@ -48,7 +43,7 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 	vt->scratch[0] = own->own_state_pa;	/* run.S */
 
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
-	wrmsr(MSR_VM_HSAVE_PA, page_pa(memory, PAGE_HSAVE));
+	wrmsr(MSR_VM_HSAVE_PA, phys_address(base + PAGE_HSAVE * PAGE_SIZE));
 	asm volatile("vmsave %%rax" : : "a"(own->own_state_pa) : "memory");
 	svm_control_init(vt, machine);
 	return 0;
@@ -61,61 +56,52 @@ void svm_cpu_stop(struct vt_cpu *vt)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
 }
 
-static void reset_segments(struct vmcb *v)
+/* What every start of the host guest has in common: a CPU at reset, its general registers 0. */
+static struct vmcb *reset(struct vt_cpu *vt)
 {
-	struct svm_segment data = { .attributes = 0x093, .limit = 0xFFFF };
+	struct vmcb *v = vt->control[SVM_HOST];
 
-	v->es = v->ss = v->ds = v->fs = v->gs = data;
+	memset(&vt->regs, 0, sizeof(vt->regs));
+	v->es = v->ss = v->ds = v->fs = v->gs =
+		(struct svm_segment){ .attributes = 0x093, .limit = 0xFFFF };
 	v->cs = (struct svm_segment){ .attributes = 0x09B, .limit = 0xFFFF };
 	v->gdtr = v->idtr = (struct svm_segment){ .limit = 0xFFFF };
 	v->ldtr = (struct svm_segment){ .attributes = 0x082, .limit = 0xFFFF };
 	v->tr = (struct svm_segment){ .attributes = 0x08B, .limit = 0xFFFF };
-}
-
-static void reset_common(struct vmcb *v)
-{
 	v->cpl = 0;
 	v->interrupt_shadow = 0;
 	v->eventinj = 0;
 	v->rflags = RFLAGS_FIXED;
 	v->dr6 = DR6_RESET;
 	v->dr7 = 0x400;
-	v->cr2 = v->cr3 = 0;
+	v->cr2 = v->cr3 = v->cr4 = 0;
+	v->rip = v->rsp = v->rax = 0;
 	v->g_pat = rdmsr(MSR_PAT);
 	v->star = v->lstar = v->cstar = v->sfmask = v->kernel_gs_base = 0;
 	v->sysenter_cs = v->sysenter_esp = v->sysenter_eip = 0;
+	return v;
 }
 
 /* APM "Processor Initialization State", after INIT and a startup IPI. */
 void svm_host_enter_sipi(struct vt_cpu *vt, u8 page)
 {
-	struct vmcb *v = vt->control[SVM_HOST];
+	struct vmcb *v = reset(vt);
 
-	memset(&vt->regs, 0, sizeof(vt->regs));
 	vt->regs.rdx = cpuid(1, 0).eax;
-	reset_segments(v);
-	reset_common(v);
 	v->cs.selector = (u16)(page << 8);
 	v->cs.base = (u64)page << 12;
 	v->cr0 = CR0_ET | CR0_CD | CR0_NW;
-	v->cr4 = 0;
 	v->efer = EFER_SVME;
-	v->rip = 0;
-	v->rsp = 0;
-	v->rax = 0;
 }
 
 /* Documentation/x86/boot: 64-bit entry; code 10h, data 18h, interrupts off. */
 void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
 			  u16 gdt_limit)
 {
-	struct vmcb *v = vt->control[SVM_HOST];
+	struct vmcb *v = reset(vt);
 	struct svm_segment data = { .selector = 0x18, .attributes = 0xC93, .limit = 0xFFFFFFFF };
 
-	memset(&vt->regs, 0, sizeof(vt->regs));
 	vt->regs.rsi = rsi;
-	reset_segments(v);
-	reset_common(v);
 	v->es = v->ss = v->ds = v->fs = v->gs = data;
 	v->cs = (struct svm_segment){ .selector = 0x10, .attributes = 0xA9B, .limit = 0xFFFFFFFF };
 	v->gdtr = (struct svm_segment){ .limit = gdt_limit, .base = gdt_base };
@@ -125,7 +111,6 @@ void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
 	v->efer = EFER_SVME | EFER_LME | EFER_LMA;
 	v->rip = rip;
 	v->rsp = rsp;
-	v->rax = 0;
 }
 
 /* INIT is an exit, but stays pending or cannot be told from a reset: the APIC is trapped. */

@@ -185,15 +185,21 @@ static bool host_state(struct vt_cpu *vt)
 	asm("str %0" : "=r"(tr));
 	const u16 selectors[] = { ss, cs, ss, ss, 0, 0, tr };	/* ES CS SS DS FS GS TR */
 	const struct vmcs_value values[] = {
-		{ VMCS_HOST_CR0, read_cr0() }, { VMCS_HOST_CR3, read_cr3() },
-		{ VMCS_HOST_CR4, read_cr4() },
-		{ VMCS_HOST_EFER, rdmsr(MSR_EFER) }, { VMCS_HOST_PAT, rdmsr(MSR_PAT) },
-		{ VMCS_HOST_FS_BASE, 0 }, { VMCS_HOST_GS_BASE, (u64)vt->cpu },
-		{ VMCS_HOST_TR_BASE, tr_base(gdt, tr) },
-		{ VMCS_HOST_GDTR_BASE, gdt }, { VMCS_HOST_IDTR_BASE, sidt().base },
-		{ VMCS_HOST_SYSENTER_CS, 0 }, { VMCS_HOST_SYSENTER_ESP, 0 },
-		{ VMCS_HOST_SYSENTER_EIP, 0 },
-		{ VMCS_HOST_RSP, (u64)(&vt->regs + 1) }, { VMCS_HOST_RIP, (u64)vmx_exit_entry },
+		{ 0x2C00 /* IA32_PAT */, rdmsr(MSR_PAT) },
+		{ 0x2C02 /* IA32_EFER */, rdmsr(MSR_EFER) },
+		{ 0x4C00 /* IA32_SYSENTER_CS */, 0 },
+		{ 0x6C00 /* CR0 */, read_cr0() },
+		{ 0x6C02 /* CR3 */, read_cr3() },
+		{ 0x6C04 /* CR4 */, read_cr4() },
+		{ 0x6C06 /* FS base */, 0 },
+		{ 0x6C08 /* GS base */, (u64)vt->cpu },
+		{ 0x6C0A /* TR base */, tr_base(gdt, tr) },
+		{ 0x6C0C /* GDTR base */, gdt },
+		{ 0x6C0E /* IDTR base */, sidt().base },
+		{ 0x6C10 /* IA32_SYSENTER_ESP */, 0 },
+		{ 0x6C12 /* IA32_SYSENTER_EIP */, 0 },
+		{ 0x6C14 /* RSP */, (u64)(&vt->regs + 1) },
+		{ 0x6C16 /* RIP */, (u64)vmx_exit_entry },
 	};
 	for (unsigned int i = 0; i < ARRAY_SIZE(selectors); i++)
 		failed |= vmwrite(vmx_segment_field(VMCS_HOST_ES_SELECTOR, i), selectors[i]);
@@ -203,11 +209,11 @@ static bool host_state(struct vt_cpu *vt)
 bool vmx_common_fields(void)
 {
 	static const struct vmcs_value values[] = {
-		{ VMCS_PF_ERROR_MASK, 0 }, { VMCS_PF_ERROR_MATCH, 0 }, { VMCS_CR3_TARGET_COUNT, 0 },
-		{ VMCS_EXIT_MSR_STORE_COUNT, 0 }, { VMCS_EXIT_MSR_LOAD_COUNT, 0 },
-		{ VMCS_ENTRY_MSR_LOAD_COUNT, 0 }, { VMCS_ENTRY_EVENT, 0 },
-		{ VMCS_ENTRY_ERROR_CODE, 0 }, { VMCS_ENTRY_LENGTH, 0 },
-		{ VMCS_TSC_OFFSET, 0 }, { VMCS_LINK_POINTER, ~0ULL },
+		{ 0x2010 /* TSC offset */, 0 }, { 0x2800 /* VMCS link pointer */, ~0ULL },
+		{ 0x4006 /* page-fault error-code mask */, 0 }, { 0x4008 /* and match */, 0 },
+		{ 0x400A /* CR3-target count */, 0 }, { 0x400E /* exit MSR-store count */, 0 },
+		{ 0x4010 /* exit MSR-load count */, 0 }, { 0x4014 /* entry MSR-load count */, 0 },
+		{ VMCS_ENTRY_EVENT, 0 }, { VMCS_ENTRY_ERROR_CODE, 0 }, { VMCS_ENTRY_LENGTH, 0 },
 		{ VMCS_GUEST_DEBUGCTL, 0 }, { VMCS_GUEST_DR7, 0x400 },
 		{ VMCS_GUEST_INTERRUPTIBILITY, 0 }, { VMCS_GUEST_PENDING_DEBUG, 0 },
 		{ VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE },
@@ -219,12 +225,6 @@ bool vmx_common_fields(void)
 	if (rdmsr(MSR_VMX_PROCBASED_CTLS2) >> 32 & PROC2_ENCLS)
 		failed |= vmwrite(VMCS_ENCLS_BITMAP, ~0ULL);
 	return failed;
-}
-
-/* CR0 and CR4 bits that VMX operation fixes, where unrestricted guests are not exempt. */
-static u64 cr0_fixed(void)
-{
-	return rdmsr(MSR_VMX_CR0_FIXED0) & ~(CR0_PE | CR0_PG);
 }
 
 /* The host view: nothing exits but what VMX forces, the two bitmaps and our bits of CR0, CR4. */
@@ -249,7 +249,8 @@ static bool host_controls(struct vmx_cpu *own, const struct vt_machine *machine)
 		{ VMCS_MSR_BITMAP, machine->msr_bitmap_pa },
 		{ VMCS_EPT_POINTER, vmx_eptp(machine->host_view) },
 		{ VMCS_VPID, VMX_VPID_HOST },
-		{ VMCS_CR0_MASK, cr0_fixed() },
+		/* what VMX operation fixes, less what unrestricted guests are exempt from */
+		{ VMCS_CR0_MASK, rdmsr(MSR_VMX_CR0_FIXED0) & ~(CR0_PE | CR0_PG) },
 		{ VMCS_CR4_MASK, own->cr4_host_owned },
 		{ VMCS_CR4_SHADOW, 0 },
 		{ VMCS_GUEST_PAT, rdmsr(MSR_PAT) },

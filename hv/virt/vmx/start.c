@@ -19,11 +19,6 @@ size_t vmx_cpu_size(void)
 	return PAGES * PAGE_SIZE;
 }
 
-static u64 page_pa(void *memory, unsigned int page)
-{
-	return (u64)memory - PHYS_BASE + page * PAGE_SIZE;
-}
-
 /* Firmware that leaves the choice to us leaves the MSR unlocked. */
 static void unlock_vmx(void)
 {
@@ -37,14 +32,6 @@ static void unlock_vmx(void)
 	wrmsr(MSR_FEATURE_CONTROL, feature);
 }
 
-static bool vmxon(u64 pa)
-{
-	bool failed;
-
-	asm volatile("vmxon %1" : "=@ccna"(failed) : "m"(pa) : "cc", "memory");
-	return failed;
-}
-
 int vmx_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *memory)
 {
 	char *base = memory;
@@ -52,17 +39,17 @@ int vmx_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 
 	for (unsigned int i = VMX_HOST; i <= VMX_PROCESS; i++) {
 		vt->control[i] = base + i * PAGE_SIZE;
-		vt->control_pa[i] = page_pa(memory, i);
+		vt->control_pa[i] = phys_address(vt->control[i]);
 	}
 	vt->extra = own;
-	own->vmxon_pa = page_pa(memory, PAGE_VMXON);
+	own->vmxon_pa = phys_address(base + PAGE_VMXON * PAGE_SIZE);
 	*(u32 *)(base + PAGE_VMXON * PAGE_SIZE) = (u32)rdmsr(MSR_VMX_BASIC) & BASIC_REVISION;
 	vmx_process_init(own);
 
 	unlock_vmx();
 	write_cr0((read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0)) & rdmsr(MSR_VMX_CR0_FIXED1));
 	write_cr4((read_cr4() | rdmsr(MSR_VMX_CR4_FIXED0)) & rdmsr(MSR_VMX_CR4_FIXED1));
-	if (vmxon(own->vmxon_pa)) {
+	if (vmxon(&own->vmxon_pa)) {
 		log_line("CPU %u: VMXON failed (is another hypervisor running?)", vt->id);
 		return -1;
 	}
@@ -85,18 +72,6 @@ void vmx_cpu_stop(struct vt_cpu *vt)
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }
 
-static void reset_segments(void)
-{
-	for (enum vmcs_segment s = SEG_ES; s < SEG_LDTR; s++)
-		vmx_set_segment(s, 0, 0, 0xFFFF, s == SEG_CS ? RIGHTS_CODE_16 : RIGHTS_DATA_16);
-	vmx_set_segment(SEG_LDTR, 0, 0, 0xFFFF, RIGHTS_LDT);
-	vmx_set_segment(SEG_TR, 0, 0, 0xFFFF, RIGHTS_BUSY_TSS);
-	vmwrite(VMCS_GUEST_GDTR_BASE, 0);
-	vmwrite(VMCS_GUEST_GDTR_LIMIT, 0xFFFF);
-	vmwrite(VMCS_GUEST_IDTR_BASE, 0);
-	vmwrite(VMCS_GUEST_IDTR_LIMIT, 0xFFFF);
-}
-
 /* CR0 gets the bits that VMX fixes; the guest reads what it would read on the bare CPU. */
 static void enter_mode(u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
@@ -110,12 +85,22 @@ static void enter_mode(u64 cr0, u64 cr3, u64 cr4, u64 efer)
 	vmwrite(VMCS_ENTRY_CONTROLS, entry | (efer & EFER_LMA ? ENTRY_IA32E_GUEST : 0));
 }
 
-static void reset_common(struct vt_cpu *vt)
+/* What every start of the host guest has in common: a CPU at reset, its general registers 0. */
+static void reset(struct vt_cpu *vt)
 {
 	memset(&vt->regs, 0, sizeof(vt->regs));
-	reset_segments();
+	for (enum vmcs_segment s = SEG_ES; s < SEG_LDTR; s++)
+		vmx_set_segment(s, 0, 0, 0xFFFF, s == SEG_CS ? RIGHTS_CODE_16 : RIGHTS_DATA_16);
+	vmx_set_segment(SEG_LDTR, 0, 0, 0xFFFF, RIGHTS_LDT);
+	vmx_set_segment(SEG_TR, 0, 0, 0xFFFF, RIGHTS_BUSY_TSS);
+	vmwrite(VMCS_GUEST_GDTR_BASE, 0);
+	vmwrite(VMCS_GUEST_GDTR_LIMIT, 0xFFFF);
+	vmwrite(VMCS_GUEST_IDTR_BASE, 0);
+	vmwrite(VMCS_GUEST_IDTR_LIMIT, 0xFFFF);
 	vmx_common_fields();
 	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_FIXED);
+	vmwrite(VMCS_GUEST_RIP, 0);
+	vmwrite(VMCS_GUEST_RSP, 0);
 	write_cr2(0);
 	write_dr6(DR6_RESET);
 }
@@ -123,19 +108,17 @@ static void reset_common(struct vt_cpu *vt)
 /* SDM "Processor State After Reset or INIT", then a startup IPI. */
 void vmx_host_enter_sipi(struct vt_cpu *vt, u8 page)
 {
-	reset_common(vt);
+	reset(vt);
 	vt->regs.rdx = cpuid(1, 0).eax;
 	vmx_set_segment(SEG_CS, (u16)(page << 8), (u64)page << 12, 0xFFFF, RIGHTS_CODE_16);
 	enter_mode(CR0_ET | CR0_CD | CR0_NW, 0, 0, 0);
-	vmwrite(VMCS_GUEST_RIP, 0);
-	vmwrite(VMCS_GUEST_RSP, 0);
 }
 
 /* Documentation/x86/boot: 64-bit entry; code 10h, data 18h, interrupts off. */
 void vmx_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3, u64 gdt_base,
 			  u16 gdt_limit)
 {
-	reset_common(vt);
+	reset(vt);
 	vt->regs.rsi = rsi;
 	for (enum vmcs_segment s = SEG_ES; s < SEG_LDTR; s++)
 		vmx_set_segment(s, 0x18, 0, 0xFFFFFFFF, RIGHTS_DATA(0));

@@ -80,7 +80,7 @@ extern const struct vt_ops vmx_ops;
 #define ENTRY_LOAD_PAT			BIT(14)
 #define ENTRY_LOAD_EFER			BIT(15)
 
-/* SDM appendix "Field Encoding in VMCS". */
+/* SDM appendix "Field Encoding in VMCS"; those written once stand in the tables of control.c. */
 enum vmcs_field {
 	VMCS_VPID			= 0x0000,
 	VMCS_GUEST_ES_SELECTOR		= 0x0800,	/* ES CS SS DS FS GS LDTR TR, 2 apart */
@@ -93,27 +93,17 @@ enum vmcs_field {
 	VMCS_IO_BITMAP_A		= 0x2000,
 	VMCS_IO_BITMAP_B		= 0x2002,
 	VMCS_MSR_BITMAP			= 0x2004,
-	VMCS_TSC_OFFSET			= 0x2010,
 	VMCS_EPT_POINTER		= 0x201A,
 	VMCS_ENCLS_BITMAP		= 0x202E,
 	VMCS_GUEST_PHYSICAL		= 0x2400,
-	VMCS_LINK_POINTER		= 0x2800,
 	VMCS_GUEST_DEBUGCTL		= 0x2802,
 	VMCS_GUEST_PAT			= 0x2804,
 	VMCS_GUEST_EFER			= 0x2806,
-	VMCS_HOST_PAT			= 0x2C00,
-	VMCS_HOST_EFER			= 0x2C02,
 	VMCS_PIN_CONTROLS		= 0x4000,
 	VMCS_PROC_CONTROLS		= 0x4002,
 	VMCS_EXCEPTION_BITMAP		= 0x4004,
-	VMCS_PF_ERROR_MASK		= 0x4006,
-	VMCS_PF_ERROR_MATCH		= 0x4008,
-	VMCS_CR3_TARGET_COUNT		= 0x400A,
 	VMCS_EXIT_CONTROLS		= 0x400C,
-	VMCS_EXIT_MSR_STORE_COUNT	= 0x400E,
-	VMCS_EXIT_MSR_LOAD_COUNT	= 0x4010,
 	VMCS_ENTRY_CONTROLS		= 0x4012,
-	VMCS_ENTRY_MSR_LOAD_COUNT	= 0x4014,
 	VMCS_ENTRY_EVENT		= 0x4016,	/* VM-entry interruption-information */
 	VMCS_ENTRY_ERROR_CODE		= 0x4018,
 	VMCS_ENTRY_LENGTH		= 0x401A,
@@ -134,7 +124,6 @@ enum vmcs_field {
 	VMCS_GUEST_INTERRUPTIBILITY	= 0x4824,
 	VMCS_GUEST_ACTIVITY		= 0x4826,
 	VMCS_GUEST_SYSENTER_CS		= 0x482A,
-	VMCS_HOST_SYSENTER_CS		= 0x4C00,
 	VMCS_CR0_MASK			= 0x6000,
 	VMCS_CR4_MASK			= 0x6002,
 	VMCS_CR0_SHADOW			= 0x6004,
@@ -156,18 +145,6 @@ enum vmcs_field {
 	VMCS_GUEST_PENDING_DEBUG	= 0x6822,
 	VMCS_GUEST_SYSENTER_ESP		= 0x6824,
 	VMCS_GUEST_SYSENTER_EIP		= 0x6826,
-	VMCS_HOST_CR0			= 0x6C00,
-	VMCS_HOST_CR3			= 0x6C02,
-	VMCS_HOST_CR4			= 0x6C04,
-	VMCS_HOST_FS_BASE		= 0x6C06,
-	VMCS_HOST_GS_BASE		= 0x6C08,
-	VMCS_HOST_TR_BASE		= 0x6C0A,
-	VMCS_HOST_GDTR_BASE		= 0x6C0C,
-	VMCS_HOST_IDTR_BASE		= 0x6C0E,
-	VMCS_HOST_SYSENTER_ESP		= 0x6C10,
-	VMCS_HOST_SYSENTER_EIP		= 0x6C12,
-	VMCS_HOST_RSP			= 0x6C14,
-	VMCS_HOST_RIP			= 0x6C16,
 };
 
 /* Order of the segment fields. */
@@ -265,21 +242,18 @@ static inline bool vmwrite(enum vmcs_field field, u64 value)
 	return failed;
 }
 
-static inline bool vmptrld(const u64 *pa)
-{
-	bool failed;
-
-	asm volatile("vmptrld %1" : "=@ccna"(failed) : "m"(*pa) : "cc", "memory");
-	return failed;
-}
-
-static inline bool vmclear(const u64 *pa)
-{
-	bool failed;
-
-	asm volatile("vmclear %1" : "=@ccna"(failed) : "m"(*pa) : "cc", "memory");
-	return failed;
-}
+/* The instructions that take a physical address from memory. True if one failed. */
+#define VMX_ADDRESS_INSTRUCTION(name) \
+	static inline bool name(const u64 *pa) \
+	{ \
+		bool failed; \
+		asm volatile(#name " %1" : "=@ccna"(failed) : "m"(*pa) : "cc", "memory"); \
+		return failed; \
+	}
+VMX_ADDRESS_INSTRUCTION(vmxon)
+VMX_ADDRESS_INSTRUCTION(vmptrld)
+VMX_ADDRESS_INSTRUCTION(vmclear)
+#undef VMX_ADDRESS_INSTRUCTION
 
 static inline enum vmcs_field vmx_segment_field(enum vmcs_field of_es, enum vmcs_segment segment)
 {
