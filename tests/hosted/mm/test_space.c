@@ -427,6 +427,12 @@ static s64 run_eager(void)
 	return space_map(&world.space, 700 * GIB, 1, R | W, false, ANY);
 }
 
+/* Where the private table is there already. */
+static s64 run_eager_near(void)
+{
+	return space_map(&world.space, BASE - PAGE_SIZE, 1, R | W, false, ANY);
+}
+
 static s64 run_demand(void)
 {
 	return space_map(&world.space, 700 * GIB, 1, R | W, true, ANY);
@@ -510,7 +516,7 @@ static void out_of_frames(void)
 {
 	static const struct case_ cases[] = {
 		{ "add", run_add, 1 }, { "fix", run_fix, 1 }, { "eager", run_eager, 1 },
-		{ "fix across 2 MiB", run_fix_across, 1 },
+		{ "fix across 2 MiB", run_fix_across, 1 }, { "near", run_eager_near, 1 },
 		{ "demand", run_demand, 1 }, { "fault", run_fault, 1 }, { "cut", run_cut, 1 },
 		{ "protect", run_protect, 1 },
 	};
