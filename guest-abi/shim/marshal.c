@@ -115,10 +115,15 @@ static int64_t measure_whole(uint64_t address, uint64_t size, uint8_t rights)
 	return vm_prefix(address, size, rights) == size ? (int64_t)size : -LINUX_EFAULT;
 }
 
-/* As much of a buffer as is there, as the kernel's own copies would go; EFAULT for nothing. */
+/* As much of a buffer as is there, as the kernel's own copies would go; EFAULT for nothing, and
+ * for what would end outside the lower half, as access_ok() has it. */
 static int64_t measure_part(uint64_t address, uint64_t size, uint8_t rights)
 {
-	uint64_t part = vm_prefix(address, size, rights);
+	uint64_t part;
+
+	if (size > VM_HIGH || address > VM_HIGH - size)
+		return -LINUX_EFAULT;
+	part = vm_prefix(address, size, rights);
 
 	return part || !size ? (int64_t)part : -LINUX_EFAULT;
 }

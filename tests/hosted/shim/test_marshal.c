@@ -191,8 +191,11 @@ static void edge_of_memory(void)
 	set(3, (uint64_t)p, 5000, 0);
 	CHECK_EQ(call(t, READ), 100);
 	CHECK_EQ(call(t, WRITE), 100);
+	/* as access_ok() of the kernel: nothing is read where the end is no address */
 	set(3, (uint64_t)p, UINT64_MAX, 0);
-	CHECK_EQ(call(t, READ), 100);
+	CHECK_EQ(call(t, READ), -LINUX_EFAULT);
+	set(3, (uint64_t)p, VM_HIGH, 0);
+	CHECK_EQ(call(t, WRITE), -LINUX_EFAULT);
 	set(3, (uint64_t)p, 0, 0);
 	CHECK_EQ(call(t, READ), 0);
 }
