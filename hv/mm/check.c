@@ -163,7 +163,8 @@ static const char *check_page(struct holding *holding, u64 va, u64 entry)
 	u64 pa = guest_frame(entry);
 	struct frame *frame = frame_record(holding->space->family, pa);
 
-	if (guest_present(entry) && (!(entry & GUEST_A) || !(entry & GUEST_D) != !(entry & GUEST_W)))
+	if (guest_present(entry) &&
+	    (!(entry & GUEST_A) || !(entry & GUEST_D) != !(entry & GUEST_W)))
 		return "a walk would write to a private table";
 	if (!frame)
 		return check_fixed(holding, va, entry);

@@ -65,7 +65,7 @@ enum frame_use {
 
 struct frame {		/* 8 bytes; 512 of them, in the chunk's first frame, describe a chunk */
 	u32 next;	/* free: index in the chunk of the next free frame, 0 ends the list;
-			   LIMBO: frame number of the next; RECORDS: index of the first free frame */
+			   LIMBO: frame number of the next; RECORDS: index of the first free one */
 	u8 use;		/* enum frame_use */
 	u8 flags;	/* of the invariant walker */
 	u16 count;	/* PAGE: mappings; RECORDS: free frames of the chunk */
@@ -83,7 +83,7 @@ struct family {
 	u32 chunks;		/* bound */
 	u32 free;		/* frames in the free lists */
 	u32 used;		/* frames in use, limbo included, records not */
-	u32 open, full;		/* chunks with free frames, and without: index of the first, 0 none */
+	u32 open, full;		/* chunks with free frames, and without: the first, 0 none */
 	u32 limbo;		/* frame number of the first frame in limbo, 0 none */
 	u64 limbo_stamp;	/* newest flush debt of anything in limbo */
 };
@@ -120,9 +120,9 @@ int frame_unlend(u64 block);
  * CARREL_ESTATE  HOST, but with blocks lent; FAMILY, but with frames in use
  */
 int frame_leave(u64 chunk, u64 stamp);		/* HOST, nothing lent -> LEAVING */
-int frame_arrive(u64 chunk);			/* LEAVING -> NOBODY; the caller saw the stamp paid */
-int frame_bind(struct family *family, u64 chunk);	/* NOBODY -> FAMILY; builds the records in its
-							   first frame; all others STALE and free */
+int frame_arrive(u64 chunk);			/* LEAVING -> NOBODY; the caller saw it paid */
+int frame_bind(struct family *family, u64 chunk);	/* NOBODY -> FAMILY; the first frame takes the
+							   records, the others are STALE and free */
 int frame_unbind(struct family *family, u64 chunk);	/* FAMILY -> NOBODY; every frame free */
 int frame_return(u64 chunk);			/* NOBODY -> HOST */
 

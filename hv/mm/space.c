@@ -11,7 +11,7 @@
 #include "guest_format.h"
 
 #define RIGHTS_ALL	(TABLE_R | TABLE_W | TABLE_X)
-#define LOWER_END	0x7FFFFFFFF000UL	/* last page left out: nothing may return beyond it */
+#define LOWER_END	0x7FFFFFFFF000UL	/* the last page left out: no RIP lies beyond it */
 #define HALF_END	0x800000000000UL
 #define DEMAND_TOP	3U			/* highest level whose entries may carry demand */
 #define NEIGHBOURS	16U

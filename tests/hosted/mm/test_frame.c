@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-/* --- Boot: a firmware map that nobody vouches for ---------------------------------------- */
+/* --- Boot: a firmware map that nobody vouches for ------------------------------------- */
 
 #define BOOT_CHUNKS 64U
 
@@ -63,8 +63,8 @@ static void check_blocks(const struct ram_range *map, size_t count, u64 chunk,
 	for (u64 pa = chunk << CHUNK_SHIFT; pa < (chunk + 1) << CHUNK_SHIFT; pa += GRAIN) {
 		bool host = record->state == CHUNK_HOST || record->state == CHUNK_MIXED;
 
-		CHECK_EQ(frame_is_host_ram(pa, GRAIN), host && model_touched(map, count, pa, true) &&
-			 !model_touched(map, count, pa, false));
+		CHECK_EQ(frame_is_host_ram(pa, GRAIN), host &&
+			 model_touched(map, count, pa, true) && !model_touched(map, count, pa, false));
 	}
 }
 
@@ -104,10 +104,10 @@ static void boot_edges(void)
 		{ 6 * CHUNK_SIZE, CHUNK_SIZE, true },
 		{ 6 * CHUNK_SIZE + 5, 0, false },		/* nothing reserved */
 		{ 0 - PAGE_SIZE, 2 * PAGE_SIZE, false },	/* past the end: does not reach 0 */
-		{ 8 * CHUNK_SIZE, ~0UL, true },			/* past the end: reaches all above */
+		{ 8 * CHUNK_SIZE, ~0UL, true },		/* past the end: reaches all above */
 	};
-	static const u8 expected[] = { CHUNK_MIXED, CHUNK_HOST, CHUNK_HOST, CHUNK_MIXED, CHUNK_MIXED,
-				       CHUNK_NONE, CHUNK_HOST, CHUNK_HV, CHUNK_HOST, CHUNK_HOST };
+	static const u8 expected[] = { CHUNK_MIXED, CHUNK_HOST, CHUNK_HOST, CHUNK_MIXED,
+				       CHUNK_MIXED, CHUNK_NONE, CHUNK_HOST, CHUNK_HV, CHUNK_HOST, CHUNK_HOST };
 	static struct chunk array[10];
 
 	frame_boot(array, 10, map, ARRAY_SIZE(map), 7 * CHUNK_SIZE, CHUNK_SIZE);
@@ -119,7 +119,7 @@ static void boot_edges(void)
 	CHECK(!frame_is_host_ram(4 * CHUNK_SIZE - PAGE_SIZE, PAGE_SIZE));
 	CHECK(frame_is_host_ram(4 * CHUNK_SIZE - 2 * PAGE_SIZE, PAGE_SIZE));
 	CHECK(frame_is_host_ram(CHUNK_SIZE, 2 * CHUNK_SIZE));
-	CHECK(!frame_is_host_ram(6 * CHUNK_SIZE, CHUNK_SIZE + 1));	/* runs into the hypervisor */
+	CHECK(!frame_is_host_ram(6 * CHUNK_SIZE, CHUNK_SIZE + 1)); /* runs into the hypervisor */
 	CHECK(frame_is_host_ram(8 * CHUNK_SIZE, 2 * CHUNK_SIZE));
 	CHECK(!frame_is_host_ram(9 * CHUNK_SIZE, CHUNK_SIZE + 1));	/* past the array */
 	CHECK(!frame_is_host_ram(CHUNK_SIZE, 0));
@@ -133,7 +133,7 @@ static void boot_edges(void)
 	CHECK_PANICS(frame_boot(array, BIT(23) + 1, map, 1, CHUNK_SIZE, CHUNK_SIZE));
 }
 
-/* --- Lending ------------------------------------------------------------------------------ */
+/* --- Lending -------------------------------------------------------------------------- */
 
 static void lending(void)
 {
@@ -162,7 +162,7 @@ static void lending(void)
 	CHECK_EQ(frame_lock.next, frame_lock.serving);
 }
 
-/* --- Movers: every state against every move ------------------------------------------------ */
+/* --- Movers: every state against every move ------------------------------------------- */
 
 enum { LEAVE, ARRIVE, BIND, UNBIND, RETURN, MOVES };
 
@@ -212,7 +212,8 @@ static void movers(void)
 			CHECK_EQ(frame_chunk(chunk)->state, state);
 			CHECK_EQ(move(chunk, which, &family),
 				 state == from[which] ? 0 : CARREL_EOWNER);
-			CHECK_EQ(frame_chunk(chunk)->state, state == from[which] ? to[which] : state);
+			CHECK_EQ(frame_chunk(chunk)->state,
+				 state == from[which] ? to[which] : state);
 			CHECK_SOUND(frame_check(&family));
 			CHECK_EQ(move(MEMORY_CHUNKS, which, &family), CARREL_EARG);
 			CHECK_EQ(move(~0UL, which, &family), CARREL_EARG);
@@ -245,7 +246,7 @@ static void other_family(void)
 	CHECK_SOUND(frame_check(&b));
 }
 
-/* --- Frames ---------------------------------------------------------------------------------- */
+/* --- Frames --------------------------------------------------------------------------- */
 
 static void all_frames(void)
 {
@@ -472,7 +473,7 @@ static void family_inside_itself(void)
 	CHECK(frame_is_zero(pa));
 }
 
-/* --- Several CPUs at one family --------------------------------------------------------------- */
+/* --- Several CPUs at one family ------------------------------------------------------- */
 
 #define HELD 200U
 

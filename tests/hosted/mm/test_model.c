@@ -78,7 +78,7 @@ static enum memory_type all_wb(u64 pa, u64 *end)
 	return MEMORY_WB;
 }
 
-/* --- The CPUs ------------------------------------------------------------------------------ */
+/* --- The CPUs ------------------------------------------------------------------------- */
 
 static void cache_add(struct cpu *cpu, struct cached entry)
 {
@@ -158,7 +158,7 @@ static void flush_at_once(unsigned int id)
 	flush_done(id, begun);
 }
 
-/* --- What must hold after every step ---------------------------------------------------------- */
+/* --- What must hold after every step -------------------------------------------------- */
 
 static bool is_listening(const struct cpu *cpu)
 {
@@ -290,7 +290,7 @@ static void check_machine(void)
 	CHECK_EQ(frame_lock.next, frame_lock.serving);
 }
 
-/* --- Steps: chunks ------------------------------------------------------------------------------ */
+/* --- Steps: chunks -------------------------------------------------------------------- */
 
 static u64 random_chunk(void)
 {
@@ -311,7 +311,8 @@ static bool donate(void)
 	enum chunk_state state = frame_chunk(chunk)->state;
 
 	if (state != CHUNK_HOST || any_lent(chunk)) {
-		CHECK_EQ(frame_leave(chunk, 0), state != CHUNK_HOST ? CARREL_EOWNER : CARREL_ESTATE);
+		CHECK_EQ(frame_leave(chunk, 0),
+			 state != CHUNK_HOST ? CARREL_EOWNER : CARREL_ESTATE);
 		return false;
 	}
 	CHECK_EQ(view_hide_chunk(&host, chunk), 0);
@@ -395,7 +396,7 @@ static bool lend(void)
 	return true;
 }
 
-/* --- Steps: CPUs ---------------------------------------------------------------------------------- */
+/* --- Steps: CPUs ---------------------------------------------------------------------- */
 
 /* As the core does: into the mask before the first entry, later flush what changed since. */
 static bool enter(void)
@@ -487,7 +488,7 @@ static bool host_touch(void)
 	return true;
 }
 
-/* --- Steps: processes -------------------------------------------------------------------------------- */
+/* --- Steps: processes ----------------------------------------------------------------- */
 
 static void learn(struct process *process, unsigned int w, unsigned int i, unsigned int rights,
 		  enum content content, u64 source)
@@ -678,7 +679,8 @@ static bool take_fault(struct process *process, unsigned int w, unsigned int i, 
 {
 	const struct page *page = &process->pages[w][i];
 	bool ok = (page->what == DEMAND || page->what == PAGE) && (page->rights & wanted);
-	int result = space_fault(&process->world.space, va_of(w, i) + random_below(PAGE_SIZE), error);
+	u64 va = va_of(w, i) + random_below(PAGE_SIZE);
+	int result = space_fault(&process->world.space, va, error);
 
 	if (result == CARREL_ENOMEM) {
 		CHECK(page->what == DEMAND && ok);
@@ -749,7 +751,7 @@ static bool reclaim(void)
 	return true;
 }
 
-/* --- Steps: birth and death --------------------------------------------------------------------------- */
+/* --- Steps: birth and death ----------------------------------------------------------- */
 
 static u64 find_chunk(enum chunk_state state)
 {
@@ -851,7 +853,7 @@ static bool end(void)
 	return true;
 }
 
-/* --- All together ---------------------------------------------------------------------------------------- */
+/* --- All together --------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -911,7 +913,8 @@ static void whole_machine(void)
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (done_of[i] < 20)
-			printf("     '%s' did something %u times only\n", steps[i].name, done_of[i]);
+			printf("     '%s' did something %u times only\n", steps[i].name,
+			       done_of[i]);
 		CHECK(done_of[i] >= 20);
 	}
 }

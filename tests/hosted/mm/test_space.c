@@ -80,7 +80,8 @@ static void ranges(void)
 		u64 va = PAGE_SIZE * (rights + 1);
 
 		CHECK_EQ(space_map(&world.space, va, 1, rights, true, ANY), ok ? 1 : CARREL_EARG);
-		CHECK_EQ(space_protect(&world.space, PAGE_SIZE, 1, rights, ANY), ok ? 1 : CARREL_EARG);
+		CHECK_EQ(space_protect(&world.space, PAGE_SIZE, 1, rights, ANY),
+			 ok ? 1 : CARREL_EARG);
 		CHECK_EQ(space_add(&world.space, va + MIB, rights, phys(0)), ok ? 0 : CARREL_EARG);
 	}
 	CHECK_PANICS(space_map(&world.space, GIB, 1, R, true, 0));
@@ -126,8 +127,8 @@ static void fixed(void)
 	check_world(&world);
 	CHECK_EQ(space_fix(space, CARREL_GATE_VA, hv + 3 * PAGE_SIZE, PAGE_SIZE, R, true),
 		 CARREL_EARG);
-	CHECK_EQ(space_fix(space, CARREL_CHANNEL_VA - PAGE_SIZE, channel + MIB, 2 * PAGE_SIZE, R, true),
-		 CARREL_EARG);
+	CHECK_EQ(space_fix(space, CARREL_CHANNEL_VA - PAGE_SIZE, channel + MIB, 2 * PAGE_SIZE, R,
+			   true), CARREL_EARG);
 	CHECK_IS(CARREL_CHANNEL_VA - PAGE_SIZE, 0, 0);
 	CHECK_EQ(view_rights(&world.view, hv), R | X);
 	CHECK_EQ(view_rights(&world.view, channel + CARREL_BLOCK_SIZE - 1), R | W);
@@ -184,7 +185,8 @@ static void budgets(void)
 
 	fresh(4);
 	for (; done < pages; calls++) {
-		s64 n = space_map(&world.space, va + done * PAGE_SIZE, pages - done, R | W, false, 7);
+		s64 n = space_map(&world.space, va + done * PAGE_SIZE, pages - done, R | W,
+				  false, 7);
 
 		CHECK(n > 0 && n <= 7);
 		CHECK_IS(va + (done + n - 1) * PAGE_SIZE, 'p', R | W);
@@ -394,7 +396,7 @@ static void pinned(void)
 	CHECK_SOUND(frame_check(&world.family));
 }
 
-/* --- Out of frames, at each allocation of each operation ----------------------------------- */
+/* --- Out of frames, at each allocation of each operation ------------------------------ */
 
 struct case_ {
 	const char *name;
@@ -547,7 +549,7 @@ static void partly_out_of_frames(void)
 	check_world(&world);
 }
 
-/* --- Order ---------------------------------------------------------------------------------- */
+/* --- Order ---------------------------------------------------------------------------- */
 
 static u64 going_va, going_pa, going_table;
 
@@ -621,7 +623,7 @@ static void order(void)
 	check_world(&world);
 }
 
-/* --- The end ---------------------------------------------------------------------------------- */
+/* --- The end -------------------------------------------------------------------------- */
 
 static void destroyed(void)
 {
@@ -698,7 +700,7 @@ static void walker_sees(void)
 	SPOIL(((u64 *)phys(world.space.table.root))[0], 0);
 	SPOIL(world.space.table.root, other);
 #undef SPOIL
-	CHECK_EQ(view_add(&world.view, nested, R | W | X), 0);		/* in the view for nothing */
+	CHECK_EQ(view_add(&world.view, nested, R | W | X), 0);	/* in the view for nothing */
 	CHECK(space_check(&world.space));
 	view_remove(&world.view, nested);
 	view_remove(&world.view, world.space.table.root);

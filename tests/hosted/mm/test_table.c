@@ -82,7 +82,7 @@ static void programming_errors(void)
 	CHECK_PANICS(table_grow(&table, slot, 1, 0));
 }
 
-/* --- Random changes against a page-by-page model --------------------------------------- */
+/* --- Random changes against a page-by-page model -------------------------------------- */
 
 #define WINDOW_PAGES 2048U
 #define LARGE_PAGES (3 * GIB >> PAGE_SHIFT)
@@ -181,7 +181,8 @@ static void compare_around(const struct random_run *run, u64 first, u64 count)
 }
 
 /* Returns how many steps found no frame. */
-static unsigned int random_steps(const struct table_format *format, u64 va, u64 pages, unsigned int steps)
+static unsigned int random_steps(const struct table_format *format, u64 va, u64 pages,
+				 unsigned int steps)
 {
 	static struct page model[LARGE_PAGES];
 	struct random_run run = { .va = va, .pages = pages, .model = model };
@@ -214,7 +215,8 @@ static void random_small(void)
 
 	for (unsigned int round = 0; round < 30; round++) {
 		memory_reset();
-		failures += random_steps(formats[round % 3], 512 * GIB - 4 * MIB, WINDOW_PAGES, 150);
+		failures += random_steps(formats[round % 3], 512 * GIB - 4 * MIB, WINDOW_PAGES,
+					 150);
 	}
 	CHECK(failures > 10);
 }
@@ -339,7 +341,7 @@ static void destroy(void)
 	}
 }
 
-/* --- A CPU that walks meanwhile --------------------------------------------------------- */
+/* --- A CPU that walks meanwhile ------------------------------------------------------- */
 
 struct walker {
 	const struct table *table;
@@ -403,7 +405,7 @@ static void walk_meanwhile(void)
 	}
 }
 
-/* --- The guest's format ------------------------------------------------------------------ */
+/* --- The guest's format --------------------------------------------------------------- */
 
 static void guest_entries(void)
 {

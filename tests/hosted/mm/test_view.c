@@ -51,7 +51,8 @@ static void host_view(void)
 		for (u64 pa = 0; pa < 16 * MIB; pa += PAGE_SIZE)
 			check_host_page(&view, pa, RWX);
 		for (u64 pa = 2 * GIB; pa < 2 * GIB + 16 * MIB; pa += PAGE_SIZE)
-			check_host_page(&view, pa, pa >= HV_BASE && pa < HV_BASE + HV_SIZE ? 0 : RWX);
+			check_host_page(&view, pa,
+					pa >= HV_BASE && pa < HV_BASE + HV_SIZE ? 0 : RWX);
 		for (u64 pa = 0; pa < LIMIT; pa += 127 * PAGE_SIZE)
 			check_host_page(&view, pa,
 					pa >= HV_BASE && pa < HV_BASE + HV_SIZE ? 0 : RWX);
@@ -68,11 +69,11 @@ static void host_view(void)
 		struct view view;
 
 		pool_out = 0;
-		CHECK_EQ(view_make_host(&view, &svm_nested_format, 3, &pool, LIMIT, HV_BASE, HV_SIZE,
-					type_at), -1);
+		CHECK_EQ(view_make_host(&view, &svm_nested_format, 3, &pool, LIMIT, HV_BASE,
+					HV_SIZE, type_at), -1);
 	}
-	CHECK_PANICS(struct view v; view_make_host(&v, &svm_nested_format, 3, &pool, HV_BASE, HV_BASE,
-						   HV_SIZE, type_at));
+	CHECK_PANICS(struct view v; view_make_host(&v, &svm_nested_format, 3, &pool, HV_BASE,
+						   HV_BASE, HV_SIZE, type_at));
 }
 
 /* Hidden, stamped after it is gone; shown again without a frame, with its memory type. */
