@@ -13,7 +13,7 @@ struct framebuffer {
 	u32 pitch;		/* bytes a line, at least what the width needs */
 	u32 width, height;	/* pixels, or characters for TEXT; not 0 */
 	u8 bpp;			/* RGB: bits a pixel, 15 to 32 */
-	struct framebuffer_colour { u8 at, size; } colour[3];	/* red, green, blue: bits of a pixel */
+	struct framebuffer_colour { u8 at, size; } colour[3];	/* bits of a pixel: R, G, B */
 };
 
 #endif

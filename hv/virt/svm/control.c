@@ -94,9 +94,7 @@ static void process_control(struct vmcb *v, u64 ones_pa)
 	v->intercept_cr = 0xFFFFFFFF;
 	v->intercept_dr = 0xFFFFFFFF;
 	v->intercept_exceptions = 0xFFFFFFFF;
-	/* not: VINTR, CR0.TS writes, RDTSC, PUSHF, POPF, which are harmless; IRET; PAUSE; SMI */
-	v->intercept1 = ~(u32)(SVM_IRET | SVM_SMI | SVM_FERR_FREEZE | SVM_PAUSE | BIT(4) | BIT(5) |
-			       BIT(14) | BIT(16) | BIT(17));
+	v->intercept1 = ~(u32)SVM_PROCESS_MAY;
 	v->intercept2 = SVM_SVM_INSNS | SVM_PROCESS_INSNS;	/* RDTSCP passes: TSC_AUX is 0 */
 	v->v_intr = SVM_V_INTR_MASKING;
 	v->iopm_base = ones_pa;

@@ -8,17 +8,17 @@
 extern const struct vt_ops svm_ops;
 
 /* Intercept vectors, APM "VMCB Layout, Control Area". */
-#define SVM_SMI			BIT(2)
 #define SVM_INIT		BIT(3)
 #define SVM_CPUID		BIT(18)
-#define SVM_IRET		BIT(20)
 #define SVM_INVD		BIT(22)
-#define SVM_PAUSE		BIT(23)
 #define SVM_INVLPGA		BIT(26)
 #define SVM_IOIO_PROT		BIT(27)
 #define SVM_MSR_PROT		BIT(28)
-#define SVM_FERR_FREEZE		BIT(30)
 #define SVM_SHUTDOWN		BIT(31)
+/* Not intercepted in a process view: SMI, VINTR, CR0.TS writes, RDTSC, PUSHF, POPF, which are
+ * harmless; IRET, PAUSE, FERR_FREEZE. */
+#define SVM_PROCESS_MAY		(BIT(2) | BIT(4) | BIT(5) | BIT(14) | BIT(16) | BIT(17) | \
+				 BIT(20) | BIT(23) | BIT(30))
 /* Offset 010h: VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT. */
 #define SVM_SVM_INSNS		0x007FU
 /* ICEBP, WBINVD, MONITOR, MWAIT, armed MWAIT, XSETBV. */
