@@ -22,6 +22,12 @@ struct answer {
 	uint32_t eax, ebx, ecx, edx;
 };
 
+/* Leaves of hypervisors; how many there are, machines tell differently. */
+static const uint32_t hypervisor[] = {
+	0x40000000, 0x40000001, 0x40000002, 0x40000003, 0x4000007f, 0x400000ff, 0x40000100,
+	0x40001000,
+};
+
 static int device = -1;
 
 static struct answer ask(uint32_t leaf, uint32_t subleaf)
@@ -86,8 +92,8 @@ static void show_cpu(int cpu, int by_device)
 		}
 	}
 	show_range(cpu, 0);
-	show_range(cpu, 0x40000000);
-	show_leaf(cpu, 0x40000100);
+	for (unsigned int i = 0; i < sizeof(hypervisor) / sizeof(*hypervisor); i++)
+		show_leaf(cpu, hypervisor[i]);
 	show_range(cpu, 0x80000000);
 	show_range(cpu, 0xC0000000);
 	show_leaf(cpu, 0xFFFFFFFF);

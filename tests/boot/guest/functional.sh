@@ -69,7 +69,7 @@ cat /tmp/lines /bin/busybox /tmp/lines | dd of=/tmp/data bs=1M count=3 iflag=ful
 cat /bin/busybox >>/tmp/data
 truncate -s 3000001 /tmp/data
 
-same 'busybox sh -c: quoting' \
+more 'busybox sh -c: quoting' \
 	'$P busybox sh -c '\''printf "<%s>\n" "a  b" "$1" "\$HOME" "" "x\"y" '\'\\\'\''single'\'\\\'\'''\'' zero "one  two"'
 same 'busybox sh -c: environment' 'X=1 Y="2  3" $P busybox sh -c '\''echo "$X$Y $CARREL_TEST"; export -p'\'
 more 'busybox sh -c: arithmetic, loops, functions' \
@@ -80,9 +80,9 @@ more 'busybox sh -c: redirection' '$P busybox sh -c "echo a >f; echo b >>f; read
 more 'busybox sh -c: a long line' 'x=$(seq 1 3000 | tr "\n" " "); $P busybox sh -c "echo $x"'
 same 'busybox sha256sum of 3 MB' '$P busybox sha256sum /tmp/data'
 more 'busybox sha256sum of standard input' '$P busybox sha256sum </tmp/data'
-same 'busybox cat of standard input' 'cat /tmp/data | $P busybox cat | cksum'
+more 'busybox cat of standard input' 'cat /tmp/data | $P busybox cat | cksum'
 same 'busybox cat of a file' '$P busybox cat /tmp/data | cksum'
-same 'busybox cat of a file that is not there' '$P busybox cat /tmp/lines /none/such'
+more 'busybox cat of a file that is not there' '$P busybox cat /tmp/lines /none/such'
 more 'busybox cat of a folder' 'outcome how $P busybox cat /tmp'
 same 'busybox sort of 10,000 lines' '$P busybox sort /tmp/lines'
 more 'busybox sort -n of standard input' '$P busybox sort -n </tmp/lines | cksum'
@@ -97,27 +97,27 @@ more 'busybox true and false' 'outcome how $P busybox true; cat how; outcome how
 same 'arguments and environment' '$P program arguments "" " " "a b" "\\" "$(printf "x\ty")" --help -- --json'
 more 'no environment' 'env -i PATH=/bin:/usr/bin $P program arguments'
 more 'hundreds of arguments' '$P program arguments $(seq 1 400) | cksum'
-same 'stdio: scanf' 'printf "1 one 1.5\n-2 two 2e3\n  33\nthree .125\n" | $P program scan'
+more 'stdio: scanf' 'printf "1 one 1.5\n-2 two 2e3\n  33\nthree .125\n" | $P program scan'
 same 'stdio and files' '$P program files'
 more 'stdio: output' '$P program output 5000'
-same 'stdio: output to a file' '$P program output 5000 >f 2>g; cat f g | cksum'
-same 'reads of odd sizes from a file' '$P program reads /tmp/data'
+more 'stdio: output to a file' '$P program output 5000 >f 2>g; cat f g | cksum'
+more 'reads of odd sizes from a file' '$P program reads /tmp/data'
 more 'vectors' '$P program vectors'
 same 'memory' '$P program memory'
 same 'errors' '$P program failures'
 same 'faults caught' '$P program faults'
 same 'signals and timers' '$P program signals'
-same 'numbers' '$P program numbers'
+more 'numbers' '$P program numbers'
 more 'the machine as a program sees it' '$P program machine'
 same 'exit status' 'outcome how $P program leave 77'
 for n in 0 1 125 126 127 128 255 256; do
 	more "exit status $n" "outcome how \$P program leave $n"
 done
 
-for cause in segv fpe ill abort 9 15; do
+for cause in segv ill 15; do
 	same "death by $cause" "outcome how \$P program die $cause"
 done
-for cause in read jump wild constant trap hlt in stack 1 2 3 10 13 14 31 34; do
+for cause in read jump wild constant fpe trap hlt in stack abort 1 2 3 9 10 13 14 31 34; do
 	more "death by $cause" "outcome how \$P program die $cause"
 done
 for cause in 17 18 23 28; do
@@ -138,7 +138,7 @@ more 'standard input closed' 'outcome how $P busybox cat <&-'
 more 'standard error closed' 'outcome how $P busybox cat /none/such 2>&-'
 more 'all three closed' 'outcome how $P busybox cat <&- >&- 2>&-'
 more 'a full device' 'outcome how $P busybox echo text >/dev/full'
-same 'SIGPIPE' 'outcome how $P program output 20000 | head -n 3'
+more 'SIGPIPE' 'outcome how $P program output 20000 | head -n 3'
 more 'EPIPE' "trap '' 13; outcome how \$P program output 20000 2>/dev/null | head -n 3"
 more 'descriptors are inherited' 'exec 5</tmp/lines 6>out5; $P busybox sh -c "read x <&5; echo \$x >&6"; cat out5'
 more 'working directory and umask' 'mkdir -p a/b; cd a/b; umask 027; $P busybox sh -c "pwd; echo x >f"; stat -c %a f'
@@ -146,7 +146,18 @@ more 'resource limits' 'ulimit -n 64; ulimit -f 1; outcome how $P busybox dd if=
 
 # A call that is not served: ENOSYS, and a line in the log that names its number (291).
 ends 'a call that is not served is ENOSYS' 0 'epoll_create1: -1 ENOSYS' hvreg run program unserved
-ends 'and is logged' 0 'note 1, 291' hvreg log
+# The hypervisor writes few lines a second that its guests cause: more than once, if need be.
+logged()
+{
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		hvreg log | grep 'note 1, 291' && return
+		sleep 2
+		hvreg run program unserved
+	done
+	hvreg log
+	return 1
+}
+ends 'and is logged' 0 'note 1, 291' logged
 
 cp /usr/bin/program /tmp/program
 head -c 200000 /tmp/program >/tmp/truncated
