@@ -103,11 +103,7 @@ void trap_handle(struct trap_frame *frame)
 	u64 to;
 
 	if (frame->vector == VECTOR_NMI) {
-		u32 *flag;
-
-		/* second word of the core's CPU object, which GS base names */
-		asm volatile("mov %%gs:8, %0" : "=r"(flag));
-		__atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+		asm volatile("movl $1, %%gs:%c0" : : "i"(TRAP_GS_NMI) : "memory");
 		to = find(__restart_begin, __restart_end, frame->rip, false);
 		if (to)
 			frame->rip = to;

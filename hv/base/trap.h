@@ -3,26 +3,27 @@
  * Exceptions and NMIs of the hypervisor itself: per-CPU GDT, TSS and IDT.
  *
  * #GP at an instruction listed in section `fixup` continues at its label. An NMI
- * sets vt_cpu.nmi through `trap_nmi_flag` and, if RIP lies in a range listed in
+ * sets trap_gs.nmi and, if RIP lies in a range listed in
  * section `restart` (begin, end), continues at the range's begin: so a test of the flag
  * followed by HLT or VM entry cannot lose one. Everything else is a panic.
  */
 #ifndef HV_BASE_TRAP_H
 #define HV_BASE_TRAP_H
 
+#define HV_CS		0x08
+#define HV_DS		0x10
+#define HV_TR		0x18
+/* struct trap_gs */
+#define TRAP_GS_SELF	0
+#define TRAP_GS_NMI	8
+#define TRAP_GS_SIZE	16
+
 #ifdef __ASSEMBLER__
 /* A stretch [begin, end) that an NMI restarts. */
 #define RESTART_RANGE(begin, end) \
 	.pushsection restart, "a"; .quad begin, end; .popsection
-#define HV_CS		0x08
-#define HV_DS		0x10
-#define HV_TR		0x18
 #else
 #include "types.h"
-
-#define HV_CS		0x08
-#define HV_DS		0x10
-#define HV_TR		0x18
 
 struct trap_tss {
 	u32 reserved0;
@@ -43,7 +44,15 @@ struct trap_cpu {
 	u8 stacks[3][TRAP_STACK] __attribute__((aligned(16)));
 };
 
-/* What %gs:8 must point to: a u32 that an NMI sets to 1. */
+/* What GS base points to on each CPU. */
+struct trap_gs {
+	void *self;
+	u32 nmi;		/* an NMI sets it to 1 */
+	u32 reserved;
+};
+static_assert(offsetof(struct trap_gs, self) == TRAP_GS_SELF, "assembly");
+static_assert(offsetof(struct trap_gs, nmi) == TRAP_GS_NMI, "assembly");
+static_assert(sizeof(struct trap_gs) == TRAP_GS_SIZE, "assembly");
 
 /* Load GDT, TR and IDT on this CPU. Loading selectors clears no base: the caller sets GS
  * base afterwards, before the first NMI can arrive. */

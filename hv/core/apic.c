@@ -320,9 +320,9 @@ static unsigned int decode_store(struct cpu *cpu, u32 *value, u64 **exchange)
 		return 0;
 	if (b[at] == 0x89 || b[at] == 0x87) {
 		*value = reg == 4 ? (u32)machine.vt->get(&cpu->vt, VT_RSP) :
-			(u32)*register_of(&cpu->vt.regs, reg);
+			(u32)*register_of(cpu->vt.regs, reg);
 		if (b[at] == 0x87 && reg != 4)
-			*exchange = register_of(&cpu->vt.regs, reg);
+			*exchange = register_of(cpu->vt.regs, reg);
 		return at + 1 + length;
 	}
 	if (b[at] == 0xC7 && (b[at + 1] & 0x38) == 0 && n >= at + 5 + length) {

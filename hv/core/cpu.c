@@ -21,8 +21,8 @@ struct cpu *cpu_make(unsigned int id, u32 apic_id)
 {
 	struct cpu *cpu = pool_take(sizeof(*cpu));
 
-	cpu->self = cpu;
-	cpu->nmi_flag = &cpu->vt.nmi;
+	cpu->gs.self = cpu;
+	cpu->vt.nmi = &cpu->gs.nmi;
 	cpu->id = id;
 	cpu->apic_id = apic_id;
 	cpu->vt.id = id;
@@ -54,6 +54,7 @@ const char *cpu_init(struct cpu *cpu)
 	trap_cpu_init(&cpu->trap);
 	wrmsr(MSR_GS_BASE, (u64)cpu);
 	cpu->vt.current = 0;
+	cpu->vt.regs = &cpu->vt.host_regs;
 	if (machine.vt->cpu_start(&cpu->vt, &machine.vt_machine, cpu->vt_memory))
 		return "a working virtualization extension (see the lines above)";
 	return NULL;
@@ -88,7 +89,7 @@ void cpu_park(struct cpu *cpu)
 	cpu_wait_sipi(&cpu->sipi_page);
 	cpu_unparked(cpu);
 	machine.vt->host_enter_sipi(&cpu->vt, (u8)cpu->sipi_page);
-	cpu->vt.nmi = 0;
+	cpu->gs.nmi = 0;
 	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
 	machine.vt->run(&cpu->vt);
 }

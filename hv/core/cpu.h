@@ -35,9 +35,8 @@ struct cpu_perf {
 #define CPU_SIPI	0x100U
 
 struct cpu {
-	struct cpu *self;		/* %gs:0 */
-	u32 *nmi_flag;			/* %gs:8, base/trap.h: &vt.nmi */
-	struct vt_cpu vt;
+	struct trap_gs gs;
+	struct vt_cpu vt;		/* right behind: vmx/run.S */
 	void *vt_memory;		/* the back end's, cpu_size() bytes */
 	unsigned int id;
 	u32 apic_id;
@@ -55,6 +54,8 @@ struct cpu {
 	struct trap_cpu trap;
 	u8 stack[16384] __attribute__((aligned(16)));
 };
+
+static_assert(offsetof(struct cpu, vt) == TRAP_GS_SIZE, "vmx/run.S");
 
 struct machine {
 	const struct vt_ops *vt;
@@ -90,7 +91,7 @@ static inline struct cpu *this_cpu(void)
 {
 	struct cpu *cpu;
 
-	asm volatile("mov %%gs:0, %0" : "=r"(cpu));
+	asm volatile("mov %%gs:%c1, %0" : "=r"(cpu) : "i"(TRAP_GS_SELF));
 	return cpu;
 }
 

@@ -125,12 +125,19 @@ static void __attribute__((noinline)) host_exit(struct cpu *cpu, const struct vt
 	}
 }
 
-static void __attribute__((noinline)) process_exit(struct cpu *cpu, const struct vt_exit *exit)
+/* An INIT that met a process view: when the thread is saved, it is the host's. */
+static void __attribute__((noinline)) process_init_exit(struct cpu *cpu, const struct vt_exit *exit)
 {
 	thread_exit(cpu, exit);
-	/* an INIT that met a process view: the thread is saved, now it is the host's */
+	apic_init(cpu);
+}
+
+static void process_exit(struct cpu *cpu, const struct vt_exit *exit)
+{
 	if (exit->reason == VT_INIT)
-		apic_init(cpu);
+		process_init_exit(cpu, exit);
+	else
+		thread_exit(cpu, exit);
 }
 
 void exit_handle(void *object, const struct vt_exit *exit)
@@ -138,12 +145,12 @@ void exit_handle(void *object, const struct vt_exit *exit)
 	struct cpu *cpu = object;
 
 	cpu->exits[exit->reason]++;
-	if (exit->reason == VT_HYPERCALL)
+	if (exit->reason == VT_CPUID && !exit->process)	/* the one exit of the steady state */
+		policy_cpuid(cpu, exit);
+	else if (exit->reason == VT_HYPERCALL)
 		hypercall(cpu, exit);
 	else if (exit->process)
 		process_exit(cpu, exit);
-	else if (exit->reason == VT_CPUID)	/* the one exit of the steady state */
-		policy_cpuid(cpu, exit);
 	else
 		host_exit(cpu, exit);
 }

@@ -262,7 +262,7 @@ static s64 change_space(enum call call, struct space *space, const struct vt_reg
  */
 static s64 change(enum call call, struct cpu *cpu, struct process *process)
 {
-	struct vt_regs *regs = &cpu->vt.regs;
+	struct vt_regs *regs = cpu->vt.regs;
 	struct view *view = &process->view;
 	s64 done = change_space(call, &process->space, regs);
 
@@ -286,7 +286,7 @@ static s64 change(enum call call, struct cpu *cpu, struct process *process)
 
 static s64 die(struct cpu *cpu, struct process *process)
 {
-	process_kill(process, "by its shim", cpu->vt.regs.rdi, 0);
+	process_kill(process, "by its shim", cpu->vt.regs->rdi, 0);
 	thread_die(cpu);
 	return THREAD_CROSSED;
 }
@@ -296,7 +296,7 @@ static s64 die(struct cpu *cpu, struct process *process)
 static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		  struct process *process, const struct rule *rule)
 {
-	struct vt_regs *regs = &cpu->vt.regs;
+	struct vt_regs *regs = cpu->vt.regs;
 
 	switch (call) {
 	case DONATE:
@@ -386,7 +386,7 @@ static s64 call_on(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 static s64 dispatch(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		    const struct rule *rule)
 {
-	const struct vt_regs *args = &cpu->vt.regs;
+	const struct vt_regs *args = cpu->vt.regs;
 	u64 id = rule->subject == NAMED ? args->rdi : rule->subject == OPTIONAL ? args->rsi : 0;
 	bool named = rule->subject == NAMED || id;
 	struct process *subject = NULL;
@@ -409,7 +409,7 @@ static s64 dispatch(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 
 void hypercall(struct cpu *cpu, const struct vt_exit *exit)
 {
-	u64 number = cpu->vt.regs.rax;
+	u64 number = cpu->vt.regs->rax;
 	enum call call = (enum call)number;
 	const struct rule *rule = number <= CARREL_HC_MAX ? rule_of(call) : NULL;
 	s64 result;
@@ -418,7 +418,7 @@ void hypercall(struct cpu *cpu, const struct vt_exit *exit)
 		result = CARREL_ECALL;
 	else if (!caller_ok(exit, rule->caller))
 		result = CARREL_ECALLER;
-	else if (!args_ok(call, &cpu->vt.regs))
+	else if (!args_ok(call, cpu->vt.regs))
 		result = CARREL_EARG;
 	else
 		result = dispatch(call, cpu, exit, rule);
@@ -426,6 +426,6 @@ void hypercall(struct cpu *cpu, const struct vt_exit *exit)
 		return;
 	if (result == CARREL_ECALL || result == CARREL_ECALLER || result == CARREL_ETICKET)
 		stats_add(&stats.refused_calls, 1);
-	cpu->vt.regs.rax = (u64)result;
+	cpu->vt.regs->rax = (u64)result;
 	machine.vt->skip(&cpu->vt, exit);
 }

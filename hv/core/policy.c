@@ -32,30 +32,26 @@
 #define CR4_PKE			BIT(22)
 
 /* Two bits of CPUID mirror CR4, and the CR4 that CPUID sees is the hypervisor's. */
-static u32 mirror(u32 value, u32 bit, bool set)
+static u32 mirror(u32 value, u32 bit, u64 cr4, u64 cr4_bit)
 {
-	return set ? value | bit : value & ~bit;
+	return (value & ~bit) | (u32)(cr4 / cr4_bit & 1) * bit;
 }
 
-static void filter(struct cpu *cpu, struct cpuid *r, u32 leaf, u32 subleaf)
+static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
 {
-	u64 cr4;
-
 	switch (leaf) {
 	case 1:
-		cr4 = machine.vt->get(&cpu->vt, VT_CR4);
 		r->ecx &= ~(u32)(CPUID1_ECX_VMX | CPUID1_ECX_SMX);
-		r->ecx = mirror(r->ecx, CPUID1_ECX_OSXSAVE, cr4 & CR4_OSXSAVE);
+		r->ecx = mirror(r->ecx, CPUID1_ECX_OSXSAVE, cr4, CR4_OSXSAVE);
 		if (machine.cpuid_hv_bit)
 			r->ecx |= (u32)CPUID1_ECX_HYPERVISOR;
 		break;
 	case 7:
 		if (subleaf)
 			break;
-		cr4 = machine.vt->get(&cpu->vt, VT_CR4);
 		r->ebx &= ~(u32)(CPUID7_EBX_SGX | CPUID7_EBX_PT);
 		r->ecx &= ~(u32)(CPUID7_ECX_LA57 | CPUID7_ECX_SGX_LC);
-		r->ecx = mirror(r->ecx, CPUID7_ECX_OSPKE, cr4 & CR4_PKE);
+		r->ecx = mirror(r->ecx, CPUID7_ECX_OSPKE, cr4, CR4_PKE);
 		r->edx &= ~(u32)(CPUID7_EDX_UINTR | CPUID7_EDX_AMX);
 		break;
 	case 0xD:
@@ -78,7 +74,7 @@ static void filter(struct cpu *cpu, struct cpuid *r, u32 leaf, u32 subleaf)
 
 void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
 {
-	struct vt_regs *regs = &cpu->vt.regs;
+	struct vt_regs *regs = cpu->vt.regs;
 	u32 leaf = (u32)regs->rax, subleaf = (u32)regs->rcx;
 	struct cpuid r;
 
@@ -88,7 +84,7 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
 		r = cpuid(leaf, subleaf);
 	/* leaves 1 to 1Bh and 80000001h to 8000001Fh: the range of what filter() knows */
 	if ((leaf & 0x7FFFFFFF) - 1 < 0x1F)
-		filter(cpu, &r, leaf, subleaf);
+		filter(&r, leaf, subleaf, exit->cr4);
 	regs->rax = r.eax;
 	regs->rbx = r.ebx;
 	regs->rcx = r.ecx;
@@ -164,8 +160,8 @@ static const struct msr_rule msr_rules[] = {
 	{ 0x00000800, 0x000008FF, PASS, PASS },		/* x2APIC */
 	{ 0x00000830, 0x00000830, PASS, X2APIC_ICR },	/* PASS while the trap is down: apic.c */
 	{ 0xC0000080, 0xC0000080, EFER, EFER },
-	{ 0xC0000081, 0xC0000084, PASS, PASS },		/* STAR .. SFMASK */
-	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base, TSC_AUX */
+	{ 0xC0000081, 0xC0000084, PASS, PASS },		/* STAR .. SFMASK; tracked on VMX */
+	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base; TSC_AUX: tracked */
 	{ 0xC0000104, 0xC0000104, DO, GP },		/* TSC ratio */
 	{ 0xC00000E7, 0xC00000E9, PASS, GP },		/* read-only MPERF, APERF, IRPERF */
 	{ 0xC0010000, 0xC0010003, PASS, PERF_CTL },	/* AMD PerfEvtSel */
@@ -330,7 +326,7 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 
 void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
 {
-	struct vt_regs *regs = &cpu->vt.regs;
+	struct vt_regs *regs = cpu->vt.regs;
 	struct msr_rule rule = rule_of(exit->msr);
 	u64 value = (regs->rdx << 32) | (u32)regs->rax;
 	int failed;
@@ -339,6 +335,7 @@ void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
 		failed = do_read(cpu, exit->msr, rule.read, &value);
 	else
 		failed = do_write(cpu, exit->msr, rule.write, value);
+	cpu->vt.msrs_written = true;
 	if (failed) {
 		stats_add(&stats.refused_registers, 1);
 		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
@@ -375,6 +372,8 @@ void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 		for (u32 msr = rule->first; msr <= rule->last; msr++)
 			vt->msr_intercept(msr_bitmap, msr, rule->read != PASS, rule->write != PASS);
 	}
+	for (const u32 *msr = vt->tracked_msrs; *msr; msr++)
+		vt->msr_intercept(msr_bitmap, *msr, rule_of(*msr).read != PASS, true);
 	platform = *ports;
 	vt->io_intercept(io_bitmap, PORT_KBC_COMMAND, 1);
 	vt->io_intercept(io_bitmap, PORT_CMOS_INDEX, 2);
@@ -478,7 +477,7 @@ static void watch_cmos(const struct vt_exit *exit, u32 value)
 
 void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 {
-	struct vt_regs *regs = &cpu->vt.regs;
+	struct vt_regs *regs = cpu->vt.regs;
 	u32 mask = exit->size == 4 ? 0xFFFFFFFF : (1U << 8 * exit->size) - 1;
 	u32 value = (u32)regs->rax & mask;
 
@@ -519,7 +518,7 @@ void policy_cr(struct cpu *cpu, const struct vt_exit *exit)
 
 void policy_xsetbv(struct cpu *cpu, const struct vt_exit *exit)
 {
-	const struct vt_regs *regs = &cpu->vt.regs;
+	const struct vt_regs *regs = cpu->vt.regs;
 
 	if (xsetbv_safe((u32)regs->rcx, (regs->rdx << 32) | (u32)regs->rax))
 		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);

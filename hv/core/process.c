@@ -268,10 +268,6 @@ static void wipe_contexts(void)
 				memset(process->threads[t], 0, sizeof(struct thread));
 		}
 	}
-	for (unsigned int i = 0; i < machine.cpu_count; i++) {
-		if (machine.cpus[i] && machine.cpus[i]->thread)
-			memset(&machine.cpus[i]->vt.regs, 0, sizeof(struct vt_regs));
-	}
 }
 
 void process_wipe(void)

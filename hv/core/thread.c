@@ -221,7 +221,7 @@ static int cross_in(struct cpu *cpu, struct thread *thread)
 
 int thread_enter(struct cpu *cpu, struct process *process, u32 allowed)
 {
-	const struct vt_regs *call = &cpu->vt.regs;
+	const struct vt_regs *call = cpu->vt.regs;
 	struct thread *thread;
 	u32 was;
 
@@ -246,9 +246,15 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed)
 }
 
 /* RAX and six arguments, placed there by the shim, are all that an OCALL discloses. */
-static void show_call(struct vt_regs *regs)
+static void show_call(struct vt_regs *regs, const struct vt_regs *call)
 {
-	regs->rax = regs->rbx;
+	regs->rax = call->rbx;
+	regs->rdi = call->rdi;
+	regs->rsi = call->rsi;
+	regs->rdx = call->rdx;
+	regs->r10 = call->r10;
+	regs->r8 = call->r8;
+	regs->r9 = call->r9;
 	regs->rbx = regs->rcx = regs->rbp = regs->reserved_rsp = 0;
 	regs->r11 = regs->r12 = regs->r13 = regs->r14 = regs->r15 = 0;
 }
@@ -273,9 +279,9 @@ static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate, u8 len
 		policy_perf(cpu, true);
 	xstate_save(cpu, thread->vectors);
 	if (state == THREAD_OCALL)
-		show_call(&cpu->vt.regs);
+		show_call(cpu->vt.regs, &thread->context.regs);
 	else
-		cpu->vt.regs = (struct vt_regs){ 0 };
+		*cpu->vt.regs = (struct vt_regs){ 0 };
 	cpu->thread = NULL;
 	__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 }
@@ -324,11 +330,11 @@ static void upcall(struct cpu *cpu, u64 vector, u64 error, u64 address, u64 skip
 		kill(cpu, "exception in the bounce page", vector, error);
 		return;
 	}
-	fill_upcall(thread->page, &cpu->vt.regs, vector, error, address);
+	fill_upcall(thread->page, cpu->vt.regs, vector, error, address);
 	thread->page->upcall.rsp = vt->get(&cpu->vt, VT_RSP);
 	thread->page->upcall.rip = vt->get(&cpu->vt, VT_RIP) + skipped;
 	thread->page->upcall.rflags = vt->get(&cpu->vt, VT_RFLAGS);
-	cpu->vt.regs = (struct vt_regs){ .rdi = vector };
+	*cpu->vt.regs = (struct vt_regs){ .rdi = vector };
 	vt->set(&cpu->vt, VT_RIP, CARREL_SHIM_UPCALL);
 	vt->set(&cpu->vt, VT_RSP, CARREL_THREAD_STACK(thread->index));
 	vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
@@ -387,7 +393,7 @@ static void exception(struct cpu *cpu, const struct vt_exit *exit)
 
 static void leaf(struct cpu *cpu, const struct vt_exit *exit)
 {
-	struct vt_regs *regs = &cpu->vt.regs;
+	struct vt_regs *regs = cpu->vt.regs;
 	struct cpuid r = leaves_process((u32)regs->rax, (u32)regs->rcx);
 
 	regs->rax = r.eax;
@@ -430,14 +436,15 @@ static void inside(struct cpu *cpu, const struct vt_exit *exit)
 	panic("exit %u is not a process's", exit->reason);
 }
 
+#define ASYNCHRONOUS	(BIT(VT_INTERRUPT) | BIT(VT_NMI) | BIT(VT_INIT) | BIT(VT_SIPI))
+
 void thread_exit(struct cpu *cpu, const struct vt_exit *exit)
 {
 	struct thread *thread = cpu->thread;
 
 	ASSERT(thread);
 	count(&thread->exits);
-	if (exit->reason == VT_INTERRUPT || exit->reason == VT_NMI || exit->reason == VT_INIT ||
-	    exit->reason == VT_SIPI) {
+	if (BIT(exit->reason) & ASYNCHRONOUS) {
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME, 0);
 		if (exit->reason == VT_NMI)
 			machine.vt->inject_nmi(&cpu->vt);

@@ -93,33 +93,26 @@ static void save(void *area)
 
 static void restore(const void *area)
 {
-	if (use == USE_FXSAVE)
-		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-	else
-		asm volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)components),
-			     "d"((u32)(components >> 32)) : "memory");
+	asm volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)components),
+		     "d"((u32)(components >> 32)) : "memory");
+}
+
+static void restore_legacy(const void *area)
+{
+	asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
 /* The kernel may have changed XCR0 since the last crossing, unseen by us. XSS and XFD it cannot
  * set at all (policy.c): they are zero. */
-static void take_over(struct cpu *cpu)
+void xstate_load(struct cpu *cpu, const void *area)
 {
-	if (use == USE_FXSAVE)
+	if (use == USE_FXSAVE) {
+		restore_legacy(area);
 		return;
+	}
 	cpu->host_xcr0 = xgetbv();
 	if (cpu->host_xcr0 != components)
 		xsetbv(components);
-}
-
-static void hand_back(struct cpu *cpu)
-{
-	if (use != USE_FXSAVE && cpu->host_xcr0 != components)
-		xsetbv(cpu->host_xcr0);
-}
-
-void xstate_load(struct cpu *cpu, const void *area)
-{
-	take_over(cpu);
 	restore(area);
 }
 
@@ -132,6 +125,11 @@ void xstate_save(struct cpu *cpu, void *area)
 void xstate_drop(struct cpu *cpu)
 {
 	clear_x87_pointers();
+	if (use == USE_FXSAVE) {
+		restore_legacy(initial);
+		return;
+	}
 	restore(initial);
-	hand_back(cpu);
+	if (cpu->host_xcr0 != components)
+		xsetbv(cpu->host_xcr0);
 }

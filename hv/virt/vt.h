@@ -9,7 +9,7 @@
  * guest state while the process's is current.
  *
  * Rules of a handler: it runs on the CPU's own stack with interrupts off (SVM:
- * GIF = 0); it may change vt->regs, and rip, rsp, rflags by set(); it returns, and
+ * GIF = 0); it may change *vt->regs, and rip, rsp, rflags by set(); it returns, and
  * the back end enters the current control structure.
  */
 #ifndef HV_VIRT_VT_H
@@ -68,6 +68,7 @@ struct vt_exit {
 	/* CR_WRITE */
 	u8 cr;			/* 0 or 4 */
 	u64 value;		/* new value */
+	u64 cr4;		/* CPUID: of the guest, with the bits that are ours */
 	u64 raw;		/* the back end's own code, for the log */
 };
 
@@ -94,7 +95,8 @@ struct vt_cpu;
 typedef void (*vt_handler)(void *cpu, const struct vt_exit *exit);
 
 struct vt_cpu {
-	struct vt_regs regs;		/* of the guest that was left */
+	struct vt_regs *regs;		/* of the guest that was left: host_regs, or its context's */
+	struct vt_regs host_regs;
 	void *control[2];		/* back end's: VMCB or VMCS of host (0) and process (1) */
 	u64 control_pa[2];
 	u32 current;			/* 0 host, 1 process */
@@ -103,18 +105,19 @@ struct vt_cpu {
 	vt_handler handler;
 	u64 stack_top;			/* handler stack */
 	u64 scratch[4];			/* back end's assembly */
-	u32 nmi;			/* set by the NMI handler in root mode: owed to the host view */
+	u32 *nmi;			/* set by the NMI handler in root mode: owed to the host view */
 	unsigned int id;
+	bool msrs_written;		/* see tracked_msrs; also set when the back end starts */
 };
 
-static_assert(offsetof(struct vt_cpu, regs.rcx) == VT_RCX, "vt_offsets.h");
-static_assert(offsetof(struct vt_cpu, regs.rdi) == VT_RDI, "vt_offsets.h");
-static_assert(offsetof(struct vt_cpu, regs.r15) == VT_R8 + 7 * 8, "vt_offsets.h");
+static_assert(offsetof(struct vt_regs, rcx) == VT_RCX, "vt_offsets.h");
+static_assert(offsetof(struct vt_regs, rdi) == VT_RDI, "vt_offsets.h");
+static_assert(offsetof(struct vt_regs, r15) == VT_R8 + 7 * 8, "vt_offsets.h");
+static_assert(offsetof(struct vt_cpu, regs) == VT_REGS, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, control_pa) == VT_CONTROL_PA, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, current) == VT_CURRENT, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, stack_top) == VT_STACK_TOP, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, scratch) == VT_SCRATCH, "vt_offsets.h");
-static_assert(offsetof(struct vt_cpu, nmi) == VT_NMI_FLAG, "vt_offsets.h");
 
 #define VT_ONES 12288
 
@@ -145,6 +148,11 @@ struct vt_ops {
 	void (*io_intercept)(void *bitmap, u16 port, unsigned int count);
 	/* the MSR bitmap starts with everything outside the passed ranges intercepted */
 	void (*bitmaps_init)(void *msr_bitmap, void *io_bitmap);
+
+	/* MSRs that are switched in software with every view, 0 ends. So that they need not be
+	 * read each time, the core lets the host guest's writes of them exit, carries them out and
+	 * sets vt->msrs_written. */
+	const u32 *tracked_msrs;
 
 	/* On the CPU itself, once: enter SVM/VMX operation, build both control structures in
 	 * `memory` (cpu_size() bytes, zeroed). 0, or -1 with a log line. */
@@ -180,15 +188,15 @@ struct vt_ops {
 	u64 (*get_efer)(struct vt_cpu *vt);
 	void (*set_efer)(struct vt_cpu *vt, u64 value);
 
-	/* Make the process control structure current with this context, vt->regs included. MSRs
-	 * that hardware does not switch are switched here. Everything not in the context is
-	 * constant. */
-	void (*process_load)(struct vt_cpu *vt, const struct vt_context *context,
+	/* Make the process control structure current with this context, whose registers vt->regs
+	 * are until process_save. MSRs that hardware does not switch are switched here.
+	 * Everything not in the context is constant. */
+	void (*process_load)(struct vt_cpu *vt, struct vt_context *context,
 			     const struct vt_process *process);
 	/* Save the context, past an instruction of `length` bytes unless that is 0, and make the
 	 * host's control structure current again. Its guest goes on at `rip` with stack `rsp`
-	 * and no flag set but IF (and TF as it was), wherever it left its view; vt->regs still
-	 * hold the process's. */
+	 * and no flag set but IF (and TF as it was), wherever it left its view; vt->regs are
+	 * the host's again, the caller's to fill. */
 	void (*process_save)(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip,
 			     u64 rsp);
 

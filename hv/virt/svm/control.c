@@ -119,7 +119,6 @@ static void process_state(struct vmcb *v)
 	v->tr = (struct svm_segment){ .attributes = 0x08B };
 	v->ldtr = (struct svm_segment){ .attributes = 0x002 };	/* not present */
 	svm_process_level(v, false);
-	svm_process_data_segments(v);
 	v->star = (u64)0x23 << 48 | (u64)0x10 << 32;
 	v->lstar = CARREL_BOUNCE_VA;
 	v->sfmask = RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_RF;
@@ -143,5 +142,6 @@ const struct vt_ops svm_ops = {
 	.nested = &svm_nested_format,
 	.msr_bitmap_size = MSRPM_SIZE,
 	.io_bitmap_size = IOPM_SIZE,
+	.tracked_msrs = svm_tracked_msrs,
 	VT_FUNCTIONS(VT_OP, svm)
 };

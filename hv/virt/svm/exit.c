@@ -86,7 +86,7 @@ static void __attribute__((noinline)) decode(struct vt_cpu *vt, const struct vmc
 	exit->length = 0;
 	exit->raw = code;
 	exit->delivering = false;
-	exit->msr = (u32)vt->regs.rcx;
+	exit->msr = (u32)vt->regs->rcx;
 	if (code == SVM_EXIT_NPF) {
 		exit->reason = VT_NESTED_FAULT;
 		decode_fault(v, exit);
@@ -107,11 +107,12 @@ void svm_exit(struct vt_cpu *vt)
 	struct vmcb *v = svm_vmcb(vt);
 	struct vt_exit exit;
 
-	vt->regs.rax = v->rax;
+	vt->regs->rax = v->rax;
 	v->tlb_control = SVM_TLB_NOTHING;
 	exit.process = vt->current != SVM_HOST;
 	if (v->exitcode == SVM_EXIT_CPUID) {	/* the one exit of the steady state */
 		exit.reason = VT_CPUID;
+		exit.cr4 = v->cr4;
 		exit.length = length_of(vt, v, 2);
 	} else if (v->exitcode == SVM_EXIT_VMMCALL) {
 		decode_hypercall(vt, v, &exit);
@@ -119,7 +120,7 @@ void svm_exit(struct vt_cpu *vt)
 		decode(vt, v, &exit);
 	}
 	vt->handler(vt->cpu, &exit);
-	svm_vmcb(vt)->rax = vt->regs.rax;
+	svm_vmcb(vt)->rax = vt->regs->rax;
 }
 
 u64 svm_get(struct vt_cpu *vt, enum vt_field field)

@@ -39,45 +39,67 @@ void svm_process_level(struct vmcb *v, bool bounce)
 	};
 }
 
-void svm_process_data_segments(struct vmcb *v)
+/* Another view than last time. A program may have loaded its flat segment: the next one finds
+ * null again. */
+static void __attribute__((noinline)) set_view(struct vt_cpu *vt, const struct vt_process *process)
 {
+	struct vmcb *v = vt->control[SVM_PROCESS];
+
+	v->cr3 = process->cr3;
+	v->n_cr3 = process->view->table.root;
+	v->asid = asid_of(vt, v, process->view->tag);
 	v->ds = v->es = v->fs = v->gs =
 		(struct svm_segment){ .attributes = 0xC93, .limit = 0xFFFFFFFF };
+	svm_cpu(vt)->tag = process->view->tag;
 }
 
 /* MSRs that a process view must not inherit and that no VMCB field holds. */
-static void msrs_load(struct svm_cpu *own)
+const u32 svm_tracked_msrs[] = { MSR_TSC_AUX, MSR_DEBUGCTL, 0 };
+
+static void __attribute__((noinline)) read_msrs(struct vt_cpu *vt)
 {
+	struct svm_cpu *own = svm_cpu(vt);
+
 	own->host_tsc_aux = own->tsc_aux ? rdmsr(MSR_TSC_AUX) : 0;
+	own->host_debugctl = rdmsr(MSR_DEBUGCTL);
+	vt->msrs_written = own->host_debugctl != 0;	/* its BTF goes by itself */
+}
+
+static void msrs_load(struct vt_cpu *vt)
+{
+	const struct svm_cpu *own = svm_cpu(vt);
+
+	if (vt->msrs_written)
+		read_msrs(vt);
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, 0);
-	own->host_debugctl = rdmsr(MSR_DEBUGCTL);
 	if (own->host_debugctl)		/* no branch of the process in the host's records */
 		wrmsr(MSR_DEBUGCTL, 0);
 	if (own->ibpb)			/* no branch of the host predicts the process's */
 		wrmsr(MSR_PRED_CMD, 1);
 }
 
-static void msrs_restore(const struct svm_cpu *own)
+static void msrs_restore(struct vt_cpu *vt)
 {
+	const struct svm_cpu *own = svm_cpu(vt);
+
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, own->host_tsc_aux);
 	if (own->host_debugctl)
 		wrmsr(MSR_DEBUGCTL, own->host_debugctl);
 }
 
-void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
+void svm_process_load(struct vt_cpu *vt, struct vt_context *context,
 		      const struct vt_process *process)
 {
 	struct vmcb *v = vt->control[SVM_PROCESS];
-	const struct view *view = process->view;
 
-	vt->regs = context->regs;	/* RAX goes into the VMCB after the handler */
+	if (svm_cpu(vt)->tag != process->view->tag)
+		set_view(vt, process);
+	vt->regs = &context->regs;	/* RAX goes into the VMCB after the handler */
 	v->rip = context->rip;
 	v->rsp = context->rsp;
 	v->rflags = context->rflags;
-	v->cr3 = process->cr3;
-	v->n_cr3 = view->table.root;
 	v->fs.base = context->fs_base;
 	v->gs.base = context->gs_base;
 	v->interrupt_shadow = context->shadow;
@@ -85,9 +107,7 @@ void svm_process_load(struct vt_cpu *vt, const struct vt_context *context,
 	/* CS and SS are as SYSCALL and SYSRET leave them: constants of the level */
 	if ((v->cpl == 0) != context->bounce)
 		svm_process_level(v, context->bounce);
-	if (svm_cpu(vt)->asid_tag[v->asid] != view->tag)
-		v->asid = asid_of(vt, v, view->tag);
-	msrs_load(svm_cpu(vt));
+	msrs_load(vt);
 	vt->current = SVM_PROCESS;
 }
 
@@ -95,7 +115,7 @@ void svm_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 {
 	struct vmcb *v = vt->control[SVM_PROCESS], *host = vt->control[SVM_HOST];
 
-	context->regs = vt->regs;
+	vt->regs = &vt->host_regs;
 	context->rip = v->rip + length;
 	context->rsp = v->rsp;
 	context->rflags = v->rflags;
@@ -107,10 +127,7 @@ void svm_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 		context->shadow = 0;
 		context->rflags &= ~RFLAGS_RF;
 	}
-	/* a program may have loaded its flat segment; the next one finds null again */
-	if (v->es.selector | v->ds.selector | v->fs.selector | v->gs.selector)
-		svm_process_data_segments(v);
-	msrs_restore(svm_cpu(vt));
+	msrs_restore(vt);
 	host->rip = rip;
 	host->rsp = rsp;
 	host->rflags = RFLAGS_FIXED | RFLAGS_IF | (host->rflags & RFLAGS_TF);
@@ -119,13 +136,14 @@ void svm_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 }
 
 /* TLB_CONTROL acts at the next VMRUN, whichever VMCB that enters; so both carry it. A view's
- * VMCB that is entered later flushes once more than it must. */
+ * VMCB that is entered later flushes once more than it must. A tag may now name another view. */
 void svm_flush_all(struct vt_cpu *vt)
 {
 	struct vmcb *host = vt->control[SVM_HOST], *process = vt->control[SVM_PROCESS];
 
 	host->tlb_control = SVM_TLB_FLUSH_ALL;
 	process->tlb_control = SVM_TLB_FLUSH_ALL;
+	svm_cpu(vt)->tag = 0;
 }
 
 void svm_flush_view(struct vt_cpu *vt, const struct view *view)
@@ -133,6 +151,7 @@ void svm_flush_view(struct vt_cpu *vt, const struct view *view)
 	struct vmcb *v = vt->control[SVM_PROCESS];
 	struct svm_cpu *own = svm_cpu(vt);
 
+	own->tag = 0;
 	if (v->tlb_control == SVM_TLB_FLUSH_ALL)
 		return;
 	for (u32 asid = SVM_ASID_HOST + 1; asid < own->asid_next; asid++) {

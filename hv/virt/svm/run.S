@@ -15,7 +15,7 @@
 	.macro	SAVE reg, at
 	mov	%\reg, \at(%rdi)
 	.endm
-	/* All but RAX, which the VMCB holds, RSP, and RDI, which is the vt_cpu here. */
+	/* All but RAX, which the VMCB holds, RSP, and RDI, which is vt->regs here. */
 	.macro	EACH_REG insn
 	\insn	rcx, VT_RCX
 	\insn	rdx, VT_RDX
@@ -40,14 +40,17 @@ svm_run:
 	mov	VT_CURRENT(%rdi), %eax
 	mov	VT_CONTROL_PA(%rdi,%rax,8), %rax
 	vmload	%rax
+	mov	VT_REGS(%rdi), %rdi
 	EACH_REG LOAD
 	mov	VT_RDI(%rdi), %rdi
 	vmrun	%rax			/* RAX and RSP are the hypervisor's again afterwards */
 	vmsave	%rax
 	push	%rdi
 	mov	8(%rsp), %rdi
+	mov	VT_REGS(%rdi), %rdi
 	EACH_REG SAVE
 	pop	VT_RDI(%rdi)
+	mov	(%rsp), %rdi
 	mov	VT_SCRATCH(%rdi), %rax
 	vmload	%rax
 	call	svm_exit

@@ -41,6 +41,7 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 		cpuid(0x80000008, 0).ebx & CPUID_IBPB;
 	own->tsc_aux = cpuid(0x80000001, 0).edx & CPUID_RDTSCP;
 	vt->scratch[0] = own->own_state_pa;	/* run.S */
+	vt->msrs_written = true;
 
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, phys_address(base + PAGE_HSAVE * PAGE_SIZE));
@@ -61,7 +62,7 @@ static struct vmcb *reset(struct vt_cpu *vt)
 {
 	struct vmcb *v = vt->control[SVM_HOST];
 
-	memset(&vt->regs, 0, sizeof(vt->regs));
+	memset(vt->regs, 0, sizeof(*vt->regs));
 	v->es = v->ss = v->ds = v->fs = v->gs =
 		(struct svm_segment){ .attributes = 0x093, .limit = 0xFFFF };
 	v->cs = (struct svm_segment){ .attributes = 0x09B, .limit = 0xFFFF };
@@ -87,7 +88,7 @@ void svm_host_enter_sipi(struct vt_cpu *vt, u8 page)
 {
 	struct vmcb *v = reset(vt);
 
-	vt->regs.rdx = cpuid(1, 0).eax;
+	vt->regs->rdx = cpuid(1, 0).eax;
 	v->cs.selector = (u16)(page << 8);
 	v->cs.base = (u64)page << 12;
 	v->cr0 = CR0_ET | CR0_CD | CR0_NW;
@@ -101,7 +102,7 @@ void svm_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
 	struct vmcb *v = reset(vt);
 	struct svm_segment data = { .selector = 0x18, .attributes = 0xC93, .limit = 0xFFFFFFFF };
 
-	vt->regs.rsi = rsi;
+	vt->regs->rsi = rsi;
 	v->es = v->ss = v->ds = v->fs = v->gs = data;
 	v->cs = (struct svm_segment){ .selector = 0x10, .attributes = 0xA9B, .limit = 0xFFFFFFFF };
 	v->gdtr = (struct svm_segment){ .limit = gdt_limit, .base = gdt_base };

@@ -121,7 +121,8 @@ struct svm_cpu {
 	u16 asid_tag[SVM_ASIDS];	/* tag of the process view that owns it, 0 none */
 	bool nrip, flush_by_asid;
 	bool tsc_aux, ibpb;
-	u64 host_debugctl;
+	u16 tag;		/* of the view that the process VMCB holds, 0 none */
+	u64 host_debugctl;	/* as the host view last had them */
 	u64 host_tsc_aux;
 };
 
@@ -145,9 +146,9 @@ VT_FUNCTIONS(VT_DECLARE, svm)
 void svm_control_init(struct vt_cpu *vt, const struct vt_machine *machine);
 
 /* process.c */
-/* Segments of a process view: CS and SS of the program or of the bounce page; the others null. */
+/* CS and SS of a process view: the program's or the bounce page's. */
 void svm_process_level(struct vmcb *v, bool bounce);
-void svm_process_data_segments(struct vmcb *v);
+extern const u32 svm_tracked_msrs[];
 
 /* called by run.S */
 void svm_exit(struct vt_cpu *vt);

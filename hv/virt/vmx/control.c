@@ -198,7 +198,7 @@ static bool host_state(struct vt_cpu *vt)
 		{ 0x6C0E /* IDTR base */, sidt().base },
 		{ 0x6C10 /* IA32_SYSENTER_ESP */, 0 },
 		{ 0x6C12 /* IA32_SYSENTER_EIP */, 0 },
-		{ 0x6C14 /* RSP */, (u64)(&vt->regs + 1) },
+		{ VMCS_HOST_RSP, (u64)(&vt->host_regs + 1) },
 		{ 0x6C16 /* RIP */, (u64)vmx_exit_entry },
 	};
 	for (unsigned int i = 0; i < ARRAY_SIZE(selectors); i++)
@@ -336,5 +336,6 @@ const struct vt_ops vmx_ops = {
 	.nested = &vmx_nested_format,
 	.msr_bitmap_size = MSR_BITMAP_SIZE,
 	.io_bitmap_size = IO_BITMAP_SIZE,
+	.tracked_msrs = vmx_tracked_msrs,
 	VT_FUNCTIONS(VT_OP, vmx)
 };

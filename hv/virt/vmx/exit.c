@@ -43,7 +43,7 @@ static void decode_exception(struct vt_cpu *vt, struct vt_exit *exit)
 
 static u64 register_of(struct vt_cpu *vt, unsigned int number)
 {
-	return number == REGISTER_RSP ? vmread(VMCS_GUEST_RSP) : (&vt->regs.rax)[number];
+	return number == REGISTER_RSP ? vmread(VMCS_GUEST_RSP) : (&vt->regs->rax)[number];
 }
 
 /*
@@ -116,7 +116,7 @@ static void decode_sipi(struct vt_cpu *vt, struct vt_exit *exit)
 
 static void decode_msr(struct vt_cpu *vt, struct vt_exit *exit)
 {
-	exit->msr = (u32)vt->regs.rcx;
+	exit->msr = (u32)vt->regs->rcx;
 }
 
 static void decode_instruction(struct vt_exit *exit, enum vt_reason reason)
@@ -184,7 +184,7 @@ static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
 
 static void start_exit(const struct vt_cpu *vt, u64 raw, struct vt_exit *exit)
 {
-	exit->process = vt->current == VMX_PROCESS;
+	exit->process = vt->current != VMX_HOST;
 	exit->length = 0;
 	exit->raw = raw;
 }
@@ -195,13 +195,16 @@ void vmx_exit(struct vt_cpu *vt)
 	u32 raw = (u32)vmread(VMCS_EXIT_REASON);
 	struct vt_exit exit;
 
-	start_exit(vt, raw, &exit);
-	if (raw == EXIT_CPUID)		/* the one exit that Linux causes for ever */
+	exit.process = vt->current != VMX_HOST;
+	if (raw == EXIT_CPUID) {	/* the one exit that Linux causes for ever */
 		decode_instruction(&exit, VT_CPUID);
-	else if (raw == EXIT_VMCALL)
+		exit.cr4 = vmread(VMCS_GUEST_CR4);
+	} else if (raw == EXIT_VMCALL) {
 		decode_hypercall(&exit);
-	else
+	} else {
+		start_exit(vt, raw, &exit);
 		decode(vt, raw, &exit);
+	}
 	vt->handler(vt->cpu, &exit);
 	if (exit.process && vmx_cpu(vt)->left_process)
 		vmx_barriers(vmx_cpu(vt));
@@ -226,7 +229,7 @@ void vmx_root_nmi(struct vt_cpu *vt)
 {
 	struct vt_exit exit;
 
-	__atomic_store_n(&vt->nmi, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(vt->nmi, 0, __ATOMIC_RELAXED);
 	start_exit(vt, EXIT_EXCEPTION_NMI, &exit);
 	exit.reason = VT_NMI;
 	vt->handler(vt->cpu, &exit);
@@ -276,7 +279,7 @@ void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 
 /* As the instruction would have ended: the shadow and RF are over, and with TF set (and BTF
  * clear) a single-step trap is pending. */
-static void end_instruction(const struct vt_exit *exit, u64 rflags, u64 shadow)
+static void __attribute__((noinline)) end_instruction(const struct vt_exit *exit, u64 rflags, u64 shadow)
 {
 	if (!exit->length)
 		return;		/* it has not ended, but is executed again: decode_cr */
@@ -288,7 +291,7 @@ static void end_instruction(const struct vt_exit *exit, u64 rflags, u64 shadow)
 
 /* The instruction pointer left its 4 GiB: it wraps outside 64-bit mode, and at the end of the
  * lower half the next fetch is a #GP. A process view that does this dies of a failed entry. */
-static void wrap_rip(struct vt_cpu *vt, u64 next, u8 length)
+static void __attribute__((noinline)) wrap_rip(struct vt_cpu *vt, u64 next, u8 length)
 {
 	if (!(vmread(VMCS_GUEST_CS_RIGHTS) & RIGHTS_L) ||
 	    !(vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST)) {
@@ -302,15 +305,16 @@ static void wrap_rip(struct vt_cpu *vt, u64 next, u8 length)
 
 void vmx_skip(struct vt_cpu *vt, const struct vt_exit *exit)
 {
-	u64 next = vmread(VMCS_GUEST_RIP) + exit->length;
+	u8 length = exit->length;
+	u64 next = vmread(VMCS_GUEST_RIP) + length;
 	u64 rflags = vmread(VMCS_GUEST_RFLAGS);
 	u64 shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
 	vmwrite(VMCS_GUEST_RIP, next);
 	if (shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || rflags & (RFLAGS_TF | RFLAGS_RF))
 		end_instruction(exit, rflags, shadow);
-	if ((u32)next < exit->length)
-		wrap_rip(vt, next, exit->length);
+	if ((u32)next < length)
+		wrap_rip(vt, next, length);
 }
 
 /* SDM "VM-Entry Controls for Event Injection". A fault pushes RF set; in real mode there is no

@@ -88,8 +88,10 @@ void vmx_process_init(struct vmx_cpu *own)
 	u32 features = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
 
 	own->msr_count = 0;
-	if (cpuid(0x80000001, 0).edx & CPUID_RDTSCP)
-		switch_msr(own, MSR_TSC_AUX, 0);
+	own->bounce = false;
+	own->shadow = 0;
+	own->tag = 0;
+	own->host_rsp = 0;
 	if (has_global_ctrl())
 		switch_msr(own, MSR_PERF_GLOBAL_CTRL, 0);
 	if (features & CPUID_IBRS_IBPB)
@@ -98,19 +100,37 @@ void vmx_process_init(struct vmx_cpu *own)
 		switch_msr(own, MSR_ARCH_LBR_CTL, 0);
 	if (cpuid(0xD, 1).eax & CPUID_XSAVES)
 		switch_msr(own, MSR_XSS, 0);
+	own->tsc_aux = cpuid(0x80000001, 0).edx & CPUID_RDTSCP;
 	own->ibpb = features & CPUID_IBRS_IBPB;
 	own->verw = features & CPUID_MD_CLEAR;
 	own->l1d_flush = needs_l1d_flush(features);
 }
 
-static void msrs_load(struct vmx_cpu *own)
+const u32 vmx_tracked_msrs[] = { MSR_STAR, MSR_LSTAR, MSR_SFMASK, MSR_TSC_AUX, 0 };
+
+static void __attribute__((noinline)) read_msrs(struct vt_cpu *vt)
 {
+	struct vmx_cpu *own = vmx_cpu(vt);
+
 	own->host_star = rdmsr(MSR_STAR);
-	wrmsr(MSR_STAR, PROCESS_STAR);
 	own->host_lstar = rdmsr(MSR_LSTAR);
-	wrmsr(MSR_LSTAR, CARREL_BOUNCE_VA);
 	own->host_sfmask = rdmsr(MSR_SFMASK);
+	own->host_tsc_aux = own->tsc_aux ? rdmsr(MSR_TSC_AUX) : 0;
+	vt->msrs_written = false;
+}
+
+static void msrs_load(struct vt_cpu *vt)
+{
+	struct vmx_cpu *own = vmx_cpu(vt);
+
+	if (vt->msrs_written)
+		read_msrs(vt);
+	if (own->host_star != PROCESS_STAR)	/* Linux has the same */
+		wrmsr(MSR_STAR, PROCESS_STAR);
+	wrmsr(MSR_LSTAR, CARREL_BOUNCE_VA);
 	wrmsr(MSR_SFMASK, PROCESS_SFMASK);
+	if (own->host_tsc_aux)
+		wrmsr(MSR_TSC_AUX, 0);
 	for (struct vmx_switched_msr *m = own->msrs; m < own->msrs + own->msr_count; m++) {
 		m->host = rdmsr(m->msr);
 		if (m->host != m->process)
@@ -120,13 +140,27 @@ static void msrs_load(struct vmx_cpu *own)
 
 static void msrs_restore(struct vmx_cpu *own)
 {
-	wrmsr(MSR_STAR, own->host_star);
+	if (own->host_star != PROCESS_STAR)
+		wrmsr(MSR_STAR, own->host_star);
 	wrmsr(MSR_LSTAR, own->host_lstar);
 	wrmsr(MSR_SFMASK, own->host_sfmask);
+	if (own->host_tsc_aux)
+		wrmsr(MSR_TSC_AUX, own->host_tsc_aux);
 	for (struct vmx_switched_msr *m = own->msrs; m < own->msrs + own->msr_count; m++) {
 		if (m->host != m->process)
 			wrmsr(m->msr, m->host);
 	}
+}
+
+/* An exit pushes the registers where they belong: run.S. */
+static void set_host_rsp(struct vmx_cpu *own, const struct vt_regs *regs)
+{
+	u64 end = (u64)(regs + 1);
+
+	if (own->host_rsp == end)
+		return;
+	own->host_rsp = end;
+	vmwrite(VMCS_HOST_RSP, end);
 }
 
 /* Code and stack segments are constants of the level: the program's, or the bounce page's. */
@@ -143,21 +177,27 @@ static void set_level(struct vmx_cpu *own, bool bounce)
 	vmwrite(VMCS_GUEST_SS_RIGHTS, RIGHTS_DATA(dpl));
 }
 
-/* What the process VMCS holds already is not written again. */
-static void set_view(struct vmx_cpu *own, const struct vt_process *process)
+static void null_data_segments(void)
 {
-	u64 eptp = vmx_eptp(process->view);
-	u16 vpid = (u16)(process->view->tag + VMX_VPID_HOST);
+	vmx_set_segment(SEG_ES, 0, 0, 0, RIGHTS_UNUSABLE);
+	vmx_set_segment(SEG_DS, 0, 0, 0, RIGHTS_UNUSABLE);
+	vmx_set_segment(SEG_FS, 0, 0, 0, RIGHTS_UNUSABLE);
+	vmx_set_segment(SEG_GS, 0, 0, 0, RIGHTS_UNUSABLE);
+}
 
-	if (own->eptp != eptp)
-		vmwrite(VMCS_EPT_POINTER, eptp);
-	if (own->vpid != vpid)
-		vmwrite(VMCS_VPID, vpid);
-	if (own->cr3 != process->cr3)
-		vmwrite(VMCS_GUEST_CR3, process->cr3);
-	own->eptp = eptp;
-	own->vpid = vpid;
-	own->cr3 = process->cr3;
+/* Another view than last time. A program may have loaded its flat segment: the next one finds
+ * null again. */
+static void __attribute__((noinline)) set_view(struct vmx_cpu *own, const struct vt_process *process)
+{
+	u16 tag = process->view->tag;
+
+	vmwrite(VMCS_EPT_POINTER, vmx_eptp(process->view));
+	vmwrite(VMCS_VPID, tag + VMX_VPID_HOST);
+	vmwrite(VMCS_GUEST_CR3, process->cr3);
+	if (vmread(VMCS_GUEST_ES_SELECTOR) | vmread(VMCS_GUEST_DS_SELECTOR) |
+	    vmread(VMCS_GUEST_FS_SELECTOR) | vmread(VMCS_GUEST_GS_SELECTOR))
+		null_data_segments();
+	own->tag = tag;
 }
 
 /*
@@ -177,18 +217,20 @@ static void set_shadow(struct vmx_cpu *own, const struct vt_context *context)
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, step ? PENDING_BS : 0);
 }
 
-void vmx_process_load(struct vt_cpu *vt, const struct vt_context *context,
+void vmx_process_load(struct vt_cpu *vt, struct vt_context *context,
 		      const struct vt_process *process)
 {
 	struct vmx_cpu *own = vmx_cpu(vt);
 
-	vt->regs = context->regs;
-	msrs_load(own);
+	vt->regs = &context->regs;
+	msrs_load(vt);
 	if (own->ibpb)
 		wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
 	vmptrld(&vt->control_pa[VMX_PROCESS]);
 	vt->current = VMX_PROCESS;
-	set_view(own, process);
+	if (own->tag != process->view->tag)
+		set_view(own, process);
+	set_host_rsp(own, &context->regs);
 	set_level(own, context->bounce);
 	set_shadow(own, context);
 	vmwrite(VMCS_GUEST_RIP, context->rip);
@@ -198,23 +240,11 @@ void vmx_process_load(struct vt_cpu *vt, const struct vt_context *context,
 	vmwrite(VMCS_GUEST_GS_BASE, context->gs_base);
 }
 
-/* A program may have loaded its flat segment; the next one finds null again. */
-static void reset_data_segments(void)
-{
-	if (!(vmread(VMCS_GUEST_ES_SELECTOR) | vmread(VMCS_GUEST_DS_SELECTOR) |
-	      vmread(VMCS_GUEST_FS_SELECTOR) | vmread(VMCS_GUEST_GS_SELECTOR)))
-		return;
-	vmx_set_segment(SEG_ES, 0, 0, 0, RIGHTS_UNUSABLE);
-	vmx_set_segment(SEG_DS, 0, 0, 0, RIGHTS_UNUSABLE);
-	vmx_set_segment(SEG_FS, 0, 0, 0, RIGHTS_UNUSABLE);
-	vmx_set_segment(SEG_GS, 0, 0, 0, RIGHTS_UNUSABLE);
-}
-
 void vmx_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, u64 rip, u64 rsp)
 {
 	struct vmx_cpu *own = vmx_cpu(vt);
 
-	context->regs = vt->regs;
+	vt->regs = &vt->host_regs;
 	context->rip = vmread(VMCS_GUEST_RIP) + length;
 	context->rsp = vmread(VMCS_GUEST_RSP);
 	context->rflags = vmread(VMCS_GUEST_RFLAGS);
@@ -228,7 +258,6 @@ void vmx_process_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 		context->shadow = context->rflags & RFLAGS_TF ? PENDING_BS : 0;
 		context->rflags &= ~RFLAGS_RF;
 	}
-	reset_data_segments();
 	vmptrld(&vt->control_pa[VMX_HOST]);
 	vt->current = VMX_HOST;
 	vmx_jump(rip);
@@ -273,16 +302,17 @@ static void invvpid(enum invalidation type, u16 vpid)
 	ASSERT(!failed);
 }
 
+/* A tag may now name another view. */
 void vmx_flush_all(struct vt_cpu *vt)
 {
-	(void)vt;
+	vmx_cpu(vt)->tag = 0;
 	invept(INV_EPT_ALL, 0);
 	invvpid(INV_VPID_ALL, 0);
 }
 
 void vmx_flush_view(struct vt_cpu *vt, const struct view *view)
 {
-	(void)vt;
+	vmx_cpu(vt)->tag = 0;
 	invept(INV_SINGLE_CONTEXT, vmx_eptp(view));
 	invvpid(INV_SINGLE_CONTEXT, (u16)(view->tag + VMX_VPID_HOST));
 }

@@ -45,6 +45,7 @@ int vmx_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 	own->vmxon_pa = phys_address(base + PAGE_VMXON * PAGE_SIZE);
 	*(u32 *)(base + PAGE_VMXON * PAGE_SIZE) = (u32)rdmsr(MSR_VMX_BASIC) & BASIC_REVISION;
 	vmx_process_init(own);
+	vt->msrs_written = true;
 
 	unlock_vmx();
 	write_cr0((read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0)) & rdmsr(MSR_VMX_CR0_FIXED1));
@@ -88,7 +89,7 @@ static void enter_mode(u64 cr0, u64 cr3, u64 cr4, u64 efer)
 /* What every start of the host guest has in common: a CPU at reset, its general registers 0. */
 static void reset(struct vt_cpu *vt)
 {
-	memset(&vt->regs, 0, sizeof(vt->regs));
+	memset(vt->regs, 0, sizeof(*vt->regs));
 	for (enum vmcs_segment s = SEG_ES; s < SEG_LDTR; s++)
 		vmx_set_segment(s, 0, 0, 0xFFFF, s == SEG_CS ? RIGHTS_CODE_16 : RIGHTS_DATA_16);
 	vmx_set_segment(SEG_LDTR, 0, 0, 0xFFFF, RIGHTS_LDT);
@@ -109,7 +110,7 @@ static void reset(struct vt_cpu *vt)
 void vmx_host_enter_sipi(struct vt_cpu *vt, u8 page)
 {
 	reset(vt);
-	vt->regs.rdx = cpuid(1, 0).eax;
+	vt->regs->rdx = cpuid(1, 0).eax;
 	vmx_set_segment(SEG_CS, (u16)(page << 8), (u64)page << 12, 0xFFFF, RIGHTS_CODE_16);
 	enter_mode(CR0_ET | CR0_CD | CR0_NW, 0, 0, 0);
 }
@@ -119,7 +120,7 @@ void vmx_host_enter_linux(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
 			  u16 gdt_limit)
 {
 	reset(vt);
-	vt->regs.rsi = rsi;
+	vt->regs->rsi = rsi;
 	for (enum vmcs_segment s = SEG_ES; s < SEG_LDTR; s++)
 		vmx_set_segment(s, 0x18, 0, 0xFFFFFFFF, RIGHTS_DATA(0));
 	vmx_set_segment(SEG_CS, 0x10, 0, 0xFFFFFFFF, RIGHTS_CODE_64(0));

@@ -143,6 +143,7 @@ enum vmcs_field {
 	VMCS_GUEST_RIP			= 0x681E,
 	VMCS_GUEST_RFLAGS		= 0x6820,
 	VMCS_GUEST_PENDING_DEBUG	= 0x6822,
+	VMCS_HOST_RSP			= 0x6C14,
 	VMCS_GUEST_SYSENTER_ESP		= 0x6824,
 	VMCS_GUEST_SYSENTER_EIP		= 0x6826,
 };
@@ -191,7 +192,7 @@ enum vmcs_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SE
 #define VMX_PROCESS		1
 #define VMX_VPID_HOST		1	/* view->tag n has VPID n + 1; tags of processes start at 1 */
 
-/* MSRs that a process view must not inherit and that no VMCS field holds: those of SYSCALL
+/* MSRs that a process view must not inherit and that no VMCS field holds: the tracked ones
  * (process.c), and these where the CPU has them. */
 #define VMX_SWITCHED_MSRS	8
 
@@ -210,11 +211,12 @@ struct vmx_cpu {
 	/* what the process VMCS holds */
 	bool bounce;			/* the segments of the bounce page */
 	u32 shadow;			/* interruptibility, pending single step */
-	u64 eptp, cr3;
-	u16 vpid;
+	u16 tag;			/* of the view, 0 none */
+	u64 host_rsp;			/* end of a thread's registers */
 	bool ibpb, verw, l1d_flush;	/* barriers that this CPU needs, process.c */
 	bool left_process;		/* since the last entry of the host view */
-	u64 host_star, host_lstar, host_sfmask;	/* while the process's are loaded */
+	bool tsc_aux;
+	u64 host_star, host_lstar, host_sfmask, host_tsc_aux;	/* as the host view last had them */
 	u32 msr_count;
 	struct vmx_switched_msr msrs[VMX_SWITCHED_MSRS];
 };
@@ -287,6 +289,7 @@ bool vmx_set_segment(enum vmcs_segment segment, u16 selector, u64 base, u32 limi
 void vmx_jump(u64 rip);
 
 /* process.c */
+extern const u32 vmx_tracked_msrs[];
 void vmx_process_init(struct vmx_cpu *own);
 void vmx_barriers(struct vmx_cpu *own);
 

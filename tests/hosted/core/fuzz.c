@@ -92,7 +92,7 @@ static void hypercall_step(struct input *in, struct test_cpu *c)
 	}
 	if (exit_call(c, number, a[0], a[1], a[2], a[3], a[4], a[5]) == 0 && !inside(c) &&
 	    number == CARREL_HC_CREATE && c->host.cpl == 0)
-		keep(&c->cpu.vt.regs);
+		keep(c->cpu.vt.regs);
 	c->host.cs_l = 1;
 }
 

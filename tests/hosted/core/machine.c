@@ -329,7 +329,7 @@ static void fake_inject_nmi(struct vt_cpu *vt)
 	of(vt)->host.nmi = true;
 }
 
-static void fake_load(struct vt_cpu *vt, const struct vt_context *context,
+static void fake_load(struct vt_cpu *vt, struct vt_context *context,
 		      const struct vt_process *process)
 {
 	struct state *s = &of(vt)->process;
@@ -338,7 +338,7 @@ static void fake_load(struct vt_cpu *vt, const struct vt_context *context,
 	CHECK(of(vt)->ours);
 	CHECK(cpu_mask_test(&process->view->entered, vt->id));
 	CHECK(process->cr3 && process->cr3 == ALIGN_DOWN(process->cr3, PAGE_SIZE));
-	vt->regs = context->regs;
+	vt->regs = &context->regs;
 	*s = (struct state){
 		.rip = context->rip, .rsp = context->rsp, .rflags = context->rflags,
 		.cr3 = process->cr3, .cpl = context->bounce ? 0 : 3, .cs_l = 1,
@@ -354,8 +354,9 @@ static void fake_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 	struct state *s = &of(vt)->process, *host = &of(vt)->host;
 
 	CHECK(vt->current == 1);
+	CHECK(vt->regs == &context->regs);
 	*context = (struct vt_context){
-		.regs = vt->regs, .rip = s->rip + length, .rsp = s->rsp, .rflags = s->rflags,
+		.regs = context->regs, .rip = s->rip + length, .rsp = s->rsp, .rflags = s->rflags,
 		.fs_base = s->fs_base, .gs_base = s->gs_base,
 		.bounce = s->cpl == 0, .shadow = length ? 0 : s->shadow,
 	};
@@ -364,6 +365,7 @@ static void fake_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 	host->rflags = RFLAGS_FIXED | RFLAGS_IF;
 	host->shadow = 0;
 	memset(s, 0xEE, sizeof(*s));
+	vt->regs = &vt->host_regs;
 	vt->current = 0;
 }
 
@@ -474,6 +476,7 @@ static void reset_cpu(unsigned int id)
 	c->cpu.id = id;
 	c->cpu.vt.id = id;
 	c->cpu.vt.cpu = &c->cpu;
+	c->cpu.vt.regs = &c->cpu.vt.host_regs;
 	c->cpu.state = CPU_RUNNING;
 	c->host = (struct state){ .efer = EFER_LMA | EFER_LME, .cs_l = 1, .rip = 0x1000 };
 	machine.cpus[id] = &c->cpu;
@@ -527,7 +530,7 @@ s64 exit_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d, u64 e
 		.reason = VT_HYPERCALL, .process = inside(c), .length = 3,
 		.mode = (u8)(s->cpl | (s->cs_l && s->efer & EFER_LMA ? VT_64BIT : 0)),
 	};
-	struct vt_regs *regs = &c->cpu.vt.regs;
+	struct vt_regs *regs = c->cpu.vt.regs;
 
 	regs->rax = number;
 	regs->rdi = a;
@@ -537,7 +540,7 @@ s64 exit_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d, u64 e
 	regs->r8 = e;
 	regs->r9 = f;
 	hypercall(&c->cpu, &exit);
-	return (s64)regs->rax;
+	return (s64)c->cpu.vt.regs->rax;
 }
 
 s64 kernel_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d)
@@ -654,9 +657,9 @@ void make_empty(struct carrier *carrier, u32 slots, u32 blocks, u32 limit)
 	CHECK_EQ(donate(c, source, 0), 0);
 	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, source, CARREL_ABI_VERSION,
 			     slots | (u64)blocks << 16, limit), 0);
-	carrier->id = c->cpu.vt.regs.rdi;
-	carrier->ticket[0] = c->cpu.vt.regs.rsi;
-	carrier->ticket[1] = c->cpu.vt.regs.rdx;
+	carrier->id = c->cpu.vt.regs->rdi;
+	carrier->ticket[0] = c->cpu.vt.regs->rsi;
+	carrier->ticket[1] = c->cpu.vt.regs->rdx;
 	carrier->cr3 = CARRIER_CR3 + (carrier->id << 20);
 }
 

@@ -12,7 +12,7 @@ static struct test_cpu *const c = &cpus[1];
 
 static u64 *regs_of(struct test_cpu *cpu)
 {
-	return (u64 *)&cpu->cpu.vt.regs;
+	return (u64 *)cpu->cpu.vt.regs;
 }
 
 static void fill(struct test_cpu *cpu)
@@ -149,21 +149,21 @@ static void ocall(void)
 	start(1);
 	fill(c);
 	c->process.rip = 0x7E0040000100;
-	c->cpu.vt.regs.rbx = 39;
+	c->cpu.vt.regs->rbx = 39;
 	exit_call(c, CARREL_HC_OCALL, 1, 2, 3, 4, 5, 6);
 	CHECK_EQ(c->host.rip, CARREL_GATE_VA + CARREL_GATE_OCALL);
 	CHECK_EQ(c->host.rsp, CARREL_CHANNEL_VA + 0x8000 - 128);
 	CHECK_EQ(c->host.rflags, 0x202);
 	CHECK_EQ(c->vectors, 0);
 	const struct vt_regs want = { .rax = 39, .rdi = 1, .rsi = 2, .rdx = 3, .r10 = 4, .r8 = 5, .r9 = 6 };
-	CHECK(memcmp(&c->cpu.vt.regs, &want, sizeof(want)) == 0);
+	CHECK(memcmp(c->cpu.vt.regs, &want, sizeof(want)) == 0);
 	resume(&cpus[0], &carrier, (u64)-4, CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED);
 	CHECK(inside(&cpus[0]));
-	CHECK_EQ(cpus[0].cpu.vt.regs.rax, -4);
-	CHECK_EQ(cpus[0].cpu.vt.regs.rbx, 3);
-	CHECK_EQ(cpus[0].cpu.vt.regs.rdi, 1);
-	CHECK_EQ(cpus[0].cpu.vt.regs.r9, 6);
-	CHECK_EQ(cpus[0].cpu.vt.regs.r15, VALUE(15));
+	CHECK_EQ(cpus[0].cpu.vt.regs->rax, -4);
+	CHECK_EQ(cpus[0].cpu.vt.regs->rbx, 3);
+	CHECK_EQ(cpus[0].cpu.vt.regs->rdi, 1);
+	CHECK_EQ(cpus[0].cpu.vt.regs->r9, 6);
+	CHECK_EQ(cpus[0].cpu.vt.regs->r15, VALUE(15));
 	CHECK_EQ(cpus[0].process.rip, 0x7E0040000103);
 	CHECK_EQ(cpus[0].vectors, 0x5EC5);
 	stop();
@@ -380,7 +380,7 @@ static void demand(void)
 	struct carrel_thread_page *page = start(0);
 
 	CHECK_EQ(exit_call(c, CARREL_HC_MAP, 0x10000000, 0x4000, 3 | CARREL_MAP_DEMAND, 0, 0, 0), 0);
-	CHECK_EQ(c->cpu.vt.regs.rdi, 0x4000);
+	CHECK_EQ(c->cpu.vt.regs->rdi, 0x4000);
 	page->in_shim = 0;
 	fill(c);
 	CHECK_EQ(touch(c, 0x10005000), 0);
@@ -407,15 +407,15 @@ static void bounded(void)
 	do {
 		result = exit_call(c, CARREL_HC_MAP, va, left, 3, 0, 0, 0);
 		CHECK(result == 0 || result == CARREL_MORE);
-		CHECK(c->cpu.vt.regs.rdi > 0 && c->cpu.vt.regs.rdi <= 512);
-		va += c->cpu.vt.regs.rdi * PAGE_SIZE;
-		left -= c->cpu.vt.regs.rdi;
+		CHECK(c->cpu.vt.regs->rdi > 0 && c->cpu.vt.regs->rdi <= 512);
+		va += c->cpu.vt.regs->rdi * PAGE_SIZE;
+		left -= c->cpu.vt.regs->rdi;
 		calls++;
 	} while (result == CARREL_MORE && inside(c));
 	CHECK_EQ(left, 0);
 	CHECK(calls >= 2);
 	CHECK_EQ(exit_call(c, CARREL_HC_UNMAP, 0x10000000, 900, 0, 0, 0, 0), CARREL_MORE);
-	left = c->cpu.vt.regs.rdi;
+	left = c->cpu.vt.regs->rdi;
 	CHECK(left > 0 && left <= 512);
 	stop();
 }
@@ -513,11 +513,11 @@ static void stale_cpu(void)
 
 static struct cpuid leaf(u32 number, u32 subleaf)
 {
-	const struct vt_regs *r = &c->cpu.vt.regs;
+	const struct vt_regs *r = c->cpu.vt.regs;
 
 	fill(c);
-	c->cpu.vt.regs.rax = number;
-	c->cpu.vt.regs.rcx = subleaf;
+	c->cpu.vt.regs->rax = number;
+	c->cpu.vt.regs->rcx = subleaf;
 	exit_reason(c, VT_CPUID);
 	CHECK(inside(c));
 	CHECK_EQ(c->process.rip, 0x401236);
@@ -559,26 +559,26 @@ static void small_calls(void)
 
 	start(1);
 	CHECK_EQ(exit_call(c, CARREL_HC_RANDOM, 0, 0, 0, 0, 0, 0), 0);
-	words[0] = c->cpu.vt.regs.rdi, words[1] = c->cpu.vt.regs.r10;
+	words[0] = c->cpu.vt.regs->rdi, words[1] = c->cpu.vt.regs->r10;
 	CHECK_EQ(exit_call(c, CARREL_HC_RANDOM, 0, 0, 0, 0, 0, 0), 0);
-	CHECK(c->cpu.vt.regs.rdi != words[0] && c->cpu.vt.regs.r10 != words[1]);
+	CHECK(c->cpu.vt.regs->rdi != words[0] && c->cpu.vt.regs->r10 != words[1]);
 	CHECK_EQ(exit_call(c, CARREL_HC_NOTE, CARREL_NOTE_ENOSYS, 123, 0, 0, 0, 0), 0);
 	CHECK(strstr(log_last, "123") != NULL);
 	generator_stuck = true;
 	exit_call(c, CARREL_HC_RANDOM, 0, 0, 0, 0, 0, 0);
-	words[0] = c->cpu.vt.regs.rdi = 77;
+	words[0] = c->cpu.vt.regs->rdi = 77;
 	CHECK_EQ(exit_call(c, CARREL_HC_RANDOM, 77, 0, 0, 0, 0, 0), CARREL_ERANDOM);
-	CHECK_EQ(c->cpu.vt.regs.rdi, 77);
+	CHECK_EQ(c->cpu.vt.regs->rdi, 77);
 	stop();
 	CHECK_EQ(kernel_call(c, CARREL_HC_LOG, 30, 0, 0, 0), 40);
-	CHECK(memcmp(&c->cpu.vt.regs.rdi, "01234567", 8) == 0);
-	CHECK_EQ(c->cpu.vt.regs.r9, 70);
+	CHECK(memcmp(&c->cpu.vt.regs->rdi, "01234567", 8) == 0);
+	CHECK_EQ(c->cpu.vt.regs->r9, 70);
 	CHECK_EQ(kernel_call(c, CARREL_HC_LOG, 100, 0, 0, 0), 0);
 }
 
 static void info(void)
 {
-	const struct vt_regs *r = &cpus[0].cpu.vt.regs;
+	const struct vt_regs *r = cpus[0].cpu.vt.regs;
 	struct test_cpu *k = &cpus[0];
 
 	start(1);

@@ -155,7 +155,7 @@ static void after(u64 number, const struct test_cpu *c, s64 result)
 	if (number == CARREL_HC_RETURN && result == 0)
 		CHECK_EQ(donate(&cpus[2], spare, 0), 0);
 	if (number == CARREL_HC_CREATE && result == 0)
-		CHECK_EQ(finish(&cpus[2], CARREL_HC_DESTROY, c->cpu.vt.regs.rdi, 0, 0, 0), 0);
+		CHECK_EQ(finish(&cpus[2], CARREL_HC_DESTROY, c->cpu.vt.regs->rdi, 0, 0, 0), 0);
 	if (number == CARREL_HC_DONATE)
 		flush_all_cpus();
 	for (u64 i = FIRST_CHUNK; i < RAM_CHUNKS; i++)

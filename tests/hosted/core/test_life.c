@@ -85,10 +85,10 @@ static void build(struct carrier *carrier, const unsigned int *order, u64 identi
 		memset(phys(source << PAGE_SHIFT), 0xEE, PAGE_SIZE);
 	}
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INIT, carrier->id, 0, 0, 0), 0);
-	identity[0] = cpus[0].cpu.vt.regs.rdi;
-	identity[1] = cpus[0].cpu.vt.regs.rsi;
-	identity[2] = cpus[0].cpu.vt.regs.rdx;
-	identity[3] = cpus[0].cpu.vt.regs.r10;
+	identity[0] = cpus[0].cpu.vt.regs->rdi;
+	identity[1] = cpus[0].cpu.vt.regs->rsi;
+	identity[2] = cpus[0].cpu.vt.regs->rdx;
+	identity[3] = cpus[0].cpu.vt.regs->r10;
 }
 
 static void measurement(void)
@@ -124,11 +124,11 @@ static void measurement(void)
 		CHECK_EQ(rights & 7, added[n].type);
 	}
 	CHECK_EQ(exit_call(&cpus[1], CARREL_HC_IDENTITY, 0, 0, 0, 0, 0, 0), 0);
-	CHECK_EQ(cpus[1].cpu.vt.regs.rdi, identity[0]);
-	CHECK_EQ(cpus[1].cpu.vt.regs.r10, identity[3]);
+	CHECK_EQ(cpus[1].cpu.vt.regs->rdi, identity[0]);
+	CHECK_EQ(cpus[1].cpu.vt.regs->r10, identity[3]);
 	exit_reason(&cpus[1], VT_INTERRUPT);
 	CHECK_EQ(kernel_call(&cpus[2], CARREL_HC_INFO, CARREL_INFO_IDENTITY, carrier.id, 0, 0), 0);
-	CHECK_EQ(cpus[2].cpu.vt.regs.rsi, identity[1]);
+	CHECK_EQ(cpus[2].cpu.vt.regs->rsi, identity[1]);
 	end_process(&carrier);
 
 	build(&carrier, swapped, other);
@@ -286,7 +286,7 @@ static void dying_while_inside(void)
 	exit_call(&cpus[1], CARREL_HC_OCALL, 1, 2, 3, 4, 5, 6);
 	CHECK(!inside(&cpus[1]));
 	CHECK_EQ(cpus[1].host.rip, CARREL_GATE_VA + CARREL_GATE_DEAD);
-	CHECK_EQ(cpus[1].cpu.vt.regs.rdi, 0);
+	CHECK_EQ(cpus[1].cpu.vt.regs->rdi, 0);
 	/* it has left, but has not flushed */
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DESTROY, carrier.id, 0, 0, 0), CARREL_PENDING);
 	CHECK_EQ(kernel_call(&cpus[1], CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
@@ -378,11 +378,11 @@ static void wipe(void)
 	enter(&cpus[1], &carrier);
 	exit_call(&cpus[1], CARREL_HC_MAP, 0x10000, 4, 3, 0, 0, 0);
 	memset(phys(touch(&cpus[1], 0x10000)), 0x5C, PAGE_SIZE);
-	cpus[1].cpu.vt.regs.rbx = 0x5C5C;
+	cpus[1].cpu.vt.regs->rbx = 0x5C5C;
 	process->lock.next++;	/* held by a CPU that stopped */
 	process_wipe();
 	CHECK(all_zero(phys(carrier.chunk[0] << CHUNK_SHIFT), CHUNK_SIZE));
-	CHECK_EQ(cpus[1].cpu.vt.regs.rbx, 0);
+	CHECK_EQ(cpus[1].cpu.vt.regs->rbx, 0);
 	CHECK(*(u8 *)phys(5 * MIB) == HOST_BYTE);
 }
 

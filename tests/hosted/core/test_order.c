@@ -33,11 +33,11 @@ static struct model *on(const struct test_cpu *c)
 static void has_entered(struct model *m, struct test_cpu *c, u64 rax)
 {
 	CHECK(inside(c));
-	CHECK_EQ(c->cpu.vt.regs.rax, rax);
-	CHECK_EQ(c->cpu.vt.regs.r12, m->mark);
+	CHECK_EQ(c->cpu.vt.regs->rax, rax);
+	CHECK_EQ(c->cpu.vt.regs->r12, m->mark);
 	m->at = IN;
 	m->cpu = c->cpu.id;
-	m->mark = c->cpu.vt.regs.r12 = random_u64();
+	m->mark = c->cpu.vt.regs->r12 = random_u64();
 }
 
 static s64 want_enter(const struct model *m)
@@ -84,7 +84,7 @@ static void check_out(struct test_cpu *c, struct model *m, enum at at, u64 gate)
 	m->at = m->dying ? ENDED : at;
 	CHECK(!inside(c));
 	CHECK_EQ(c->host.rip, CARREL_GATE_VA + (m->dying ? CARREL_GATE_DEAD : gate));
-	CHECK_EQ(c->cpu.vt.regs.r12, 0);
+	CHECK_EQ(c->cpu.vt.regs->r12, 0);
 }
 
 /* The thread's memory: map, touch, change, unmap. It may run out. */
@@ -114,14 +114,14 @@ static void fault(struct test_cpu *c, struct model *m)
 	u64 va = 0x1000000 + random_below(64 * 16) * PAGE_SIZE;
 	struct carrel_thread_page *page = phys(touch(c, CARREL_THREAD_PAGE(0)));
 	unsigned int lines = log_lines;
-	u64 rax = c->cpu.vt.regs.rax;
+	u64 rax = c->cpu.vt.regs->rax;
 
 	page->in_shim = 0;
 	exit_exception(c, 14, 6, va);
 	if (inside(c)) {
 		page->in_shim = 1;
 		if (c->process.rip == CARREL_SHIM_UPCALL)
-			c->cpu.vt.regs.r12 = m->mark;
+			c->cpu.vt.regs->r12 = m->mark;
 		return;
 	}
 	m->rax = rax;
@@ -135,7 +135,7 @@ static void fault(struct test_cpu *c, struct model *m)
 
 static void step_inside(struct test_cpu *c, struct model *m)
 {
-	u64 before = c->cpu.vt.regs.rax;
+	u64 before = c->cpu.vt.regs->rax;
 
 	switch (random_below(8)) {
 	case 0:

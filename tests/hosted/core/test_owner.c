@@ -136,7 +136,7 @@ static void lent(void)
 
 	CHECK_EQ(donate(&cpus[0], 3, 0), 0);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, 1, 1 | 2 << 16, 1), 0);
-	other.id = cpus[0].cpu.vt.regs.rdi;
+	other.id = cpus[0].cpu.vt.regs->rdi;
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_LEND, other.id, carrier.block[0], 0, 0), CARREL_EOWNER);
 	block = carrier.chunk[0] * 32;
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_LEND, other.id, block, 0, 0), CARREL_EOWNER);

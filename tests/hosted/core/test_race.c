@@ -52,9 +52,9 @@ static void make(struct test_cpu *c, struct shared *s, u64 chunk)
 	if (kernel_call(c, CARREL_HC_CREATE, chunk, 1, 1 | 2 << 16, 3))
 		return;
 	reached(&created);
-	new.id = c->cpu.vt.regs.rdi;
-	new.ticket[0] = c->cpu.vt.regs.rsi;
-	new.ticket[1] = c->cpu.vt.regs.rdx;
+	new.id = c->cpu.vt.regs->rdi;
+	new.ticket[0] = c->cpu.vt.regs->rsi;
+	new.ticket[1] = c->cpu.vt.regs->rdx;
 	pthread_mutex_lock(&s->mutex);
 	old = s->carrier.id;
 	s->carrier = new;
@@ -186,8 +186,8 @@ static void put_away(void)
 {
 	for (u64 slot = 0; slot < PROCESS_MAX; slot++) {
 		kernel_call(&cpus[0], CARREL_HC_INFO, CARREL_INFO_PROCESS, slot, 0, 0);
-		if (cpus[0].cpu.vt.regs.rdi)
-			CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, cpus[0].cpu.vt.regs.rdi, 0, 0, 0), 0);
+		if (cpus[0].cpu.vt.regs->rdi)
+			CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, cpus[0].cpu.vt.regs->rdi, 0, 0, 0), 0);
 	}
 	for (u64 chunk = FIRST_CHUNK; chunk < LEND_CHUNK; chunk++) {
 		if (owner(chunk) == CHUNK_LEAVING)
