@@ -79,7 +79,9 @@ enum attack_op {
 	 * out: successes, PENDING, EOWNER, other answers, the last other one. */
 	ATTACK_DONATE_RACE,
 	/* Start CPU in[0], which Linux has taken offline, by INIT and SIPI of ours, in real-mode
-	 * code of ours. out: 1 if it came, EBX ECX EDX of its CPUID 40000000h. */
+	 * code of ours; in[1]: also if it is online, which Linux does not survive. out: 1 if it
+	 * came, EBX ECX EDX of its CPUID 40000000h, words of the secret with key in[2] that its
+	 * vector registers still held. */
 	ATTACK_START_CPU,
 	/* Write in[1] to port in[0] (in[2] bytes). out: value read before. */
 	ATTACK_PORT,

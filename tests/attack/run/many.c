@@ -29,6 +29,8 @@ static void tags(void)
 	for (unsigned int i = 0; i < TOGETHER; i++) {
 		victim_finish(&victims[i]);
 		right += victim_right(&victims[i]);
+		if (!victim_right(&victims[i]))
+			printf("# process %u: %s, %s\n", i, victims[i].text, victim_fate(&victims[i]));
 	}
 	judge(ready == TOGETHER && right == TOGETHER && !carrel_donated(), "attack-tags",
 	      "%u processes at one time: %u started, %u right; chunks left: %" PRIu64, TOGETHER,

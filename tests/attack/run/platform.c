@@ -308,6 +308,51 @@ static void false_power_off(void)
 	fail("attack-false-power-off", "the kernel goes on after SLP_EN at port %llxh", a.in[0]);
 }
 
+/* --- a CPU reset while it is in a view ----------------------------------------------------- */
+
+static void report_reset(const char *name, bool plain, const struct attack *a)
+{
+	if (plain && a->out[0] && !a->out[4]) {
+		skip(name, "this machine clears vector registers at INIT");
+		return;
+	}
+	judge(a->out[0] && plain == (a->out[4] > 0) && a->out[1] == CARREL_SIG_EBX, name,
+	      "INIT and SIPI to the victim's CPU: %s, CPUID says %.4s%.4s%.4s, %llu words in its "
+	      "vector registers", a->out[0] ? "it came" : "it did not come",
+	      (const char *)&a->out[1], (const char *)&a->out[2], (const char *)&a->out[3],
+	      a->out[4]);
+}
+
+/* INIT clears general registers, but not all others. This kernel loses the CPU for good. */
+static void reset_in(enum protection protection, const char *name)
+{
+	struct attack a = { .op = ATTACK_START_CPU, .in = { 1, 1 } };
+	bool plain = protection == PLAIN;
+	struct victim victim;
+
+	if (cpu_count() < 2) {
+		skip(name, "one CPU: no other to reset");
+		return;
+	}
+	victim_start(&victim, protection);
+	a.in[2] = victim.key;
+	module_do(&a);
+	report_reset(name, plain, &a);
+	/* without that CPU this kernel cannot even stop: time to write, then a hard reset */
+	sleep(2);
+	a = (struct attack){ .op = ATTACK_PORT, .in = { 0x64, 0xfe, 1 } };
+	module_do(&a);
+}
+static void reset_plain(void)
+{
+	reset_in(PLAIN, "control-42-init");
+}
+
+static void reset_protected(void)
+{
+	reset_in(PROTECTED, "attack-42-init");
+}
+
 /* --- address line 20 ----------------------------------------------------------------------- */
 
 static void a20(void)
@@ -334,6 +379,8 @@ const struct test platform_tests[] = {
 };
 
 const struct test ending_tests[] = {
+	{ "control-42-init", reset_plain },
+	{ "attack-42-init", reset_protected },
 	{ "attack-false-power-off", false_power_off },
 	{ 0 },
 };
