@@ -68,14 +68,14 @@ include $(sort $(wildcard tests/*/build.mk tests/hosted/*/build.mk))
 
 PRODUCTS := $(B)/carrel.elf $(B)/hvreg $(B)/carrel.ko
 
-.PHONY: all help packages run check bench shell size clean
+.PHONY: all help packages run check shell size clean
 all: $(PRODUCTS)
 
 # The guest's kernel and headers come with the packages; headers are what carrel.ko needs.
 packages:
 	@scripts/packages install
 
-run check bench shell: packages
+run check shell: packages
 	@$(MAKE) --no-print-directory $@-built
 
 .PHONY: run-built check-built shell-built
@@ -97,7 +97,6 @@ clean:
 help:
 	@echo 'make run      the main job: an attack on a program, unprotected and protected, as a table'
 	@echo 'make check    all tests; the last line counts them'
-	@echo 'make bench    instructions and exits per operation, against the budgets'
 	@echo 'make shell    a root shell in a guest under Carrel'
 	@echo 'make size     the trusted code, in lines, against the budget'
 	@echo 'make          build/carrel.elf, build/carrel.ko, build/hvreg'
