@@ -16,7 +16,7 @@
 #include "victim.h"
 
 #define PROGRAM		"/attack/victim"
-#define READY_SECONDS	60
+#define READY_SECONDS	300
 #define DONE_SECONDS	30
 
 int cpu_count(void)

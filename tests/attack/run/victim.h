@@ -25,7 +25,7 @@ struct victim {
 
 /* Start one on the last CPU, and wait until its registers hold the secret. */
 void victim_start(struct victim *victim, enum protection protection);
-/* Start, but do not wait; victim_ready waits, for at most 60 seconds. False: it never was. */
+/* Start, but do not wait; victim_ready waits, for at most five minutes. False: it never was. */
 void victim_launch(struct victim *victim, enum protection protection);
 bool victim_ready(struct victim *victim);
 
