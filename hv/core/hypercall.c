@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Hypercalls, in this order: the number; who may call; the arguments' ranges; the
- * process and its state; only then is anything changed. The three switches over
- * enum call have no default, so a new call cannot be forgotten in any of them.
+ * process and its state; only then is anything changed. A call without a row in
+ * the table of rules is refused; the two switches over enum call have no default,
+ * so that a new call cannot be forgotten there.
  */
 #include "hypercall.h"
 
@@ -49,8 +50,8 @@ enum subject {
 };
 
 struct rule {
-	enum caller caller;
-	enum subject subject;
+	u8 caller;	/* enum caller; 0: there is no such call */
+	u8 subject;	/* enum subject */
 	bool locked;	/* the subject's lock is held, also while its state is checked */
 	u8 process;	/* states in which the subject takes it, a bit each */
 	u8 thread;	/* the same for the thread that the call names or comes from */
@@ -67,38 +68,24 @@ struct rule {
 #define T_OUT		(BIT(THREAD_OCALL) | BIT(THREAD_PREEMPTED))
 
 /* Who may call, on what, in which state: docs/abi.md, "Legality". */
-static const struct rule *rule_of(enum call call)
-{
-	static const struct rule
-		alone = { KERNEL, NOTHING, false, 0, 0 },
-		donate = { KERNEL, OPTIONAL, true, P_ALIVE, 0 },
-		building = { KERNEL, NAMED, true, P_BUILDING, 0 },
-		destroy = { KERNEL, NAMED, false, P_ANY, 0 },
-		enter = { CARRIER, NAMED, false, P_READY, T_NEW },
-		resume = { CARRIER, NAMED, false, P_READY, T_OUT },
-		inside = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
-		space = { PROCESS, OWN, true, P_INSIDE, T_RUNNING };
-
-	switch (call) {
-	case RETURN: case CREATE: case FLUSH: case INFO: case LOG: case PARK:
-		return &alone;
-	case DONATE:
-		return &donate;
-	case ADD: case LEND: case INIT:
-		return &building;
-	case DESTROY:
-		return &destroy;
-	case ENTER:
-		return &enter;
-	case RESUME:
-		return &resume;
-	case OCALL: case RANDOM: case NOTE: case IDENTITY: case DIE:
-		return &inside;
-	case MAP: case UNMAP: case PROTECT:
-		return &space;
-	}
-	return NULL;
-}
+static const struct rule rules[CARREL_HC_MAX + 1] = {
+	[DONATE] = { KERNEL, OPTIONAL, true, P_ALIVE, 0 },
+	[RETURN] = { KERNEL, NOTHING, false, 0, 0 },
+	[CREATE] = { KERNEL, NOTHING, false, 0, 0 },
+	[ADD] = { KERNEL, NAMED, true, P_BUILDING, 0 },
+	[LEND] = { KERNEL, NAMED, true, P_BUILDING, 0 },
+	[INIT] = { KERNEL, NAMED, true, P_BUILDING, 0 },
+	[DESTROY] = { KERNEL, NAMED, false, P_ANY, 0 },
+	[FLUSH] = { KERNEL, NOTHING, false, 0, 0 },
+	[INFO] = { KERNEL, NOTHING, false, 0, 0 },
+	[LOG] = { KERNEL, NOTHING, false, 0, 0 },
+	[PARK] = { KERNEL, NOTHING, false, 0, 0 },
+	[ENTER] = { CARRIER, NAMED, false, P_READY, T_NEW },
+	[RESUME] = { CARRIER, NAMED, false, P_READY, T_OUT },
+	[OCALL] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
+	[MAP ... PROTECT] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
+	[RANDOM ... DIE] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
+};
 
 #define CODE_MAX	0xFFFF		/* of NOTE and DIE */
 #define LIMIT_MAX	0xFFFFFF	/* chunks of one process */
@@ -294,7 +281,7 @@ static s64 die(struct cpu *cpu, struct process *process)
 /* Carry out a call on `process`, NULL where none is concerned. Its lock is held if the rule
  * says so. */
 static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
-		  struct process *process, const struct rule *rule)
+		  struct process *process)
 {
 	struct vt_regs *regs = cpu->vt.regs;
 
@@ -323,8 +310,6 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return info(regs);
 	case LOG:
 		return read_log(regs);
-	case ENTER: case RESUME:
-		return thread_enter(cpu, process, rule->thread);
 	case OCALL:
 		thread_ocall(cpu, exit);
 		return THREAD_CROSSED;
@@ -340,13 +325,15 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return 0;
 	case DIE:
 		return die(cpu, process);
+	case ENTER: case RESUME:	/* call_carrier() */
+		break;
 	}
 	return CARREL_ECALL;
 }
 
-static bool caller_ok(const struct vt_exit *exit, enum caller caller)
+static bool caller_ok(const struct vt_exit *exit, u8 caller)
 {
-	return (exit->mode | (exit->process ? IN_PROCESS : 0)) == (u8)caller;
+	return (exit->mode | (exit->process ? IN_PROCESS : 0)) == caller;
 }
 
 /* The time it takes says nothing about how much of a guess was right. */
@@ -364,57 +351,79 @@ static int state_ok(const struct process *process, const struct rule *rule)
 	return state == PROCESS_DYING || state == PROCESS_GONE ? CARREL_EDEAD : CARREL_ESTATE;
 }
 
+/* ENTER and RESUME: with a reference on the process that the ticket is for, and no lock. */
+static s64 call_carrier(struct cpu *cpu, const struct vt_exit *exit, const struct rule *rule)
+{
+	struct process *process = process_get(cpu->vt.regs->rdi);
+	s64 result = CARREL_ETICKET;
+
+	if (!process)
+		return result;
+	if (ticket_ok(process, cpu->vt.regs)) {
+		result = state_ok(process, rule);
+		if (!result)
+			result = thread_enter(cpu, process, rule->thread, exit->cr3);
+	}
+	process_put(process);
+	return result;
+}
+
 /* With the subject there, by a reference or, if it is the caller's own, by running. */
 static s64 call_on(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		   struct process *subject, const struct rule *rule)
 {
-	s64 result = 0;
+	s64 result;
 
-	if (rule->locked && subject)
+	if (rule->locked)
 		lock_take(&subject->lock);
-	if (subject)
-		result = state_ok(subject, rule);
+	result = state_ok(subject, rule);
 	if (!result)
-		result = invoke(call, cpu, exit, subject, rule);
-	if (rule->locked && subject)
+		result = invoke(call, cpu, exit, subject);
+	if (rule->locked)
 		lock_release(&subject->lock);
 	return result;
 }
 
 /* A process that only a handle names may go away but for the reference that is held meanwhile;
  * DESTROY uses it up when it succeeds. */
+static s64 call_named(enum call call, struct cpu *cpu, const struct vt_exit *exit, u64 id,
+		      const struct rule *rule)
+{
+	struct process *subject = process_get(id);
+	s64 result;
+
+	if (!subject)
+		return CARREL_EARG;
+	result = call_on(call, cpu, exit, subject, rule);
+	if (call != DESTROY || result != 0)
+		process_put(subject);
+	return result;
+}
+
 static s64 dispatch(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		    const struct rule *rule)
 {
 	const struct vt_regs *args = cpu->vt.regs;
-	u64 id = rule->subject == NAMED ? args->rdi : rule->subject == OPTIONAL ? args->rsi : 0;
-	bool named = rule->subject == NAMED || id;
-	struct process *subject = NULL;
-	s64 result;
 
-	if (named)
-		subject = process_get(id);
-	else if (rule->subject == OWN)
-		subject = cpu->thread->process;
-	if (named && !subject)
-		return rule->caller == CARRIER ? CARREL_ETICKET : CARREL_EARG;
-	if (rule->caller == CARRIER && !ticket_ok(subject, args))
-		result = CARREL_ETICKET;
-	else
-		result = call_on(call, cpu, exit, subject, rule);
-	if (named && !(call == DESTROY && result == 0))
-		process_put(subject);
-	return result;
+	if (rule->caller == CARRIER)
+		return call_carrier(cpu, exit, rule);
+	if (rule->subject == OWN)
+		return call_on(call, cpu, exit, cpu->thread->process, rule);
+	if (rule->subject == NAMED)
+		return call_named(call, cpu, exit, args->rdi, rule);
+	if (rule->subject == OPTIONAL && args->rsi)
+		return call_named(call, cpu, exit, args->rsi, rule);
+	return invoke(call, cpu, exit, NULL);
 }
 
 void hypercall(struct cpu *cpu, const struct vt_exit *exit)
 {
 	u64 number = cpu->vt.regs->rax;
 	enum call call = (enum call)number;
-	const struct rule *rule = number <= CARREL_HC_MAX ? rule_of(call) : NULL;
+	const struct rule *rule = &rules[number <= CARREL_HC_MAX ? number : 0];
 	s64 result;
 
-	if (!rule)
+	if (!rule->caller)
 		result = CARREL_ECALL;
 	else if (!caller_ok(exit, rule->caller))
 		result = CARREL_ECALLER;

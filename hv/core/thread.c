@@ -102,10 +102,11 @@ static bool is_carrier(struct process *process, u64 cr3)
 	u64 bound = __atomic_load_n(&process->carrier, __ATOMIC_ACQUIRE);
 
 	cr3 &= ~CR3_VARIES;
-	if (!bound && cr3)
-		__atomic_compare_exchange_n(&process->carrier, &bound, cr3, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-	return cr3 && (!bound || bound == cr3);
+	if (bound)
+		return bound == cr3;
+	return cr3 && (__atomic_compare_exchange_n(&process->carrier, &bound, cr3, false,
+						   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ||
+		       bound == cr3);
 }
 
 static int refusal(enum thread_state state)
@@ -219,7 +220,7 @@ static int cross_in(struct cpu *cpu, struct thread *thread)
 	return THREAD_CROSSED;
 }
 
-int thread_enter(struct cpu *cpu, struct process *process, u32 allowed)
+int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 {
 	const struct vt_regs *call = cpu->vt.regs;
 	struct thread *thread;
@@ -227,7 +228,7 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed)
 
 	if (call->r10 >= process->slots)
 		return CARREL_EARG;
-	if (!is_carrier(process, machine.vt->get(&cpu->vt, VT_CR3)))
+	if (!is_carrier(process, cr3))
 		return CARREL_ETICKET;
 	thread = process->threads[call->r10];
 	if (!thread)
@@ -259,6 +260,13 @@ static void show_call(struct vt_regs *regs, const struct vt_regs *call)
 	regs->r11 = regs->r12 = regs->r13 = regs->r14 = regs->r15 = 0;
 }
 
+static void show_nothing(struct vt_regs *regs)
+{
+	regs->rax = regs->rbx = regs->rcx = regs->rdx = regs->rsi = regs->rdi = regs->rbp = 0;
+	regs->reserved_rsp = regs->r8 = regs->r9 = regs->r10 = regs->r11 = 0;
+	regs->r12 = regs->r13 = regs->r14 = regs->r15 = 0;
+}
+
 /*
  * Out of the view. The host sees constants: the stub's entry, its stack, IF set,
  * every register but those of an OCALL zero. If the process is dying, its
@@ -281,7 +289,7 @@ static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate, u8 len
 	if (state == THREAD_OCALL)
 		show_call(cpu->vt.regs, &thread->context.regs);
 	else
-		*cpu->vt.regs = (struct vt_regs){ 0 };
+		show_nothing(cpu->vt.regs);
 	cpu->thread = NULL;
 	__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 }
@@ -436,22 +444,26 @@ static void inside(struct cpu *cpu, const struct vt_exit *exit)
 	panic("exit %u is not a process's", exit->reason);
 }
 
-#define ASYNCHRONOUS	(BIT(VT_INTERRUPT) | BIT(VT_NMI) | BIT(VT_INIT) | BIT(VT_SIPI))
-
-void thread_exit(struct cpu *cpu, const struct vt_exit *exit)
+static void __attribute__((noinline)) other_exit(struct cpu *cpu, const struct vt_exit *exit)
 {
-	struct thread *thread = cpu->thread;
-
-	ASSERT(thread);
-	count(&thread->exits);
-	if (BIT(exit->reason) & ASYNCHRONOUS) {
+	if (exit->reason == VT_NMI || exit->reason == VT_INIT || exit->reason == VT_SIPI) {
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME, 0);
 		if (exit->reason == VT_NMI)
 			machine.vt->inject_nmi(&cpu->vt);
-	} else if (process_state(thread->process) == PROCESS_DYING &&
+	} else if (process_state(cpu->thread->process) == PROCESS_DYING &&
 		   !(exit->reason == VT_EXCEPTION && exit->vector == VECTOR_MC)) {
 		thread_die(cpu);
 	} else {
 		inside(cpu, exit);
 	}
+}
+
+void thread_exit(struct cpu *cpu, const struct vt_exit *exit)
+{
+	ASSERT(cpu->thread);
+	count(&cpu->thread->exits);
+	if (exit->reason == VT_INTERRUPT)
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_RESUME, 0);
+	else
+		other_exit(cpu, exit);
 }

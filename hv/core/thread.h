@@ -49,13 +49,13 @@ int thread_create(struct process *process, u32 index);
 bool thread_stop(struct thread *thread);
 
 /*
- * ENTER and RESUME, in the host view at CPL 3 with the right ticket; thread, value and flags
- * are in R10, R8 and R9. `allowed`: states that the call takes, a bit each. THREAD_CROSSED, or
- * CARREL_EARG (no such slot; a preempted thread takes no value), CARREL_ETICKET (not the
- * carrier), CARREL_ESTATE (no such thread, or in another state), CARREL_EBUSY (it is
- * running), CARREL_EDEAD.
+ * ENTER and RESUME, in the host view at CPL 3 with the right ticket, from the address space
+ * `cr3`; thread, value and flags are in R10, R8 and R9. `allowed`: states that the call takes,
+ * a bit each. THREAD_CROSSED, or CARREL_EARG (no such slot; a preempted thread takes no
+ * value), CARREL_ETICKET (not the carrier), CARREL_ESTATE (no such thread, or in another
+ * state), CARREL_EBUSY (it is running), CARREL_EDEAD.
  */
-int thread_enter(struct cpu *cpu, struct process *process, u32 allowed);
+int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3);
 
 /* The thread on this CPU leaves by OCALL. */
 void thread_ocall(struct cpu *cpu, const struct vt_exit *exit);

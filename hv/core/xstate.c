@@ -19,7 +19,7 @@
 				   are not read */
 
 static enum { USE_FXSAVE, USE_XSAVE, USE_XSAVEC } use;
-static u64 components;			/* our XCR0 */
+static u32 components;			/* our XCR0; its upper half is 0 */
 static u8 initial[INITIAL_SIZE] __attribute__((aligned(XSTATE_ALIGN)));
 
 /* AVX-512 only if all three components lie where the area has room for them. */
@@ -49,7 +49,7 @@ void xstate_boot(void)
 		return;
 	use = cpuid(0xD, 1).eax & BIT(1) ? USE_XSAVEC : USE_XSAVE;
 	supported = (u64)cpuid(0xD, 0).edx << 32 | cpuid(0xD, 0).eax;
-	components = supported & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
+	components = (u32)supported & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
 	if ((supported & XCR0_AVX512) == XCR0_AVX512 && avx512_fits())
 		components |= XCR0_AVX512;
 }
@@ -76,14 +76,12 @@ static __attribute__((noinline)) void clear_x87_pointers(void)
 
 static void save(void *area)
 {
-	u32 low = (u32)components, high = (u32)(components >> 32);
-
 	switch (use) {
 	case USE_XSAVEC:
-		asm volatile("xsavec64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+		asm volatile("xsavec64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
 		break;
 	case USE_XSAVE:
-		asm volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+		asm volatile("xsave64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
 		break;
 	case USE_FXSAVE:
 		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
@@ -93,8 +91,7 @@ static void save(void *area)
 
 static void restore(const void *area)
 {
-	asm volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)components),
-		     "d"((u32)(components >> 32)) : "memory");
+	asm volatile("xrstor64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
 }
 
 static void restore_legacy(const void *area)

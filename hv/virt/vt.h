@@ -68,6 +68,7 @@ struct vt_exit {
 	/* CR_WRITE */
 	u8 cr;			/* 0 or 4 */
 	u64 value;		/* new value */
+	u64 cr3;		/* HYPERCALL */
 	u64 cr4;		/* CPUID: of the guest, with the bits that are ours */
 	u64 raw;		/* the back end's own code, for the log */
 };

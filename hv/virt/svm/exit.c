@@ -54,18 +54,18 @@ static void decode_hypercall(struct vt_cpu *vt, const struct vmcb *v, struct vt_
 	u64 long_mode = v->efer / EFER_LMA, segment = v->cs.attributes / SVM_ATTRIBUTES_L;
 
 	exit->reason = VT_HYPERCALL;
+	exit->cr3 = v->cr3;
 	exit->length = length_of(vt, v, 3);
 	exit->mode = (u8)(v->cpl | (long_mode & segment & 1) * VT_64BIT);
 }
 
-/* By exit code (APM appendix); CPUID, VMMCALL and NPF are not in the table. */
+/* By exit code (APM appendix); CPUID, VMMCALL, INTR and NPF are not in the table. */
 static const struct {
 	u8 reason;		/* enum vt_reason; 0: not known */
 	u8 length;		/* of the instruction, for CPUs that do not tell */
 	void (*decode)(const struct vmcb *v, struct vt_exit *exit);
 } known[] = {
 	[0x40 ... 0x5F /* EXCP0 to EXCP31 */] = { VT_EXCEPTION, 0, decode_exception },
-	[0x60 /* INTR */] = { VT_INTERRUPT, 0, NULL },
 	[0x61 /* NMI */] = { VT_NMI, 0, NULL },
 	[0x63 /* INIT */] = { VT_INIT, 0, NULL },
 	[0x76 /* INVD */] = { VT_INVD, 2, NULL },
@@ -116,6 +116,8 @@ void svm_exit(struct vt_cpu *vt)
 		exit.length = length_of(vt, v, 2);
 	} else if (v->exitcode == SVM_EXIT_VMMCALL) {
 		decode_hypercall(vt, v, &exit);
+	} else if (v->exitcode == SVM_EXIT_INTR) {
+		exit.reason = VT_INTERRUPT;
 	} else {
 		decode(vt, v, &exit);
 	}

@@ -33,6 +33,7 @@ extern const struct vt_ops svm_ops;
 
 /* Exit codes, APM appendix "SVM Intercept Exit Codes"; exit.c has a table of the others. */
 #define SVM_EXIT_CPUID		0x72
+#define SVM_EXIT_INTR		0x60
 #define SVM_EXIT_VMMCALL	0x81
 #define SVM_EXIT_NPF		0x400
 

@@ -132,18 +132,18 @@ static void decode_hypercall(struct vt_exit *exit)
 		(exit->process || vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST);
 
 	decode_instruction(exit, VT_HYPERCALL);
+	exit->cr3 = vmread(VMCS_GUEST_CR3);
 	exit->mode = (u8)(RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS)) | (mode_64 ? VT_64BIT : 0));
 }
 
 /* By basic exit reason (SDM appendix). What is missing here our controls cannot cause, or is not
- * decoded here: CPUID, VMCALL. */
+ * decoded here: CPUID, VMCALL, external interrupts. */
 static const struct {
 	u8 reason;		/* enum vt_reason; 0: not known */
 	bool length;		/* the instruction has one to be skipped by */
 	void (*decode)(struct vt_cpu *vt, struct vt_exit *exit);
 } known[] = {
 	[EXIT_EXCEPTION_NMI] = { VT_EXCEPTION, false, decode_exception },
-	[1 /* external interrupt */] = { VT_INTERRUPT, false, NULL },
 	[2 /* triple fault */] = { VT_SHUTDOWN, false, NULL },
 	[3 /* INIT */] = { VT_INIT, false, NULL },
 	[4 /* SIPI */] = { VT_SIPI, false, decode_sipi },
@@ -201,6 +201,8 @@ void vmx_exit(struct vt_cpu *vt)
 		exit.cr4 = vmread(VMCS_GUEST_CR4);
 	} else if (raw == EXIT_VMCALL) {
 		decode_hypercall(&exit);
+	} else if (raw == EXIT_EXTERNAL_INTERRUPT) {
+		exit.reason = VT_INTERRUPT;
 	} else {
 		start_exit(vt, raw, &exit);
 		decode(vt, raw, &exit);
@@ -252,17 +254,6 @@ u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_CS_BASE: return vmread(VMCS_GUEST_CS_BASE);
 	}
 	return 0;
-}
-
-void vmx_jump(u64 rip)
-{
-	u64 shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-
-	vmwrite(VMCS_GUEST_RIP, rip);
-	if (!(shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
-		return;
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
-	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 }
 
 /* set_cr and set_efer change the others that may change. */

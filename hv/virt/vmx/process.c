@@ -131,6 +131,8 @@ static void msrs_load(struct vt_cpu *vt)
 	wrmsr(MSR_SFMASK, PROCESS_SFMASK);
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, 0);
+	if (!own->msr_count)
+		return;
 	for (struct vmx_switched_msr *m = own->msrs; m < own->msrs + own->msr_count; m++) {
 		m->host = rdmsr(m->msr);
 		if (m->host != m->process)
@@ -146,6 +148,8 @@ static void msrs_restore(struct vmx_cpu *own)
 	wrmsr(MSR_SFMASK, own->host_sfmask);
 	if (own->host_tsc_aux)
 		wrmsr(MSR_TSC_AUX, own->host_tsc_aux);
+	if (!own->msr_count)
+		return;
 	for (struct vmx_switched_msr *m = own->msrs; m < own->msrs + own->msr_count; m++) {
 		if (m->host != m->process)
 			wrmsr(m->msr, m->host);

@@ -181,6 +181,7 @@ enum vmcs_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SE
 
 /* SDM appendix "VMX Basic Exit Reasons"; exit.c has a table of the others. */
 #define EXIT_EXCEPTION_NMI	0
+#define EXIT_EXTERNAL_INTERRUPT	1
 #define EXIT_CPUID		10
 #define EXIT_VMCALL		18
 
@@ -282,11 +283,19 @@ bool vmx_common_fields(void);
 /* All of a segment's fields, in the current VMCS. True if one was refused. */
 bool vmx_set_segment(enum vmcs_segment segment, u16 selector, u64 base, u32 limit, u32 rights);
 
-/* exit.c */
 /* RIP of the current VMCS's guest. The shadow of an instruction does not follow the guest to
  * another place, and a single step that is pending in a shadow may not stay without it
  * (vmx_process_load). */
-void vmx_jump(u64 rip);
+static inline void vmx_jump(u64 rip)
+{
+	u64 shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	vmwrite(VMCS_GUEST_RIP, rip);
+	if (!(shadow & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
+		return;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
+}
 
 /* process.c */
 extern const u32 vmx_tracked_msrs[];

@@ -528,7 +528,7 @@ s64 exit_call(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d, u64 e
 	const struct state *s = current_state(&c->cpu.vt);
 	struct vt_exit exit = {
 		.reason = VT_HYPERCALL, .process = inside(c), .length = 3,
-		.mode = (u8)(s->cpl | (s->cs_l && s->efer & EFER_LMA ? VT_64BIT : 0)),
+		.cr3 = s->cr3, .mode = (u8)(s->cpl | (s->cs_l && s->efer & EFER_LMA ? VT_64BIT : 0)),
 	};
 	struct vt_regs *regs = c->cpu.vt.regs;
 
