@@ -51,7 +51,9 @@ enum attack_op {
 	 * for the secret with key in[2] in what the interrupt shows, and do in[3] (WATCH_*)
 	 * with argument in[4] in the interrupts; in[5] is an address of the secret in it.
 	 * out: interrupts that hit its user mode; secrets in general registers, vector
-	 * registers, other registers, memory of its address space; actions done.
+	 * registers, other registers, memory of its address space; actions done; interrupts at the
+	 * entry where a carrier goes on whose thread was thrown out, and all bits of all registers
+	 * there, or-ed.
 	 */
 	ATTACK_WATCH,
 	/* The registers of process in[0] that the kernel keeps while it does not run; key in[1].

@@ -24,6 +24,7 @@ struct task_struct *task_get(u64 pid);
 unsigned int look_words(u64 key, const void *buffer, size_t bytes);
 unsigned int look_vectors(u64 key);
 unsigned int look_others(u64 key);
+u64 look_vector_bits(void);
 int look_init(void);
 void look_exit(void);
 

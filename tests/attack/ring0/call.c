@@ -29,12 +29,13 @@ static bool uses_vmmcall(void)
 
 int hypercall(u64 *rax, u64 args[6], bool other)
 {
+	const bool vmmcall = uses_vmmcall() != other;	/* before the registers are taken */
 	register u64 r10 asm("r10") = args[3];
 	register u64 r8 asm("r8") = args[4];
 	register u64 r9 asm("r9") = args[5];
 	int trap = -1;
 
-	if (uses_vmmcall() != other)
+	if (vmmcall)
 		CALL("vmmcall");
 	else
 		CALL("vmcall");

@@ -12,6 +12,14 @@
 
 static void __percpu *areas;
 
+static u32 cpuid_ebx_of(u32 leaf, u32 subleaf)
+{
+	u32 eax, ebx, ecx, edx;
+
+	cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx);
+	return ebx;
+}
+
 unsigned int look_words(u64 key, const void *buffer, size_t bytes)
 {
 	const u64 *words = buffer;
@@ -21,6 +29,22 @@ unsigned int look_words(u64 key, const void *buffer, size_t bytes)
 	for (i = 0; i < bytes / sizeof(u64); i++)
 		found += secret_is(key, words[i]);
 	return found;
+}
+
+#define XMM_AT		160	/* SDM "XSAVE Area": legacy region, then AVX where CPUID Dh.2 says */
+#define XMM_BYTES	256
+
+/* All bits of XMM0-15 and of the upper halves of YMM0-15, or-ed, as look_vectors() saw them. */
+u64 look_vector_bits(void)
+{
+	const u8 *area = PTR_ALIGN((u8 *)this_cpu_ptr(areas), 64);
+	u32 avx = boot_cpu_has(X86_FEATURE_AVX) ? cpuid_ebx_of(0xd, 2) : XMM_AT;
+	u64 bits = 0;
+	unsigned int i;
+
+	for (i = 0; i < XMM_BYTES; i += sizeof(u64))
+		bits |= *(const u64 *)(area + XMM_AT + i) | *(const u64 *)(area + avx + i);
+	return bits;
 }
 
 /* By XSAVE of all that XCR0 has on: in an interrupt, these are what the interrupted code had. */

@@ -14,6 +14,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/irq_regs.h>
 #include <asm/nmi.h>
+#include <carrel/layout.h>
 #include "attacks.h"
 
 #define PERIOD_NS	(500 * 1000)
@@ -22,7 +23,7 @@
 static struct {
 	pid_t pid;
 	u64 key, action, argument, address;
-	atomic64_t samples, general, vector, other, memory, done;
+	atomic64_t samples, general, vector, other, memory, done, left, bits;
 } now;
 
 static DEFINE_PER_CPU(struct hrtimer, timers);
@@ -107,12 +108,26 @@ static void look_memory(void)
 		atomic64_add(look_words(now.key, words, sizeof(words)), &now.memory);
 }
 
+/* The context that the hypervisor gives to a carrier whose thread was thrown out: constants. */
+static void look_constants(const struct pt_regs *regs)
+{
+	u64 bits = regs->ax | regs->bx | regs->cx | regs->dx | regs->si | regs->di | regs->bp |
+		regs->r8 | regs->r9 | regs->r10 | regs->r11 | regs->r12 | regs->r13 | regs->r14 |
+		regs->r15 | look_vector_bits();
+
+	if (regs->ip != CARREL_GATE_VA + CARREL_GATE_RESUME)
+		return;
+	atomic64_inc(&now.left);
+	atomic64_or(bits | (regs->flags & ~(X86_EFLAGS_IF | X86_EFLAGS_FIXED)), &now.bits);
+}
+
 static void look(struct pt_regs *regs)
 {
 	atomic64_inc(&now.samples);
 	atomic64_add(look_words(now.key, regs, sizeof(*regs)), &now.general);
 	atomic64_add(look_vectors(now.key), &now.vector);
 	atomic64_add(look_others(now.key), &now.other);
+	look_constants(regs);
 }
 
 static bool is_victim(struct pt_regs *regs)
@@ -233,5 +248,7 @@ long watch(struct attack *a)
 	a->out[3] = atomic64_read(&now.other);
 	a->out[4] = atomic64_read(&now.memory);
 	a->out[5] = atomic64_read(&now.done);
+	a->out[6] = atomic64_read(&now.left);
+	a->out[7] = atomic64_read(&now.bits);
 	return error;
 }

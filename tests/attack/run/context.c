@@ -15,7 +15,7 @@
 #define MILLISECONDS	300
 
 struct seen {
-	uint64_t samples, general, vector, other, memory, done;
+	uint64_t samples, general, vector, other, memory, done, left, bits;
 };
 
 static struct seen watch(const struct victim *victim, uint64_t action, uint64_t argument)
@@ -27,7 +27,8 @@ static struct seen watch(const struct victim *victim, uint64_t action, uint64_t 
 	};
 
 	module_do(&a);
-	return (struct seen){ a.out[0], a.out[1], a.out[2], a.out[3], a.out[4], a.out[5] };
+	return (struct seen){ a.out[0], a.out[1], a.out[2], a.out[3], a.out[4], a.out[5],
+			      a.out[6], a.out[7] };
 }
 
 /* The registers that the kernel saved when it last ran. */
@@ -65,6 +66,10 @@ static void report_seen(enum protection protection, const struct seen *irq,
 	       "SSE and AVX registers", (unsigned long long)irq->samples,
 	       (unsigned long long)vector);
 #undef REPORT
+	if (!plain)
+		judge(irq->left && !irq->bits, "attack-14-constants", "%llu interrupts threw it out of its "
+		      "view: bits that were set in any register: %llx",
+		      (unsigned long long)irq->left, (unsigned long long)irq->bits);
 }
 
 static void interrupts(void)

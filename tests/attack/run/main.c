@@ -14,7 +14,7 @@
 #include "victim.h"
 
 static const struct test *const lists[] = {
-	memory_tests, trace_tests, context_tests, call_tests, many_tests, platform_tests,
+	memory_tests, owner_tests, trace_tests, context_tests, call_tests, many_tests, platform_tests,
 };
 
 size_t secret_pairs(uint64_t key, const void *bytes, size_t size)

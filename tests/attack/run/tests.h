@@ -11,7 +11,7 @@ struct test {
 	void (*run)(void);
 };
 
-extern const struct test memory_tests[], trace_tests[], context_tests[], call_tests[], platform_tests[],
+extern const struct test memory_tests[], owner_tests[], trace_tests[], context_tests[], call_tests[], platform_tests[],
 	many_tests[];
 /* These end the machine: they run only when they are named. */
 extern const struct test ending_tests[];
