@@ -93,6 +93,9 @@ enum attack_op {
 	/* Fill the gate page and slot 0 of the channel of process in[0] with random bytes for
 	 * in[1] ms; in[2]: 1 gate, 2 channel. out: times. */
 	ATTACK_FLIP,
+	/* Write buffer to in[1] of process in[0], whatever its rights, within one page. out: the
+	 * eight bytes that were there first. */
+	ATTACK_POKE,
 };
 
 /* How ATTACK_READ reads. */

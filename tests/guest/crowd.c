@@ -4,16 +4,21 @@
  * (crowd-private.S), whose single thread all of its host threads enter and resume at
  * the same time, on all CPUs. The code checks its registers all along and ends with
  * status 42; any other status means that it was entered wrongly.
+ *
+ * crowd shadow: one host thread, which resumes with single steps and MOV SS shadows
+ * pending. It has the attacking module write a jump to shadow_resume into the gate.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <attack.h>
 #include <carrel/hypercall.h>
 #include <carrel/ioctl.h>
 
@@ -21,7 +26,8 @@
 #define BLOCKS	2U
 #define LIMIT	4U
 
-extern const char private_code[];
+extern const char private_code[], shadow_resume[];
+static volatile unsigned int traps;
 
 static void must(const char *what, int error)
 {
@@ -70,13 +76,54 @@ static void *resume(void *unused)
 	go(CARREL_GATE_RESUME);
 }
 
+static void poke(int module, const void *bytes, size_t size)
+{
+	struct attack a = {
+		.op = ATTACK_POKE, .in = { (unsigned long)getpid(), CARREL_GATE_VA + CARREL_GATE_RESUME },
+		.buffer = (uintptr_t)bytes, .size = size,
+	};
+
+	must("writing the gate", ioctl(module, ATTACK_IOC, &a));
+}
+
+static void on_trap(int number)
+{
+	static const char said[] = "a single step pending at RESUME is delivered to the carrier\n";
+
+	(void)number;
+	if (!traps++)
+		(void)!write(1, said, sizeof(said) - 1);
+}
+
+/* The gate's frame is every carrier's: whoever started this one puts it right afterwards. */
+static void shadow(void)
+{
+	unsigned char jump[12] = { 0x48, 0xb8, [10] = 0xff, [11] = 0xe0 };	/* mov $, %rax; jmp *%rax */
+	uint64_t target = (uintptr_t)shadow_resume;
+	int module = open(ATTACK_DEVICE, O_RDWR | O_CLOEXEC);
+	struct sigaction action = { .sa_handler = on_trap };
+
+	must(ATTACK_DEVICE, module < 0);
+	must("sigaction", sigaction(SIGTRAP, &action, NULL));
+	memcpy(jump + 2, &target, sizeof(target));
+	(void)*(volatile char *)CARREL_GATE_VA;
+	poke(module, jump, sizeof(jump));
+}
+
 int main(int argc, char **argv)
 {
-	int device = open(CARREL_DEVICE, O_RDWR | O_CLOEXEC), threads = argc > 1 ? atoi(argv[1]) : 2;
+	int device = open(CARREL_DEVICE, O_RDWR | O_CLOEXEC), threads;
 	pthread_t thread;
 
+	if (argc != 2)
+		return 2;
+	threads = atoi(argv[1]);
 	must(CARREL_DEVICE, device < 0);
 	make_process(device);
+	if (!strcmp(argv[1], "shadow"))
+		shadow();
+	else if (threads <= 0)
+		return 2;
 	for (int i = 1; i < threads; i++) {
 		errno = pthread_create(&thread, NULL, resume, NULL);
 		must("thread", errno);

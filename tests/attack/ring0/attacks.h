@@ -50,6 +50,7 @@ long task_pte_get(struct attack *a);
 long task_pte_set(struct attack *a);
 long task_saved(struct attack *a);
 long task_flip(struct attack *a);
+long task_poke(struct attack *a);
 long watch(struct attack *a);
 long call_once(struct attack *a);
 long call_fuzz(struct attack *a);

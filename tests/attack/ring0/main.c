@@ -34,6 +34,7 @@ static const op_fn ops[] = {
 	[ATTACK_PORT] = platform_port,
 	[ATTACK_A20] = platform_a20,
 	[ATTACK_FLIP] = task_flip,
+	[ATTACK_POKE] = task_poke,
 };
 
 static long attack_ioctl(struct file *file, unsigned int command, unsigned long argument)

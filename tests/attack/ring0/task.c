@@ -203,3 +203,19 @@ long task_flip(struct attack *a)
 	mmput(mm);
 	return 0;
 }
+
+long task_poke(struct attack *a)
+{
+	size_t offset = offset_in_page(a->in[1]);
+	struct mm_struct *mm = mm_get(a->in[0]);
+	u8 *page = mm ? frame_of(mm, a->in[1]) : NULL;
+	long error = -EINVAL;
+
+	if (page && a->size <= PAGE_SIZE - offset && offset <= PAGE_SIZE - sizeof(u64)) {
+		memcpy(a->out, page + offset, sizeof(u64));
+		error = copy_from_user(page + offset, u64_to_user_ptr(a->buffer), a->size) ? -EFAULT : 0;
+	}
+	if (mm)
+		mmput(mm);
+	return error;
+}

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
+#include <carrel/ioctl.h>
 #include <secret.h>
 #include "module.h"
 #include "report.h"
@@ -492,11 +494,54 @@ static void crowd(void)
 	      "were right)", threads, status);
 }
 
+/* The gate as this process sees it; every carrier has the same frame. */
+static uint64_t *map_gate(void)
+{
+	int device = open(CARREL_DEVICE, O_RDWR | O_CLOEXEC);
+	void *gate = mmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(1UL), PROT_READ | PROT_EXEC,
+			  MAP_SHARED | MAP_FIXED_NOREPLACE, device, 0);
+
+	if (device < 0 || gate == MAP_FAILED)
+		die("the gate cannot be mapped: %s", strerror(errno));
+	close(device);
+	return gate;
+}
+
+/* RESUME under single steps and MOV SS shadows: what they leave pending, and where. */
+static void shadow_resume(void)
+{
+	uint64_t *gate = map_gate(), saved[2];
+	struct attack poke = {
+		.op = ATTACK_POKE, .in = { (uint64_t)getpid(), CARREL_GATE_VA + CARREL_GATE_RESUME },
+		.buffer = (uintptr_t)saved, .size = sizeof(saved),
+	};
+	struct victim victim;
+	char line[80] = "";
+	bool proved = false;
+	FILE *output;
+	int status;
+
+	memcpy(saved, (char *)gate + CARREL_GATE_RESUME, sizeof(saved));
+	fflush(stdout);
+	output = popen("/attack/crowd shadow", "r");
+	while (output && fgets(line, sizeof(line), output))
+		proved |= !strcmp(line, "40 shadows\n");
+	status = output ? pclose(output) : -1;
+	module_do(&poke);
+	munmap(gate, CARREL_MMAP_SIZE(1UL));
+	victim_start(&victim, PROTECTED);
+	victim_finish(&victim);
+	judge(proved && WIFEXITED(status) && WEXITSTATUS(status) == 42 && victim_right(&victim),
+	      "attack-mov-ss-resume", "RESUME with TF set and behind MOV SS: status %x (2a00: all its "
+	      "registers were right); a process after that: %s", status, victim_fate(&victim));
+}
+
 const struct test trace_tests[] = {
 	{ "attack-03", read_both },
 	{ "attack-18", debug },
 	{ "attack-23", wrong_thread },
 	{ "attack-23-crowd", crowd },
+	{ "attack-mov-ss-resume", shadow_resume },
 	{ "attack-gate", shared_pages },
 	{ "attack-45", sibling },
 	{ "attack-inside", from_inside },
