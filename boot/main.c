@@ -130,8 +130,7 @@ static u64 pool_size(void)
 		view_pages += limit / GIB;
 	return (view_pages + map_pages) * PAGE_SIZE + acpi.cpu_count * cpu_bytes +
 		ALIGN_UP((machine.ram_top >> CHUNK_SHIFT) * sizeof(struct chunk), PAGE_SIZE) +
-		ALIGN_UP(machine.vt->msr_bitmap_size, PAGE_SIZE) +
-		ALIGN_UP(machine.vt->io_bitmap_size, PAGE_SIZE) + VT_ONES + POOL_SPARE;
+		3 * VT_BITMAP + POOL_SPARE;
 }
 
 /* Copy the running image to its place and go on there. */
@@ -174,15 +173,14 @@ static void make_host_view(void)
 static void make_policy(void)
 {
 	const struct vt_ops *vt = machine.vt;
-	void *msr = pool_take(vt->msr_bitmap_size), *io = pool_take(vt->io_bitmap_size);
-	void *ones = pool_take(VT_ONES);
+	void *msr = pool_take(VT_BITMAP), *io = pool_take(VT_BITMAP), *ones = pool_take(VT_BITMAP);
 	const struct platform_ports ports = {
 		.pm1_cnt = { acpi.pm1_control[0], acpi.pm1_control[1] },
 		.reset_port = acpi.reset_port,
 		.reset_value = acpi.reset_value,
 	};
 
-	memset(ones, 0xFF, VT_ONES);
+	memset(ones, 0xFF, VT_BITMAP);
 	machine.msr_bitmap = msr;
 	policy_bitmaps(vt, msr, io, &ports);
 	machine.cpuid_hv_bit = options.cpuid_hv;

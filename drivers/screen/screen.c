@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Text goes out character by character; what is on the screen is never read, but to scroll. */
+/* Text goes out character by character, from the top and round; the screen is never read. */
 #include <string.h>
 
 #include <base/bytes.h>
@@ -36,9 +36,7 @@ void screen_use(const struct framebuffer *screen)
 	if (!columns || !lines)
 		return;
 	fb = *screen;
-	column = 0;
-	/* text scrolls up from the bottom, as the firmware's did; pixels are too many to move */
-	line = fb.kind == FRAMEBUFFER_TEXT ? lines - 1 : 0;
+	column = line = 0;
 }
 
 /* Of characters or of pixels. */
@@ -47,11 +45,10 @@ static u8 *row(u32 y)
 	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
 }
 
-static void text_scroll(void)
+static void text_clear_line(void)
 {
-	memmove(row(0), row(1), (u64)(lines - 1) * fb.pitch);
 	for (u32 x = 0; x < columns; x++)
-		((volatile u16 *)row(lines - 1))[x] = TEXT_BLANK;
+		((volatile u16 *)row(line))[x] = TEXT_BLANK;
 }
 
 static void text_put(char c)
@@ -88,12 +85,11 @@ static void pixel_put(char c)
 static void next_line(void)
 {
 	column = 0;
-	if (fb.kind == FRAMEBUFFER_TEXT) {
-		text_scroll();
-		return;
-	}
 	line = (line + 1) % lines;
-	pixel_clear_line();
+	if (fb.kind == FRAMEBUFFER_TEXT)
+		text_clear_line();
+	else
+		pixel_clear_line();
 }
 
 static void put(char c)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exit.h"
 
+#include <string.h>
+
 #include <base/log.h>
 #include <base/x86.h>
 
@@ -34,9 +36,20 @@ const char *exit_name(enum vt_reason reason)
 	return reason < VT_REASONS ? names[reason] : NULL;
 }
 
+/* RIP, RSP, flags and (SVM) RAX of the last thread on each CPU are in its control structure.
+ * VMX may still hold them in the CPU, where a reset ends them. */
+static void wipe_control(void)
+{
+	for (unsigned int i = 0; i < machine.cpu_count; i++) {
+		if (machine.cpus[i]->vt.control[1])
+			memset(machine.cpus[i]->vt.control[1], 0, PAGE_SIZE);
+	}
+}
+
 void exit_wipe(void)
 {
 	process_wipe();
+	wipe_control();
 	wbinvd();
 }
 
@@ -68,7 +81,7 @@ static void refuse_memory(struct cpu *cpu, const struct vt_exit *exit)
 	cpu->deliveries = rip == cpu->delivery_rip ? cpu->deliveries + 1 : 0;
 	cpu->delivery_rip = rip;
 	if (cpu->deliveries < DELIVERIES_MAX)
-		machine.vt->reinject(&cpu->vt, exit);
+		machine.vt->reinject(&cpu->vt);
 	else
 		machine.vt->inject(&cpu->vt, VECTOR_DF, 0);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy.h"
 
+#include <string.h>
+
 #include <base/log.h>
 #include <base/x86.h>
 #include <carrel/hypercall.h>
@@ -283,7 +285,7 @@ static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 	case MTRR:
 		return mtrr_read(cpu, msr, value);
 	case EFER:
-		*value = machine.vt->get_efer(&cpu->vt);
+		*value = machine.vt->get(&cpu->vt, VT_EFER);
 		return 0;
 	case FEATURE_CONTROL:	/* locked, with VMX and SMX off */
 		*value = 1;
@@ -309,7 +311,7 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 	case EFER:
 		if (value & ~EFER_SETTABLE)
 			return -1;
-		machine.vt->set_efer(&cpu->vt, value);
+		machine.vt->set(&cpu->vt, VT_EFER, value);
 		return 0;
 	case APIC_BASE:
 		return apic_base_write(value);
@@ -322,6 +324,12 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 		break;
 	}
 	return -1;
+}
+
+static void refuse(struct cpu *cpu)
+{
+	stats_add(&stats.refused_registers, 1);
+	machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
 }
 
 void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
@@ -337,8 +345,7 @@ void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
 		failed = do_write(cpu, exit->msr, rule.write, value);
 	cpu->vt.msrs_written = true;
 	if (failed) {
-		stats_add(&stats.refused_registers, 1);
-		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		refuse(cpu);
 		return;
 	}
 	if (exit->reason == VT_MSR_READ) {
@@ -362,10 +369,19 @@ void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
 static struct platform_ports platform;
 static u8 cmos_index;
 
+/* A bit a port on both vendors' CPUs. */
+static void io_intercept(u8 *bitmap, u16 port, unsigned int count)
+{
+	for (unsigned int p = port; p < port + count && p < 0x10000; p++)
+		bitmap[p / 8] |= (u8)(1U << p % 8);
+}
+
 void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 		    const struct platform_ports *ports)
 {
-	vt->bitmaps_init(msr_bitmap, io_bitmap);
+	memset(msr_bitmap, 0xFF, VT_BITMAP);
+	/* bits past port FFFFh: of an access that wraps there (APM "IOIO Permission Map") */
+	memset((u8 *)io_bitmap + 0x10000 / 8, 0xFF, VT_BITMAP - 0x10000 / 8);
 	for (unsigned int i = 0; i < ARRAY_SIZE(msr_rules); i++) {
 		const struct msr_rule *rule = &msr_rules[i];
 
@@ -375,16 +391,16 @@ void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 	for (const u32 *msr = vt->tracked_msrs; *msr; msr++)
 		vt->msr_intercept(msr_bitmap, *msr, rule_of(*msr).read != PASS, true);
 	platform = *ports;
-	vt->io_intercept(io_bitmap, PORT_KBC_COMMAND, 1);
-	vt->io_intercept(io_bitmap, PORT_CMOS_INDEX, 2);
-	vt->io_intercept(io_bitmap, PORT_SYSTEM_CONTROL, 1);
-	vt->io_intercept(io_bitmap, PORT_RESET_CONTROL, 1);
+	io_intercept(io_bitmap, PORT_KBC_COMMAND, 1);
+	io_intercept(io_bitmap, PORT_CMOS_INDEX, 2);
+	io_intercept(io_bitmap, PORT_SYSTEM_CONTROL, 1);
+	io_intercept(io_bitmap, PORT_RESET_CONTROL, 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		if (ports->pm1_cnt[i])
-			vt->io_intercept(io_bitmap, ports->pm1_cnt[i], 2);
+			io_intercept(io_bitmap, ports->pm1_cnt[i], 2);
 	}
 	if (ports->reset_port)
-		vt->io_intercept(io_bitmap, ports->reset_port, 1);
+		io_intercept(io_bitmap, ports->reset_port, 1);
 }
 
 static u32 port_in(u16 port, u8 size)
@@ -482,8 +498,7 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 	u32 value = (u32)regs->rax & mask;
 
 	if (exit->string) {	/* nobody does this to these ports in earnest */
-		stats_add(&stats.refused_registers, 1);
-		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		refuse(cpu);
 		return;
 	}
 	if (exit->in) {
@@ -508,11 +523,11 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 void policy_cr(struct cpu *cpu, const struct vt_exit *exit)
 {
 	if (exit->cr == 4 && exit->value & machine.vt_machine.cr4_host_owned) {
-		stats_add(&stats.refused_registers, 1);
-		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
+		refuse(cpu);
 		return;
 	}
-	machine.vt->set_cr(&cpu->vt, exit->cr, exit->value);
+	if (exit->cr == 0)
+		machine.vt->set(&cpu->vt, VT_CR0, exit->value);
 	machine.vt->skip(&cpu->vt, exit);
 }
 

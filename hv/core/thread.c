@@ -122,6 +122,9 @@ static int refusal(enum thread_state state)
 	return CARREL_ESTATE;
 }
 
+static_assert(offsetof(struct carrel_upcall, r15) - offsetof(struct carrel_upcall, rax) ==
+	      offsetof(struct vt_regs, r15), "both as the CPU numbers them");
+
 static void fill_upcall(struct carrel_thread_page *page, const struct vt_regs *regs,
 			u64 vector, u64 error, u64 address)
 {
@@ -130,21 +133,7 @@ static void fill_upcall(struct carrel_thread_page *page, const struct vt_regs *r
 	frame->vector = vector;
 	frame->error = error;
 	frame->address = address;
-	frame->rax = regs->rax;
-	frame->rbx = regs->rbx;
-	frame->rcx = regs->rcx;
-	frame->rdx = regs->rdx;
-	frame->rsi = regs->rsi;
-	frame->rdi = regs->rdi;
-	frame->rbp = regs->rbp;
-	frame->r8 = regs->r8;
-	frame->r9 = regs->r9;
-	frame->r10 = regs->r10;
-	frame->r11 = regs->r11;
-	frame->r12 = regs->r12;
-	frame->r13 = regs->r13;
-	frame->r14 = regs->r14;
-	frame->r15 = regs->r15;
+	memcpy(&frame->rax, regs, sizeof(*regs));
 	__atomic_store_n(&page->in_shim, 1, __ATOMIC_RELAXED);
 }
 

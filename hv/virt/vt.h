@@ -120,14 +120,14 @@ static_assert(offsetof(struct vt_cpu, current) == VT_CURRENT, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, stack_top) == VT_STACK_TOP, "vt_offsets.h");
 static_assert(offsetof(struct vt_cpu, scratch) == VT_SCRATCH, "vt_offsets.h");
 
-#define VT_ONES 12288
+#define VT_BITMAP 12288
 
 /* Machine facts that the back end needs; filled by boot/main.c before cpu_start. */
 struct vt_machine {
 	const struct view *host_view;
 	u64 msr_bitmap_pa;	/* made by the core's policy through the helpers below */
 	u64 io_bitmap_pa;
-	u64 ones_pa;		/* VT_ONES bytes of FFh: permission maps of a process view (SVM) */
+	u64 ones_pa;		/* a bitmap of ones: permission maps of a process view (SVM) */
 	u32 cr4_host_owned;	/* CR4 bits that the guest may not set (LA57, VMXE, SMXE) */
 };
 
@@ -143,12 +143,8 @@ struct vt_ops {
 	/* bytes (page multiple) of per-CPU memory for control structures and extra */
 	size_t (*cpu_size)(void);
 
-	/* MSR and I/O bitmaps: sizes in bytes, and how to set an intercept. */
-	size_t msr_bitmap_size, io_bitmap_size;
+	/* In an MSR bitmap, VT_BITMAP bytes that begin as ones. I/O bitmaps are alike: a bit a port. */
 	void (*msr_intercept)(void *bitmap, u32 msr, bool read, bool write);
-	void (*io_intercept)(void *bitmap, u16 port, unsigned int count);
-	/* the MSR bitmap starts with everything outside the passed ranges intercepted */
-	void (*bitmaps_init)(void *msr_bitmap, void *io_bitmap);
 
 	/* MSRs that are switched in software with every view, 0 ends. So that they need not be
 	 * read each time, the core lets the host guest's writes of them exit, carries them out and
@@ -182,12 +178,7 @@ struct vt_ops {
 	void (*inject)(struct vt_cpu *vt, unsigned int vector, s64 error);
 	void (*inject_nmi)(struct vt_cpu *vt);
 	/* Re-deliver the event whose delivery the last host-view exit cut short. */
-	void (*reinject)(struct vt_cpu *vt, const struct vt_exit *exit);
-	/* CR_WRITE: carry out the permitted part. */
-	void (*set_cr)(struct vt_cpu *vt, unsigned int cr, u64 value);
-	/* EFER as the host sees it, and as it asked for it. */
-	u64 (*get_efer)(struct vt_cpu *vt);
-	void (*set_efer)(struct vt_cpu *vt, u64 value);
+	void (*reinject)(struct vt_cpu *vt);
 
 	/* Make the process control structure current with this context, whose registers vt->regs
 	 * are until process_save. MSRs that hardware does not switch are switched here.
@@ -213,13 +204,11 @@ struct vt_ops {
  */
 #define VT_FUNCTIONS(f, prefix) \
 	f(prefix, missing) f(prefix, largest_leaf) f(prefix, cpu_size) \
-	f(prefix, msr_intercept) f(prefix, io_intercept) f(prefix, bitmaps_init) \
-	f(prefix, cpu_start) f(prefix, cpu_stop) f(prefix, run) \
+	f(prefix, msr_intercept) f(prefix, cpu_start) f(prefix, cpu_stop) f(prefix, run) \
 	f(prefix, host_enter_linux) f(prefix, host_enter_sipi) \
 	f(prefix, native_sipi) f(prefix, host_wait_sipi) \
-	f(prefix, get) f(prefix, set) f(prefix, skip) f(prefix, set_cr) \
+	f(prefix, get) f(prefix, set) f(prefix, skip) \
 	f(prefix, inject) f(prefix, inject_nmi) f(prefix, reinject) \
-	f(prefix, get_efer) f(prefix, set_efer) \
 	f(prefix, process_load) f(prefix, process_save) \
 	f(prefix, flush_all) f(prefix, flush_view)
 #define VT_DECLARE(prefix, name) extern typeof(*((struct vt_ops *)NULL)->name) prefix##_##name;

@@ -53,7 +53,7 @@ struct carrel_upcall {
 	uint64_t vector;		/* exception vector, or CARREL_UPCALL_SIGNAL */
 	uint64_t error;			/* error code, 0 where the vector has none */
 	uint64_t address;		/* CR2 of a #PF, else 0 */
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;	/* as the CPU numbers them */
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 	uint64_t rip, rflags;
 };

@@ -15,9 +15,6 @@
 #define CPUID_NP		BIT(0)		/* 8000000Ah EDX */
 #define VM_CR_SVMDIS		BIT(4)
 
-#define MSRPM_SIZE		8192
-#define IOPM_SIZE		12288
-
 const char *svm_missing(void)
 {
 	if (cpuid(0x80000000, 0).eax < 0x8000000A || !(cpuid(0x80000001, 0).ecx & CPUID_SVM))
@@ -53,22 +50,6 @@ void svm_msr_intercept(void *bitmap, u32 msr, bool read, bool write)
 		*byte &= (u8)~(3U << bit % 8);
 		*byte |= (u8)(((read ? 1U : 0U) | (write ? 2U : 0U)) << bit % 8);
 	}
-}
-
-void svm_io_intercept(void *bitmap, u16 port, unsigned int count)
-{
-	u8 *map = bitmap;
-
-	for (unsigned int p = port; p < port + count; p++)
-		map[p / 8] |= (u8)(1U << p % 8);
-}
-
-void svm_bitmaps_init(void *msr_bitmap, void *io_bitmap)
-{
-	memset(msr_bitmap, 0xFF, MSRPM_SIZE);
-	memset(io_bitmap, 0, IOPM_SIZE);
-	/* ports past FFFFh, as of a 4-byte access at FFFFh: APM "IOIO Permission Map" */
-	((u8 *)io_bitmap)[8192] = 0xFF;
 }
 
 static void host_control(struct vmcb *v, const struct vt_machine *machine)
@@ -108,7 +89,7 @@ static void process_state(struct vmcb *v)
 
 	optional |= cpuid(7, 0).ebx & 1 ? CR4_FSGSBASE : 0;
 	optional |= cpuid(7, 0).ecx & BIT(2) ? CR4_UMIP : 0;
-	v->cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
+	v->cr0 = CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;
 	v->cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | optional;
 	v->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
 	v->g_pat = PAT_RESET;
@@ -140,8 +121,6 @@ const struct vt_ops svm_ops = {
 	.insn = CARREL_INSN_VMMCALL,
 	.call_bytes = { 0x0F, 0x01, 0xD9 },
 	.nested = &svm_nested_format,
-	.msr_bitmap_size = MSRPM_SIZE,
-	.io_bitmap_size = IOPM_SIZE,
 	.tracked_msrs = svm_tracked_msrs,
 	VT_FUNCTIONS(VT_OP, svm)
 };

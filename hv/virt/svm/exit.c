@@ -143,7 +143,16 @@ u64 svm_get(struct vt_cpu *vt, enum vt_field field)
 	return 0;
 }
 
-/* set_cr and set_efer change the others that may change. */
+/* LMA follows LME and CR0.PG as the CPU would have it. */
+static void set_efer(struct vmcb *v, u64 value)
+{
+	value &= ~EFER_LMA;
+	if (value & EFER_LME && v->cr0 & CR0_PG)
+		value |= EFER_LMA;
+	v->efer = value | EFER_SVME;
+}
+
+/* CR0 and CR4 are not intercepted on SVM: nothing of ours is in them (docs/architecture). */
 void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	struct vmcb *v = svm_vmcb(vt);
@@ -154,6 +163,8 @@ void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 		v->rsp = value;
 	else if (field == VT_RFLAGS)
 		v->rflags = value;
+	else if (field == VT_EFER)
+		set_efer(v, value);
 }
 
 void svm_inject(struct vt_cpu *vt, unsigned int vector, s64 error)
@@ -172,12 +183,11 @@ void svm_inject_nmi(struct vt_cpu *vt)
 	(void)vt;
 }
 
-void svm_reinject(struct vt_cpu *vt, const struct vt_exit *exit)
+void svm_reinject(struct vt_cpu *vt)
 {
 	struct vmcb *v = svm_vmcb(vt);
 	u64 event = v->exitintinfo;
 
-	(void)exit;
 	/* TCG labels an external interrupt as an exception: exceptions end at 31 */
 	if ((event & SVM_EVENT_TYPE) == SVM_EVENT_EXCEPTION && (event & 0xFF) > 31)
 		event &= ~SVM_EVENT_TYPE;
@@ -199,30 +209,4 @@ void svm_skip(struct vt_cpu *vt, const struct vt_exit *exit)
 		v->dr6 |= BIT(14);
 		svm_inject(vt, VECTOR_DB, -1);
 	}
-}
-
-/* CR0 and CR4 are not intercepted on SVM: nothing of ours is in them (docs/architecture). */
-void svm_set_cr(struct vt_cpu *vt, unsigned int cr, u64 value)
-{
-	(void)vt;
-	(void)cr;
-	(void)value;
-}
-
-u64 svm_get_efer(struct vt_cpu *vt)
-{
-	const struct vmcb *v = vt->control[SVM_HOST];
-
-	return v->efer & ~EFER_SVME;
-}
-
-void svm_set_efer(struct vt_cpu *vt, u64 value)
-{
-	struct vmcb *v = vt->control[SVM_HOST];
-
-	/* LMA follows LME and CR0.PG as the CPU would have it */
-	value &= ~EFER_LMA;
-	if (value & EFER_LME && v->cr0 & CR0_PG)
-		value |= EFER_LMA;
-	v->efer = value | EFER_SVME;
 }

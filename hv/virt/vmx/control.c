@@ -14,8 +14,6 @@
 #define CPUID_FSGSBASE		BIT(0)		/* 7 EBX */
 #define CPUID_NX		BIT(20)		/* 80000001h EDX */
 
-#define MSR_BITMAP_SIZE		4096
-#define IO_BITMAP_SIZE		8192
 
 /* The secondary controls that only let instructions work which CPUID shows, and ENCLS exits
  * (SGX is hidden): each where the CPU has it. */
@@ -118,21 +116,6 @@ void vmx_msr_intercept(void *bitmap, u32 msr, bool read, bool write)
 		return;
 	map[bit / 8] = (u8)((map[bit / 8] & ~mask) | (read ? mask : 0));
 	map[2048 + bit / 8] = (u8)((map[2048 + bit / 8] & ~mask) | (write ? mask : 0));
-}
-
-/* An access that wraps from FFFFh to 0 always exits. */
-void vmx_io_intercept(void *bitmap, u16 port, unsigned int count)
-{
-	u8 *map = bitmap;
-
-	for (unsigned int p = port; p < port + count && p < 0x10000; p++)
-		map[p / 8] |= (u8)(1U << p % 8);
-}
-
-void vmx_bitmaps_init(void *msr_bitmap, void *io_bitmap)
-{
-	memset(msr_bitmap, 0xFF, MSR_BITMAP_SIZE);
-	memset(io_bitmap, 0, IO_BITMAP_SIZE);
 }
 
 /* What is wanted and what this CPU insists on. A wanted control that it does not have makes
@@ -286,7 +269,8 @@ static bool process_controls(void)
 /* Design section 4, "Crossing": the state that no process and no kernel chooses. */
 static bool process_state(void)
 {
-	u64 cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG | rdmsr(MSR_VMX_CR0_FIXED0);
+	u64 cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG |
+		rdmsr(MSR_VMX_CR0_FIXED0);
 	u64 cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE |
 		CR4_UMIP | rdmsr(MSR_VMX_CR4_FIXED0);
 	bool failed = false;
@@ -334,8 +318,6 @@ const struct vt_ops vmx_ops = {
 	.insn = CARREL_INSN_VMCALL,
 	.call_bytes = { 0x0F, 0x01, 0xC1 },
 	.nested = &vmx_nested_format,
-	.msr_bitmap_size = MSR_BITMAP_SIZE,
-	.io_bitmap_size = IO_BITMAP_SIZE,
 	.tracked_msrs = vmx_tracked_msrs,
 	VT_FUNCTIONS(VT_OP, vmx)
 };

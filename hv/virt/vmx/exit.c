@@ -182,13 +182,6 @@ static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
 		known[raw].decode(vt, exit);
 }
 
-static void start_exit(const struct vt_cpu *vt, u64 raw, struct vt_exit *exit)
-{
-	exit->process = vt->current != VMX_HOST;
-	exit->length = 0;
-	exit->raw = raw;
-}
-
 /* Called by run.S after every exit. */
 void vmx_exit(struct vt_cpu *vt)
 {
@@ -204,7 +197,8 @@ void vmx_exit(struct vt_cpu *vt)
 	} else if (raw == EXIT_EXTERNAL_INTERRUPT) {
 		exit.reason = VT_INTERRUPT;
 	} else {
-		start_exit(vt, raw, &exit);
+		exit.length = 0;
+		exit.raw = raw;
 		decode(vt, raw, &exit);
 	}
 	vt->handler(vt->cpu, &exit);
@@ -212,29 +206,32 @@ void vmx_exit(struct vt_cpu *vt)
 		vmx_barriers(vmx_cpu(vt));
 }
 
+/* What no exit tells, as an exit. */
+static void tell(struct vt_cpu *vt, u64 raw, enum vt_reason reason)
+{
+	const struct vt_exit exit = {
+		.process = vt->current != VMX_HOST, .raw = raw, .reason = reason,
+	};
+
+	vt->handler(vt->cpu, &exit);
+}
+
 /* Called by run.S when VMRESUME or VMLAUNCH failed. True: enter by VMLAUNCH. */
 bool vmx_entry_refused(struct vt_cpu *vt)
 {
 	u64 error = vmread(VMCS_INSTRUCTION_ERROR);
-	struct vt_exit exit;
 
 	if (error == ERROR_VMRESUME_NOT_LAUNCHED)
 		return true;
-	start_exit(vt, BIT(32) | error, &exit);
-	exit.reason = VT_ENTRY_FAILED;
-	vt->handler(vt->cpu, &exit);
+	tell(vt, BIT(32) | error, VT_ENTRY_FAILED);
 	return false;
 }
 
 /* Called by run.S when an NMI arrived in root mode. */
 void vmx_root_nmi(struct vt_cpu *vt)
 {
-	struct vt_exit exit;
-
 	__atomic_store_n(vt->nmi, 0, __ATOMIC_RELAXED);
-	start_exit(vt, EXIT_EXCEPTION_NMI, &exit);
-	exit.reason = VT_NMI;
-	vt->handler(vt->cpu, &exit);
+	tell(vt, EXIT_EXCEPTION_NMI, VT_NMI);
 	if (vmx_cpu(vt)->left_process)
 		vmx_barriers(vmx_cpu(vt));
 }
@@ -256,7 +253,9 @@ u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
 	return 0;
 }
 
-/* set_cr and set_efer change the others that may change. */
+/* CR0: NE stays set, the guest reads what it wrote (decode_cr). CR4 exits only for a bit that
+ * the guest may not set. EFER.LMA is the CPU's: it follows LME when the guest turns paging on
+ * or off. */
 void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	(void)vt;
@@ -266,6 +265,11 @@ void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 		vmwrite(VMCS_GUEST_RSP, value);
 	else if (field == VT_RFLAGS)
 		vmwrite(VMCS_GUEST_RFLAGS, value);
+	else if (field == VT_CR0)
+		vmwrite(VMCS_CR0_SHADOW, value);
+	else if (field == VT_EFER)
+		vmwrite(VMCS_GUEST_EFER,
+			(value & ~EFER_LMA) | (vmread(VMCS_GUEST_EFER) & EFER_LMA));
 }
 
 /* As the instruction would have ended: the shadow and RF are over, and with TF set (and BTF
@@ -345,12 +349,11 @@ void vmx_inject_nmi(struct vt_cpu *vt)
 	vmwrite(VMCS_ENTRY_EVENT, VECTOR_NMI | EVENT_NMI | EVENT_VALID);
 }
 
-void vmx_reinject(struct vt_cpu *vt, const struct vt_exit *exit)
+void vmx_reinject(struct vt_cpu *vt)
 {
 	u64 event = vmread(VMCS_IDT_EVENT);
 
 	(void)vt;
-	(void)exit;
 	if (!(event & EVENT_VALID))
 		return;
 	event &= EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE | EVENT_VECTOR;
@@ -362,26 +365,4 @@ void vmx_reinject(struct vt_cpu *vt, const struct vt_exit *exit)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
 	vmwrite(VMCS_ENTRY_EVENT, event);
-}
-
-/* CR0: NE stays set, the guest reads what it wrote (decode_cr). CR4 exits only for a bit that
- * the guest may not set: there is no permitted part. */
-void vmx_set_cr(struct vt_cpu *vt, unsigned int cr, u64 value)
-{
-	(void)vt;
-	if (cr == 0)
-		vmwrite(VMCS_CR0_SHADOW, value);
-}
-
-u64 vmx_get_efer(struct vt_cpu *vt)
-{
-	(void)vt;
-	return vmread(VMCS_GUEST_EFER);
-}
-
-/* LMA is the CPU's: it follows LME when the guest turns paging on or off. */
-void vmx_set_efer(struct vt_cpu *vt, u64 value)
-{
-	(void)vt;
-	vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (vmread(VMCS_GUEST_EFER) & EFER_LMA));
 }

@@ -117,7 +117,7 @@ done
 for cause in segv ill 15; do
 	same "death by $cause" "outcome how \$P program die $cause"
 done
-for cause in read jump wild constant fpe trap hlt in stack abort 1 2 3 9 10 13 14 31 34; do
+for cause in align read jump wild constant fpe trap hlt in stack abort 1 2 3 9 10 13 14 31 34; do
 	more "death by $cause" "outcome how \$P program die $cause"
 done
 for cause in 17 18 23 28; do

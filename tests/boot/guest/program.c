@@ -472,9 +472,18 @@ static int unserved(int argc, char **argv)
 static sigjmp_buf back_here;
 static volatile sig_atomic_t got[65];
 
+/* EFLAGS.AC, which Linux leaves as it was in a handler. */
+static void check_alignment(int on)
+{
+	unsigned long flags = __builtin_ia32_readeflags_u64() & ~0x40000UL;
+
+	__builtin_ia32_writeeflags_u64(flags | (on ? 0x40000UL : 0));
+}
+
 static void caught(int number, siginfo_t *info, void *context)
 {
 	(void)context;
+	check_alignment(0);
 	got[number]++;
 	if (number == SIGSEGV || number == SIGFPE || number == SIGILL || number == SIGTRAP ||
 	    number == SIGBUS) {
@@ -518,7 +527,13 @@ static void cause(const char *what)
 		__asm__ volatile("inb $0x60, %%al" : : : "eax");
 	else if (!strcmp(what, "stack"))
 		__asm__ volatile("mov $0x10, %%rsp; push %%rax" : : : "memory");
-	else if (!strcmp(what, "abort"))
+	else if (!strcmp(what, "align")) {
+		static int words[2];
+
+		check_alignment(1);
+		__asm__ volatile("movl 1(%0), %%eax" : : "r" (words) : "eax", "memory");
+		check_alignment(0);	/* where the machine has no #AC */
+	} else if (!strcmp(what, "abort"))
 		abort();
 	else
 		raise(atoi(what));
@@ -536,24 +551,26 @@ static int die(int argc, char **argv)
 
 static int faults(int argc, char **argv)
 {
-	static const char *const what[] = { "segv", "read", "jump", "fpe", "ill", "trap" };
+	static const char *const what[] = { "segv", "read", "jump", "fpe", "ill", "trap", "align" };
+	const unsigned int causes = sizeof(what) / sizeof(what[0]);
 
 	(void)argc;
 	(void)argv;
 	catch(SIGSEGV);
+	catch(SIGBUS);
 	catch(SIGFPE);
 	catch(SIGILL);
 	catch(SIGTRAP);
-	for (unsigned int i = 0; i < 3 * sizeof(what) / sizeof(what[0]); i++) {
+	for (unsigned int i = 0; i < 3 * causes; i++) {
 		int number = sigsetjmp(back_here, 1);
 
 		if (!number)
-			cause(what[i % 6]);
+			cause(what[i % causes]);
 		else
-			printf("%s: signal %d\n", what[i % 6], number);
+			printf("%s: signal %d\n", what[i % causes], number);
 	}
-	printf("segv %d fpe %d ill %d trap %d\n", got[SIGSEGV], got[SIGFPE], got[SIGILL],
-	       got[SIGTRAP]);
+	printf("segv %d fpe %d ill %d trap %d bus %d\n", got[SIGSEGV], got[SIGFPE], got[SIGILL],
+	       got[SIGTRAP], got[SIGBUS]);
 	return 0;
 }
 
