@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Text goes out character by character, from the top and round; the screen is never read. */
+/* Text goes out character by character on a screen wiped first, from the top and round. */
 #include <string.h>
 
 #include <base/bytes.h>
@@ -19,6 +19,30 @@ static u32 columns, lines;
 static u32 column, line;
 static u32 white;
 
+/* Of characters or of pixels. */
+static u8 *row(u32 y)
+{
+	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
+}
+
+static void clear_line(void)
+{
+	if (fb.kind == FRAMEBUFFER_TEXT) {
+		for (u32 x = 0; x < columns; x++)
+			((volatile u16 *)row(line))[x] = TEXT_BLANK;
+		return;
+	}
+	for (u32 y = 0; y < CELL_HEIGHT; y++)
+		memset(row(line * CELL_HEIGHT + y), 0, fb.width * ((fb.bpp + 7U) / 8));
+}
+
+static void next_line(void)
+{
+	column = 0;
+	line = (line + 1) % lines;
+	clear_line();
+}
+
 void screen_use(const struct framebuffer *screen)
 {
 	memset(&fb, 0, sizeof(fb));
@@ -36,30 +60,14 @@ void screen_use(const struct framebuffer *screen)
 	if (!columns || !lines)
 		return;
 	fb = *screen;
-	column = line = 0;
-}
-
-/* Of characters or of pixels. */
-static u8 *row(u32 y)
-{
-	return (u8 *)phys(fb.base) + (u64)y * fb.pitch;
-}
-
-static void text_clear_line(void)
-{
-	for (u32 x = 0; x < columns; x++)
-		((volatile u16 *)row(line))[x] = TEXT_BLANK;
+	line = 0;
+	for (u32 y = 0; y < lines; y++)
+		next_line();
 }
 
 static void text_put(char c)
 {
 	((volatile u16 *)row(line))[column] = (TEXT_BLANK & 0xFF00) | (u8)c;
-}
-
-static void pixel_clear_line(void)
-{
-	for (u32 y = 0; y < CELL_HEIGHT; y++)
-		memset(row(line * CELL_HEIGHT + y), 0, fb.width * ((fb.bpp + 7U) / 8));
 }
 
 static void pixel_put(char c)
@@ -80,16 +88,6 @@ static void pixel_put(char c)
 				memcpy(to, &colour, bytes);
 		}
 	}
-}
-
-static void next_line(void)
-{
-	column = 0;
-	line = (line + 1) % lines;
-	if (fb.kind == FRAMEBUFFER_TEXT)
-		text_clear_line();
-	else
-		pixel_clear_line();
 }
 
 static void put(char c)

@@ -24,20 +24,25 @@ static void test_text(void)
 
 	memory_add(0xB8000, 4000);
 	for (u32 i = 0; i < 2000; i++)
-		cells[i] = 0x0720;
-	cells[24 * 80] = 0x0700 | '>';
+		cells[i] = 0x0700 | '>';
 	screen_use(&screen_vga_text);
+	for (u32 y = 0; y < 25; y++)
+		CHECK_EQ(strspn(text_row(y), " "), 80);
 	write_text("first\nsecond\tline\n");
-	CHECK(!strncmp(text_row(22), "first  ", 7));
-	CHECK(!strncmp(text_row(23), "second line", 11));
-	CHECK_EQ(get16(phys(0xB8000 + 23 * 160)), 0x0700 | 's');
-	CHECK_EQ(strspn(text_row(24), " "), 80);
+	CHECK(!strncmp(text_row(0), "first  ", 7));
+	CHECK(!strncmp(text_row(1), "second line", 11));
+	CHECK_EQ(get16(phys(0xB8000 + 160)), 0x0700 | 's');
+	CHECK_EQ(strspn(text_row(2), " "), 80);
 	write_text("0123456789012345678901234567890123456789012345678901234567890123456789012345678901");
-	CHECK(!strncmp(text_row(23), "01234567890", 11));
-	CHECK(!strncmp(text_row(24), "01 ", 3));
+	CHECK(!strncmp(text_row(2), "01234567890", 11));
+	CHECK(!strncmp(text_row(3), "01 ", 3));
+	for (u32 y = 4; y < 26; y++)
+		write_text("\nround");
+	CHECK(!strncmp(text_row(0), "round  ", 7));	/* and wiped first */
+	CHECK(!strncmp(text_row(1), "second line", 11));
 	screen_use(NULL);
-	write_text("not here\n");
-	CHECK(!strncmp(text_row(24), "01 ", 3));
+	write_text("\nnot here\n");
+	CHECK(!strncmp(text_row(1), "second line", 11));
 }
 
 /* The framebuffer ends where its last page does, so that a dot too far is a fault. */
@@ -108,7 +113,7 @@ static void test_font(void)
 }
 
 const struct test screen_tests[] = {
-	{ "screen: VGA text scrolls", test_text },
+	{ "screen: VGA text, from the top and round", test_text },
 	{ "screen: 32 bits a pixel", test_32 },
 	{ "screen: 24 bits a pixel", test_24 },
 	{ "screen: 16 bits a pixel", test_16 },
