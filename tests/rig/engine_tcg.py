@@ -30,6 +30,7 @@ def host_cpu():
     """The one CPU of the host that all threads of an emulator share: they still interleave at any
     instruction, but never run at once. QEMU 7.2 loses updates otherwise: a CPU that restores x87
     state clears IGNNE in the first CPU's `hflags2` without a lock (cpu_clear_ignne), and a #VMEXIT
-    of the first CPU at that moment leaves nested paging on while the hypervisor runs."""
+    of the first CPU at that moment leaves nested paging on while the hypervisor runs. RIG_HOST_CPU
+    names one, for a caller that runs several rigs at once."""
     cpus = sorted(os.sched_getaffinity(0))
-    return cpus[os.getpid() % len(cpus)]
+    return os.environ.get("RIG_HOST_CPU") or cpus[os.getpid() % len(cpus)]

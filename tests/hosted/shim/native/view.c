@@ -326,8 +326,11 @@ static void upcall(struct ucontext *context, uint64_t vector, uint64_t error, ui
 	struct sigcontext *s = &context->uc_mcontext;
 
 	page()->upcall = (struct carrel_upcall){
-		vector, error, address, s->rax, s->rbx, s->rcx, s->rdx, s->rsi, s->rdi, s->rbp, s->rsp,
-		s->r8, s->r9, s->r10, s->r11, s->r12, s->r13, s->r14, s->r15, s->rip, s->eflags & ~TF,
+		.vector = vector, .error = error, .address = address,
+		.rax = s->rax, .rbx = s->rbx, .rcx = s->rcx, .rdx = s->rdx, .rsi = s->rsi,
+		.rdi = s->rdi, .rbp = s->rbp, .rsp = s->rsp, .r8 = s->r8, .r9 = s->r9,
+		.r10 = s->r10, .r11 = s->r11, .r12 = s->r12, .r13 = s->r13, .r14 = s->r14,
+		.r15 = s->r15, .rip = s->rip, .rflags = s->eflags & ~TF,
 	};
 	page()->in_shim = 1;
 	s->rax = s->rbx = s->rcx = s->rdx = s->rsi = s->rbp = 0;
