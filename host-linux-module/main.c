@@ -10,11 +10,13 @@
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/suspend.h>
 #include "device.h"
 #include "hypercall.h"
 #include "mapping.h"
+#include "process.h"
 #include "retry.h"
 
 /* The hypervisor and what it holds do not survive a sleep of the machine. */
@@ -30,9 +32,17 @@ static int refuse_sleep(struct notifier_block *unused, unsigned long event, void
 	return NOTIFY_DONE;
 }
 
+/* Power-off and reset are the hypervisor's to make safe; after kexec the next kernel runs. */
+static int end_all(struct notifier_block *unused, unsigned long event, void *data)
+{
+	process_end_all();
+	return NOTIFY_DONE;
+}
+
 static enum cpuhp_state park_state;
 
 static struct notifier_block sleep_notifier = { .notifier_call = refuse_sleep };
+static struct notifier_block reboot_notifier = { .notifier_call = end_all };
 
 /*
  * An offline CPU halts in the kernel and can run no FLUSH; the hypervisor takes it back until
@@ -80,16 +90,21 @@ static int __init carrel_init(void)
 	error = register_pm_notifier(&sleep_notifier);
 	if (error)
 		goto exit_mapping;
+	error = register_reboot_notifier(&reboot_notifier);
+	if (error)
+		goto unregister_pm;
 	error = park_init();
 	if (error)
-		goto unregister;
+		goto unregister_reboot;
 	error = device_init();
 	if (error)
 		goto unpark;
 	return 0;
 unpark:
 	cpuhp_remove_state_nocalls(park_state);
-unregister:
+unregister_reboot:
+	unregister_reboot_notifier(&reboot_notifier);
+unregister_pm:
 	unregister_pm_notifier(&sleep_notifier);
 exit_mapping:
 	mapping_exit();
@@ -101,6 +116,7 @@ static void __exit carrel_exit(void)
 	device_exit();
 	retry_exit();
 	cpuhp_remove_state_nocalls(park_state);
+	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&sleep_notifier);
 	mapping_exit();
 }

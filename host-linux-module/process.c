@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /* One secure process, as this kernel sees it. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cred.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
@@ -20,6 +22,7 @@ enum state {
 
 struct process {
 	struct kref references;		/* one for the file, one for the mapping */
+	struct list_head all;		/* in all_processes */
 	struct mutex lock;		/* of all that follows but `channel` and `user` */
 	enum state state;
 	struct mm_struct *mm;		/* compared, never followed; NULL once ENDED */
@@ -29,6 +32,7 @@ struct process {
 	struct list_head chunks;
 	unsigned int block_count;
 	struct page **blocks;		/* of the channel; NULL before and after they exist */
+	bool lost;			/* DESTROY was refused: the blocks may still be mapped */
 	struct retry retry;		/* once ENDED and not yet destroyed */
 	/*
 	 * The blocks, once all of them are lent. Set with release semantics, since
@@ -36,6 +40,12 @@ struct process {
 	 */
 	struct page **channel;
 };
+
+/* Taken before any process's own lock. */
+static DEFINE_MUTEX(all_lock);
+static LIST_HEAD(all_processes);
+/* This kernel is about to end: nothing more is given to the hypervisor. */
+static bool closing;
 
 struct process *process_new(void)
 {
@@ -47,6 +57,9 @@ struct process *process_new(void)
 	mutex_init(&process->lock);
 	INIT_LIST_HEAD(&process->chunks);
 	process->user = get_current_user();
+	mutex_lock(&all_lock);
+	list_add(&process->all, &all_processes);
+	mutex_unlock(&all_lock);
 	return process;
 }
 
@@ -59,6 +72,9 @@ static void process_free(struct kref *kref)
 {
 	struct process *process = container_of(kref, struct process, references);
 
+	mutex_lock(&all_lock);
+	list_del(&process->all);
+	mutex_unlock(&all_lock);
 	mutex_destroy(&process->lock);
 	free_uid(process->user);
 	kfree(process);
@@ -99,7 +115,7 @@ static int grow(struct process *process)
 {
 	struct chunk *chunk;
 
-	if (process->chunk_count >= process->limit)
+	if (process->chunk_count >= process->limit || READ_ONCE(closing))
 		return -ENOMEM;
 	if (fatal_signal_pending(current))
 		return -EINTR;
@@ -148,16 +164,16 @@ uncharge:
 	return -ENOMEM;
 }
 
-/* `unlent`: the hypervisor does not map them. Else they must not be used again. */
-static void free_blocks(struct process *process, bool unlent)
+/* Once the hypervisor does not map them; else they must not be used again. */
+static void free_blocks(struct process *process)
 {
 	unsigned int i;
 
 	for (i = 0; i < process->block_count; i++) {
-		if (unlent)
-			pool_free_block(process->blocks[i]);
-		else
+		if (process->lost)
 			pool_leak_block(process->blocks[i]);
+		else
+			pool_free_block(process->blocks[i]);
 	}
 	kfree(process->blocks);
 	process->blocks = NULL;
@@ -217,26 +233,51 @@ static bool take_chunks_back(struct process *process)
 	return true;
 }
 
+/* Undoes CREATE and LEND as far as they came. False: a CPU still owes a flush. */
+static bool undo_create(struct process *process)
+{
+	struct hc_regs regs = { .rdi = process->id };
+	long result;
+
+	if (!process->id)
+		return true;
+	result = hc_finish(CARREL_HC_DESTROY, &regs);
+	if (result == CARREL_PENDING || result == CARREL_EBUSY)
+		return false;
+	if (result)
+		hc_errno(CARREL_HC_DESTROY, result);
+	process->lost = result != 0;
+	process->id = 0;
+	return true;
+}
+
 /*
- * Undoes CREATE and LEND as far as they came, then takes all memory back. True:
- * done. False: a CPU still owes a flush; what was undone stays so.
+ * Undoes everything and takes all memory back. True: done. False: a CPU still
+ * owes a flush; what was undone stays so.
  */
 static bool destroy(struct process *process)
 {
-	struct hc_regs regs = { .rdi = process->id };
-	long result = 0;
-
-	if (process->id) {
-		result = hc_finish(CARREL_HC_DESTROY, &regs);
-		if (result == CARREL_PENDING || result == CARREL_EBUSY)
-			return false;
-		if (result)
-			hc_errno(CARREL_HC_DESTROY, result);
-		process->id = 0;
-	}
+	if (!undo_create(process))
+		return false;
 	if (process->blocks)
-		free_blocks(process, result == 0);
+		free_blocks(process);
 	return take_chunks_back(process);
+}
+
+/* The blocks stay, in their carriers' mappings: the hypervisor has no part in them any more. */
+void process_end_all(void)
+{
+	struct process *process;
+
+	WRITE_ONCE(closing, true);
+	mutex_lock(&all_lock);
+	list_for_each_entry(process, &all_processes, all) {
+		mutex_lock(&process->lock);
+		if (!undo_create(process) || !take_chunks_back(process))
+			pr_warn("a CPU does not flush: the next kernel must not use what is still donated\n");
+		mutex_unlock(&process->lock);
+	}
+	mutex_unlock(&all_lock);
 }
 
 static bool destroy_again(struct retry *retry)

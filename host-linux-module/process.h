@@ -36,6 +36,13 @@ int process_bind(struct process *process, unsigned int blocks);
 void process_end(struct process *process);
 
 /*
+ * This kernel is about to end and another may follow (kexec), which takes all
+ * memory for its own: ends every secure process and takes back what they have.
+ * No more can be created. May sleep.
+ */
+void process_end_all(void);
+
+/*
  * The calls of ioctl.h; all from the address space that is bound (else -EINVAL).
  * -EINVAL also: arguments or order; -EPROTO: ABI; -EBUSY: created before;
  * -ENOMEM, -ENOSPC, -EIO: as ioctl.h says; -EINTR: the task is being killed.

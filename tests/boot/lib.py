@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 WORK = os.path.join(TREE, "build", "tests", "boot")
 RIG = os.path.join(TREE, "tests", "rig", "rig")
-PROGRAMS = ("cpuid", "load", "outcome", "program")
+PROGRAMS = ("cpuid", "kexec", "load", "outcome", "program")
 GUEST_SCRIPTS = ("machine.sh", "functional.sh")
 
 
