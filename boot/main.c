@@ -212,9 +212,9 @@ static void start_others(void)
 {
 	trampoline_boot(place.trampoline, read_cr3());
 	for (unsigned int i = 1; i < machine.cpu_count; i++) {
+		/* Linux would start it by itself, outside the hypervisor */
 		if (!apic_start_parked(machine.cpus[i]))
-			log_line("CPU %u (APIC id %x) did not start; Linux will not have it", i,
-				 machine.cpus[i]->apic_id);
+			give_up("a CPU did not start (see the lines above)");
 	}
 }
 

@@ -25,7 +25,6 @@
 
 #define MADT_ENTRIES	44
 #define MADT_LAPIC	0
-#define MADT_LAPIC_BASE	5
 #define MADT_X2APIC	9
 #define MADT_ENABLED	BIT(0)
 
@@ -49,10 +48,8 @@ static bool has_signature(struct bytes table, const char *signature)
 
 static const char *add_cpu(struct acpi_info *info, u32 id, u32 flags)
 {
-	if (!(flags & MADT_ENABLED)) {
-		info->absent_count++;
+	if (!(flags & MADT_ENABLED))	/* could be plugged in later; Linux does not start it */
 		return NULL;
-	}
 	for (u32 i = 0; i < info->cpu_count; i++)
 		if (info->apic_id[i] == id)
 			return NULL;
@@ -65,7 +62,7 @@ static const char *add_cpu(struct acpi_info *info, u32 id, u32 flags)
 /* One interrupt controller structure; its length was checked to be inside the table. */
 static const char *madt_entry(struct acpi_info *info, const u8 *entry, u8 size)
 {
-	static const u8 sizes[] = { [MADT_LAPIC] = 8, [MADT_LAPIC_BASE] = 12, [MADT_X2APIC] = 16 };
+	static const u8 sizes[] = { [MADT_LAPIC] = 8, [MADT_X2APIC] = 16 };
 
 	if (entry[0] < ARRAY_SIZE(sizes) && size < sizes[entry[0]])
 		return "ACPI: an entry of the MADT is too short for its type";
@@ -73,8 +70,6 @@ static const char *madt_entry(struct acpi_info *info, const u8 *entry, u8 size)
 		return add_cpu(info, entry[3], get32(entry + 4));
 	if (entry[0] == MADT_X2APIC && get32(entry + 4) != 0xFFFFFFFF)
 		return add_cpu(info, get32(entry + 4), get32(entry + 8));
-	if (entry[0] == MADT_LAPIC_BASE)
-		info->lapic_base = get64(entry + 4);
 	return NULL;
 }
 
@@ -84,7 +79,6 @@ static const char *parse_madt(struct acpi_info *info, struct bytes madt)
 
 	if (madt.size < MADT_ENTRIES)
 		return "ACPI: the MADT is too short";
-	info->lapic_base = get32(madt.at + TABLE_HEAD);
 	while (at < madt.size) {
 		struct bytes head = bytes_part(madt, at, 2);
 		const char *error;
@@ -96,11 +90,7 @@ static const char *parse_madt(struct acpi_info *info, struct bytes madt)
 			return error;
 		at += head.at[1];
 	}
-	if (!info->cpu_count)
-		return "ACPI: the MADT lists no enabled processor";
-	if (!info->lapic_base || !IS_ALIGNED(info->lapic_base, PAGE_SIZE))
-		return "ACPI: the MADT gives a senseless APIC address";
-	return NULL;
+	return info->cpu_count ? NULL : "ACPI: the MADT lists no enabled processor";
 }
 
 /* The port of a Generic Address Structure, with room for `size` bytes; 0 if it names none. */

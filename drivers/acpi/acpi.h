@@ -8,8 +8,6 @@
 struct acpi_info {
 	u32 cpu_count;			/* enabled processors */
 	u32 apic_id[MAX_CPUS];		/* in the firmware's order */
-	u32 absent_count;		/* could be plugged in later; not started, not listed */
-	u64 lapic_base;			/* physical address of the local APICs */
 
 	u16 pm1_control[2];		/* I/O ports, 0: none */
 	u16 reset_port;			/* 0: the reset register is no port, or there is none */

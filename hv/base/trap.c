@@ -109,6 +109,8 @@ void trap_handle(struct trap_frame *frame)
 			frame->rip = to;
 		return;
 	}
+	if (frame->vector == VECTOR_SX)		/* an INIT, redirected: see take_init */
+		return;
 	if (frame->vector == VECTOR_GP) {
 		to = find(__fixup_begin, __fixup_end, frame->rip, true);
 		if (to) {

@@ -71,6 +71,7 @@
 #define VECTOR_GP	13
 #define VECTOR_PF	14
 #define VECTOR_MC	18
+#define VECTOR_SX	30
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;

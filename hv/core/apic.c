@@ -16,6 +16,7 @@
 #define APIC_ICR_LOW		0x300
 #define APIC_ICR_HIGH		0x310
 #define APIC_BASE_X2APIC	BIT(10)
+#define APIC_BASE_ADDRESS	(BIT(52) - BIT(12))
 #define ICR_DELIVERY		0x700U
 #define ICR_NMI			0x400U
 #define ICR_INIT		0x500U
@@ -154,6 +155,8 @@ static void rearm(void)
 
 void apic_boot(enum apic_mode chosen, bool keep)
 {
+	if ((rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS) != APIC_PAGE)
+		panic("the firmware moved the local APIC");
 	mode = chosen;
 	keep_trap = keep;
 	if (mode == APIC_NATIVE)
@@ -264,6 +267,7 @@ int apic_park(u32 apic_id)
 	lock_take(&apic_lock);
 	parked = cpu->state == CPU_PARKED || cpu->state == CPU_ABSENT;
 	if (!parked && mode == APIC_TRAP) {
+		arm(true);	/* no SIPI but ours while it waits for one */
 		parked = start_parked(cpu);
 		rearm();
 	} else if (!parked) {
@@ -368,12 +372,10 @@ void apic_init(struct cpu *cpu)
 	while (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
 		asm volatile("cli; hlt");
 	if (mode == APIC_TRAP) {
-		/* Sent by send_init above: this CPU stops the back end, takes the reset that is
-		 * pending, and comes back by the trampoline. Sent by a guest that got round the
-		 * trap: it is lost to the guest until the guest sends a SIPI; the same holds. */
-		machine.vt->cpu_stop(&cpu->vt);
-		for (;;)
-			asm volatile("cli; hlt");
+		/* sent by start_parked: either it resets this CPU, which comes back by the trampoline,
+		 * or it is gone and this CPU parks at once, never outside the hypervisor */
+		machine.vt->take_init(&cpu->vt);
+		cpu_park(cpu);
 	}
 	if (!machine.vt->host_wait_sipi(&cpu->vt))
 		panic("CPU %u: INIT exit without wait-for-SIPI", cpu->id);

@@ -115,7 +115,7 @@ void cpu_entry(struct cpu *cpu)
 	const char *missing = cpu_init(cpu);
 
 	if (missing) {
-		log_line("CPU %u lacks %s; it stays halted", cpu->id, missing);
+		log_line("CPU %u lacks %s", cpu->id, missing);
 		for (;;)
 			asm volatile("cli; hlt");
 	}

@@ -14,23 +14,19 @@
 
 /* --- CPUID ------------------------------------------------------------------------- */
 
-#define CPUID1_ECX_VMX		BIT(5)
-#define CPUID1_ECX_SMX		BIT(6)
+#define CPUID1_ECX_HIDDEN	(BIT(2) | BIT(4) | BIT(5) | BIT(6))	/* DTES64, DS-CPL, VMX, SMX */
+#define CPUID1_EDX_DS		BIT(21)
 #define CPUID1_ECX_OSXSAVE	BIT(27)
 #define CPUID1_ECX_HYPERVISOR	BIT(31)
-#define CPUID7_EBX_SGX		BIT(2)
-#define CPUID7_EBX_PT		BIT(25)
+#define CPUID6_EAX_HFI		(BIT(19) | BIT(23))	/* hardware writes its table to memory */
+#define CPUID7_EBX_HIDDEN	(BIT(2) | BIT(25))	/* SGX, PT */
 #define CPUID7_ECX_OSPKE	BIT(4)
-#define CPUID7_ECX_LA57		BIT(16)
-#define CPUID7_ECX_SGX_LC	BIT(30)
-#define CPUID7_EDX_UINTR	BIT(5)
-#define CPUID7_EDX_AMX		(BIT(22) | BIT(24) | BIT(25))
+#define CPUID7_ECX_HIDDEN	(BIT(16) | BIT(30))	/* LA57, SGX_LC */
+/* UINTR, architectural LBR, AMX */
+#define CPUID7_EDX_HIDDEN	(BIT(5) | BIT(19) | BIT(22) | BIT(24) | BIT(25))
 #define CPUIDD0_EAX_AMX		(BIT(17) | BIT(18))
-#define CPUIDD1_EAX_XSAVES	BIT(3)
-#define CPUIDD1_EAX_XFD		BIT(4)
-#define CPUID81_ECX_SVM		BIT(2)
-#define CPUID81_ECX_IBS		BIT(10)
-#define CPUID81_ECX_SKINIT	BIT(12)
+#define CPUIDD1_EAX_HIDDEN	(BIT(3) | BIT(4))	/* XSAVES, XFD */
+#define CPUID81_ECX_HIDDEN	(BIT(2) | BIT(10) | BIT(12))	/* SVM, IBS, SKINIT */
 #define CR4_PKE			BIT(22)
 
 /* Two bits of CPUID mirror CR4, and the CR4 that CPUID sees is the hypervisor's. */
@@ -43,33 +39,37 @@ static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
 {
 	switch (leaf) {
 	case 1:
-		r->ecx &= ~(u32)(CPUID1_ECX_VMX | CPUID1_ECX_SMX);
+		r->ecx &= ~(u32)CPUID1_ECX_HIDDEN;
+		r->edx &= ~(u32)CPUID1_EDX_DS;
 		r->ecx = mirror(r->ecx, CPUID1_ECX_OSXSAVE, cr4, CR4_OSXSAVE);
 		if (machine.cpuid_hv_bit)
 			r->ecx |= (u32)CPUID1_ECX_HYPERVISOR;
 		break;
+	case 6:
+		r->eax &= ~(u32)CPUID6_EAX_HFI;
+		break;
 	case 7:
 		if (subleaf)
 			break;
-		r->ebx &= ~(u32)(CPUID7_EBX_SGX | CPUID7_EBX_PT);
-		r->ecx &= ~(u32)(CPUID7_ECX_LA57 | CPUID7_ECX_SGX_LC);
+		r->ebx &= ~(u32)CPUID7_EBX_HIDDEN;
+		r->ecx &= ~(u32)CPUID7_ECX_HIDDEN;
 		r->ecx = mirror(r->ecx, CPUID7_ECX_OSPKE, cr4, CR4_PKE);
-		r->edx &= ~(u32)(CPUID7_EDX_UINTR | CPUID7_EDX_AMX);
+		r->edx &= ~(u32)CPUID7_EDX_HIDDEN;
 		break;
 	case 0xD:
 		if (subleaf == 0)	/* no AMX: its XFD is refused */
 			r->eax &= ~(u32)CPUIDD0_EAX_AMX;
 		if (subleaf == 1) {	/* no XSAVES: XSS has no bits */
-			r->eax &= ~(u32)(CPUIDD1_EAX_XSAVES | CPUIDD1_EAX_XFD);
+			r->eax &= ~(u32)CPUIDD1_EAX_HIDDEN;
 			r->ecx = r->edx = 0;
 		}
 		break;
-	case 0x12: case 0x14: case 0x1B:	/* SGX, PT, PCONFIG */
+	case 0x12: case 0x14: case 0x1B: case 0x1C:	/* SGX, PT, PCONFIG, LBR */
 	case 0x8000000A: case 0x8000001B: case 0x8000001F:	/* SVM, IBS, SME and SEV */
 		*r = (struct cpuid){ 0 };
 		break;
 	case 0x80000001:
-		r->ecx &= ~(u32)(CPUID81_ECX_SVM | CPUID81_ECX_IBS | CPUID81_ECX_SKINIT);
+		r->ecx &= ~(u32)CPUID81_ECX_HIDDEN;
 		break;
 	}
 }
@@ -101,7 +101,9 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
  * out, so that it is counted and can be refused later. DROP ignores a write, with a line in
  * the log. Rows may overlap; the last that names an MSR counts.
  */
-enum action { GP, PASS, DO, DROP, EFER, APIC_BASE, MTRR, X2APIC_ICR, FEATURE_CONTROL, PERF_CTL };
+enum action {
+	GP, PASS, DO, DROP, EFER, DEBUGCTL, APIC_BASE, MTRR, X2APIC_ICR, FEATURE_CONTROL, PERF_CTL
+};
 
 struct msr_rule {
 	u32 first, last;
@@ -140,7 +142,7 @@ static const struct msr_rule msr_rules[] = {
 	{ 0x000001A6, 0x000001A7, DO, DO },		/* OFFCORE_RSP */
 	{ 0x000001AD, 0x000001B2, DO, DO },		/* turbo, ENERGY_PERF_BIAS, package thermal */
 	{ 0x000001C8, 0x000001C9, DO, DO },		/* LBR_SELECT, TOS */
-	{ 0x000001D9, 0x000001D9, DO, DO },		/* DEBUGCTL: exit and filter, see do_write */
+	{ 0x000001D9, 0x000001D9, DEBUGCTL, DEBUGCTL },
 	{ 0x000001DB, 0x000001DE, DO, DO },		/* LASTBRANCH, LASTINT */
 	{ 0x00000200, 0x00000213, MTRR, MTRR },
 	{ 0x00000250, 0x00000250, MTRR, MTRR },
@@ -154,6 +156,7 @@ static const struct msr_rule msr_rules[] = {
 	{ 0x0000038D, 0x00000390, PASS, PASS },		/* PERF_GLOBAL_* */
 	{ 0x00000400, 0x0000047F, DO, DO },		/* MCi_* */
 	{ 0x000004C1, 0x000004C8, PASS, PASS },		/* full-width PMCx */
+	{ 0x000006A0, 0x000006A8, PASS, PASS },		/* CET: off in a process view's CR4 */
 	{ 0x000006E0, 0x000006E0, PASS, PASS },		/* TSC_DEADLINE */
 	{ 0x00000600, 0x0000060F, DO, GP },		/* power units, RAPL (DS_AREA: see below) */
 	{ 0x00000600, 0x00000600, GP, GP },		/* DS_AREA: BTS and PEBS buffers */
@@ -166,6 +169,7 @@ static const struct msr_rule msr_rules[] = {
 	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base; TSC_AUX: tracked */
 	{ 0xC0000104, 0xC0000104, DO, GP },		/* TSC ratio */
 	{ 0xC00000E7, 0xC00000E9, PASS, GP },		/* read-only MPERF, APERF, IRPERF */
+	{ 0xC0000300, 0xC0000302, PASS, PASS },		/* AMD PerfCntrGlobal* */
 	{ 0xC0010000, 0xC0010003, PASS, PERF_CTL },	/* AMD PerfEvtSel */
 	{ 0xC0010004, 0xC0010007, PASS, PASS },		/* PerfCtr */
 	{ 0xC0010010, 0xC0010010, DO, GP },		/* SYSCFG */
@@ -275,7 +279,32 @@ static int apic_base_write(u64 value)
 	return wrmsr_safe(MSR_APIC_BASE, value);
 }
 
-#define EFER_SETTABLE	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | BIT(13) | BIT(14) | BIT(15))
+#define EFER_SETTABLE	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_OPTIONAL)
+#define EFER_OPTIONAL	(BIT(13) | BIT(14) | BIT(15))	/* LMSLE, FFXSR, TCE */
+
+/* Refused is what the CPU would refuse: it is asked itself which of the optional bits it has. */
+static int efer_write(struct cpu *cpu, u64 value)
+{
+	const struct vt_ops *vt = machine.vt;
+	u64 own = rdmsr(MSR_EFER);
+
+	if (value & ~EFER_SETTABLE || wrmsr_safe(MSR_EFER, own | (value & EFER_OPTIONAL)))
+		return -1;
+	wrmsr(MSR_EFER, own);
+	if ((value ^ vt->get(&cpu->vt, VT_EFER)) & EFER_LME && vt->get(&cpu->vt, VT_CR0) & CR0_PG)
+		return -1;
+	vt->set(&cpu->vt, VT_EFER, value);
+	return 0;
+}
+
+/* Where the CPU switches it with the view, what the guest has is in the control structure. */
+static int debugctl_write(struct cpu *cpu, u64 value)
+{
+	if (value & DEBUGCTL_REFUSED || wrmsr_safe(MSR_DEBUGCTL, value))
+		return -1;
+	machine.vt->set(&cpu->vt, VT_DEBUGCTL, value);
+	return 0;
+}
 
 static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 {
@@ -286,6 +315,9 @@ static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 		return mtrr_read(cpu, msr, value);
 	case EFER:
 		*value = machine.vt->get(&cpu->vt, VT_EFER);
+		return 0;
+	case DEBUGCTL:
+		*value = machine.vt->get(&cpu->vt, VT_DEBUGCTL);
 		return 0;
 	case FEATURE_CONTROL:	/* locked, with VMX and SMX off */
 		*value = 1;
@@ -300,8 +332,6 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 {
 	switch (action) {
 	case DO: case PASS:
-		if (msr == MSR_DEBUGCTL && value & DEBUGCTL_REFUSED)
-			return -1;
 		return wrmsr_safe(msr, value);
 	case DROP:
 		log_guest("write of MSR %x dropped", msr);
@@ -309,10 +339,9 @@ static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 	case MTRR:
 		return mtrr_write(cpu, msr, value);
 	case EFER:
-		if (value & ~EFER_SETTABLE)
-			return -1;
-		machine.vt->set(&cpu->vt, VT_EFER, value);
-		return 0;
+		return efer_write(cpu, value);
+	case DEBUGCTL:
+		return debugctl_write(cpu, value);
 	case APIC_BASE:
 		return apic_base_write(value);
 	case X2APIC_ICR:

@@ -185,7 +185,7 @@ static const char *check_table(struct holding *holding, u64 pa, unsigned int lev
 static const char *check_entry(struct holding *holding, u64 va, u64 entry, unsigned int level)
 {
 	if (level > 1 && guest_present(entry))
-		return entry & GUEST_PS ? "a private leaf above level 1" :
+		return entry & TABLE_LEAF ? "a private leaf above level 1" :
 			check_table(holding, guest_frame(entry), level - 1, va);
 	if (level == 1 && guest_has_frame(entry))
 		return check_page(holding, va, entry);
@@ -241,12 +241,12 @@ static const char *check_nested(const struct view *view, const struct family *fa
 	if (!frame || frame->use != FRAME_NESTED)
 		return "a nested table is not the family's";
 	for (unsigned int i = 0; i < 512; i++) {
-		u64 pa = base + i * table_size(level), target = format->address(entries[i], level);
+		u64 pa = base + i * table_size(level), target = entries[i] & TABLE_ADDRESS;
 		const char *wrong = NULL;
 
 		if (!format->present(entries[i]))
 			continue;
-		if (level > 1 && format->leaf(entries[i], level))
+		if (level > 1 && entries[i] & TABLE_LEAF)
 			wrong = "a process view holds more than single frames";
 		else if (level > 1)
 			wrong = check_nested(view, family, target, level - 1, pa, present);

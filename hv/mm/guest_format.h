@@ -20,9 +20,7 @@
 #define GUEST_US	BIT(2)
 #define GUEST_A		BIT(5)
 #define GUEST_D		BIT(6)
-#define GUEST_PS	BIT(7)
 #define GUEST_NX	BIT(63)
-#define GUEST_ADDRESS	0x000FFFFFFFFFF000ULL
 
 /* Software bit with P = 1, level 1: the hypervisor keeps using the frame behind it. */
 #define GUEST_PINNED	BIT(9)
@@ -57,7 +55,7 @@ static inline bool guest_is_demand(u64 entry)
 
 static inline u64 guest_frame(u64 entry)
 {
-	return entry & GUEST_ADDRESS;
+	return entry & TABLE_ADDRESS;
 }
 
 static inline u64 guest_make_demand(unsigned int rights)
@@ -83,6 +81,19 @@ static inline unsigned int guest_rights(u64 entry)
 		return 0;
 	return TABLE_R | (entry & GUEST_W ? TABLE_W : 0) | (entry & GUEST_NX ? 0 : TABLE_X) |
 		(entry & GUEST_US ? TABLE_USER : 0);
+}
+
+/* PAT entry 0, which is WB in every process view; in nested tables (APM "Nested Paging") the
+ * guest's PAT and the real MTRRs decide. */
+static inline enum memory_type guest_type(u64 entry)
+{
+	(void)entry;
+	return MEMORY_WB;
+}
+
+static inline u64 guest_make_branch(u64 table_pa)
+{
+	return table_pa | GUEST_P | GUEST_W | GUEST_US | GUEST_A;
 }
 
 #endif

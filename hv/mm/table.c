@@ -14,18 +14,24 @@ static unsigned int index_of(u64 va, unsigned int level)
 
 static bool is_branch(const struct table_format *format, u64 entry, unsigned int level)
 {
-	return level > 1 && format->present(entry) && !format->leaf(entry, level);
+	return level > 1 && format->present(entry) && !(entry & TABLE_LEAF);
 }
 
-static u64 *entries_of(const struct table *table, u64 entry, unsigned int level)
+static u64 *entries_of(u64 branch)
 {
-	return phys(table->format->address(entry, level));
+	return phys(branch & TABLE_ADDRESS);
+}
+
+/* The page of a leaf. */
+static u64 page_of(u64 leaf, unsigned int level)
+{
+	return ALIGN_DOWN(leaf & TABLE_ADDRESS, table_size(level));
 }
 
 int table_init(struct table *table, const struct table_format *format,
 	       struct table_memory *memory, unsigned int largest_leaf)
 {
-	ASSERT(largest_leaf >= 1 && largest_leaf <= format->largest_leaf);
+	ASSERT(largest_leaf >= 1 && largest_leaf < ROOT_LEVEL);
 	table->format = format;
 	table->memory = memory;
 	table->largest_leaf = largest_leaf;
@@ -44,7 +50,7 @@ static u64 *descend(const struct table *table, u64 va, unsigned int *level, u64 
 		*value = table_get(entry);
 		if (!is_branch(table->format, *value, *level))
 			return entry;
-		entries = entries_of(table, *value, *level);
+		entries = entries_of(*value);
 	}
 }
 
@@ -62,8 +68,7 @@ struct table_walk table_walk(const struct table *table, u64 va)
 	descend(table, va, &walk.level, &walk.entry);
 	walk.present = table->format->present(walk.entry);
 	if (walk.present) {
-		walk.pa = table->format->address(walk.entry, walk.level) +
-			(va & (table_size(walk.level) - 1));
+		walk.pa = page_of(walk.entry, walk.level) + (va & (table_size(walk.level) - 1));
 		walk.rights = table->format->rights(walk.entry);
 	}
 	return walk;
@@ -103,6 +108,7 @@ u64 *table_slot(struct table *table, u64 va)
 /* Replace a leaf by a table of leaves one level down that translate alike: no CPU owes. */
 static int split(struct table *table, u64 *entry, unsigned int level)
 {
+	const struct table_format *format = table->format;
 	u64 pa = table->memory->alloc(table->memory);
 	u64 old = table_get(entry);
 	u64 *entries;
@@ -111,8 +117,9 @@ static int split(struct table *table, u64 *entry, unsigned int level)
 		return -1;
 	entries = phys(pa);
 	for (unsigned int i = 0; i < ENTRIES; i++)
-		entries[i] = table->format->split_leaf(old, level, i);
-	table_set(entry, table->format->make_branch(pa));
+		entries[i] = format->make_leaf(page_of(old, level) + i * table_size(level - 1),
+					       level - 1, format->rights(old), format->type(old));
+	table_set(entry, format->make_branch(pa));
 	return 0;
 }
 
@@ -144,7 +151,7 @@ static u64 step_of(u64 va, unsigned int level, u64 left)
 }
 
 /*
- * Apply set_rights, or clear (rights 0), to every leaf in the range; the edges
+ * Set the rights of every leaf in the range, or clear it (rights 0); the edges
  * were split, so every leaf met lies wholly inside.
  */
 static void change_leaves(struct table *table, u64 va, u64 size, unsigned int rights)
@@ -158,7 +165,8 @@ static void change_leaves(struct table *table, u64 va, u64 size, unsigned int ri
 		u64 old = table_get(entry);
 
 		if (format->present(old))
-			table_set(entry, rights ? format->set_rights(old, level, rights) : 0);
+			table_set(entry, rights ? format->make_leaf(page_of(old, level), level, rights,
+								    format->type(old)) : 0);
 		va += step;
 		size -= step;
 	}
@@ -245,7 +253,7 @@ static bool prune_lowest(struct table *table, u64 va)
 
 	while (is_branch(table->format, table_get(entry), level)) {
 		parent = entry;
-		pa = table->format->address(table_get(entry), level);
+		pa = table_get(entry) & TABLE_ADDRESS;
 		entry = (u64 *)phys(pa) + index_of(va, --level);
 	}
 	if (!parent || !table_is_empty(entry))
@@ -270,11 +278,11 @@ static bool destroy_below(struct table *table, u64 *entries, unsigned int level,
 
 		if (!is_branch(table->format, value, level))
 			continue;
-		if (!destroy_below(table, entries_of(table, value, level), level - 1, budget) ||
+		if (!destroy_below(table, entries_of(value), level - 1, budget) ||
 		    !*budget)
 			return false;
 		table_set(&entries[i], 0);
-		table->memory->free(table->memory, table->format->address(value, level));
+		table->memory->free(table->memory, value & TABLE_ADDRESS);
 		--*budget;
 	}
 	return true;

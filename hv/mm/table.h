@@ -36,19 +36,19 @@ enum memory_type {	/* PAT and MTRR encodings, SDM "Memory Types That Can Be Enco
 	MEMORY_WB = 6,
 };
 
+/* Common to all formats: where the address lies, and the bit that makes an entry of level 2 or 3
+ * a leaf (something else at level 1). */
+#define TABLE_ADDRESS	0x000FFFFFFFFFF000ULL
+#define TABLE_LEAF	BIT(7)
+
 /* One const object per entry format; all functions are pure. */
 struct table_format {
 	const char *name;
-	u8 largest_leaf;	/* highest level that may hold a leaf: 1, 2 or 3 */
 	bool (*present)(u64 entry);
-	bool (*leaf)(u64 entry, unsigned int level);
-	u64 (*address)(u64 entry, unsigned int level);	/* of page or next table */
 	unsigned int (*rights)(u64 entry);		/* TABLE_* of a leaf */
+	enum memory_type (*type)(u64 entry);		/* of a leaf */
 	u64 (*make_leaf)(u64 pa, unsigned int level, unsigned int rights, enum memory_type type);
 	u64 (*make_branch)(u64 table_pa);
-	/* the same leaf one level down, or with other rights: type and software bits stay */
-	u64 (*split_leaf)(u64 entry, unsigned int level, unsigned int index);
-	u64 (*set_rights)(u64 entry, unsigned int level, unsigned int rights);
 };
 
 /* Where table frames come from: zeroed, page-aligned; 0 when there is none left. */
@@ -61,7 +61,7 @@ struct table {
 	const struct table_format *format;
 	struct table_memory *memory;
 	u64 root;		/* physical address of the level-4 table */
-	u8 largest_leaf;	/* this machine's limit, at most the format's */
+	u8 largest_leaf;	/* highest level that may hold a leaf on this machine: 1, 2 or 3 */
 };
 
 struct table_walk {

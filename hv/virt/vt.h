@@ -75,7 +75,9 @@ struct vt_exit {
 
 #define VT_64BIT 4
 
-enum vt_field { VT_RIP, VT_RSP, VT_RFLAGS, VT_CR0, VT_CR3, VT_CR4, VT_EFER, VT_CPL, VT_CS_BASE };
+enum vt_field {
+	VT_RIP, VT_RSP, VT_RFLAGS, VT_CR0, VT_CR3, VT_CR4, VT_EFER, VT_DEBUGCTL, VT_CPL, VT_CS_BASE
+};
 
 /* A thread's context outside its vector state. Hypervisor memory (donated, in no view). */
 struct vt_context {
@@ -154,8 +156,11 @@ struct vt_ops {
 	/* On the CPU itself, once: enter SVM/VMX operation, build both control structures in
 	 * `memory` (cpu_size() bytes, zeroed). 0, or -1 with a log line. */
 	int (*cpu_start)(struct vt_cpu *vt, const struct vt_machine *machine, void *memory);
-	/* Leave SVM/VMX operation on this CPU (INIT re-park, panic). */
+	/* Leave SVM/VMX operation on this CPU. */
 	void (*cpu_stop)(struct vt_cpu *vt);
+	/* An INIT was an exit, and the CPU may keep it pending. Returns with interrupts off and NMIs
+	 * on if it is gone; else it resets this CPU now. */
+	void (*take_init)(struct vt_cpu *vt);
 
 	/* Host guest state: the 64-bit Linux entry, or the state after SIPI `page`. */
 	void (*host_enter_linux)(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
@@ -204,7 +209,8 @@ struct vt_ops {
  */
 #define VT_FUNCTIONS(f, prefix) \
 	f(prefix, missing) f(prefix, largest_leaf) f(prefix, cpu_size) \
-	f(prefix, msr_intercept) f(prefix, cpu_start) f(prefix, cpu_stop) f(prefix, run) \
+	f(prefix, msr_intercept) f(prefix, cpu_start) f(prefix, cpu_stop) \
+	f(prefix, take_init) f(prefix, run) \
 	f(prefix, host_enter_linux) f(prefix, host_enter_sipi) \
 	f(prefix, native_sipi) f(prefix, host_wait_sipi) \
 	f(prefix, get) f(prefix, set) f(prefix, skip) \

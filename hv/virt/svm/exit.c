@@ -137,6 +137,7 @@ u64 svm_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_CR3: return v->cr3;
 	case VT_CR4: return v->cr4;
 	case VT_EFER: return v->efer & ~EFER_SVME;
+	case VT_DEBUGCTL: return rdmsr(MSR_DEBUGCTL);
 	case VT_CPL: return v->cpl;
 	case VT_CS_BASE: return v->cs.base;
 	}
@@ -152,7 +153,8 @@ static void set_efer(struct vmcb *v, u64 value)
 	v->efer = value | EFER_SVME;
 }
 
-/* CR0 and CR4 are not intercepted on SVM: nothing of ours is in them (docs/architecture). */
+/* CR0 and CR4 are not intercepted on SVM: nothing of ours is in them (docs/architecture).
+ * DEBUGCTL is the CPU's own there: the view that runs next finds what was written. */
 void svm_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 {
 	struct vmcb *v = svm_vmcb(vt);

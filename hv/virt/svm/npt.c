@@ -6,40 +6,19 @@
  */
 #include "svm.h"
 
-#include <mm/entry.h>
 #include <mm/guest_format.h>
 
 static u64 npt_make_leaf(u64 pa, unsigned int level, unsigned int rights, enum memory_type type)
 {
 	(void)type;
-	return guest_make_page(pa, rights | TABLE_USER) | (level > 1 ? ENTRY_LEAF : 0);
-}
-
-static u64 npt_make_branch(u64 table_pa)
-{
-	return table_pa | GUEST_P | GUEST_W | GUEST_US | GUEST_A;
-}
-
-static u64 npt_split_leaf(u64 entry, unsigned int level, unsigned int index)
-{
-	return npt_make_leaf(entry_part(entry, level, index), level - 1, guest_rights(entry),
-			     MEMORY_WB);
-}
-
-static u64 npt_set_rights(u64 entry, unsigned int level, unsigned int rights)
-{
-	return npt_make_leaf(entry_address(entry, level), level, rights, MEMORY_WB);
+	return guest_make_page(pa, rights | TABLE_USER) | (level > 1 ? TABLE_LEAF : 0);
 }
 
 const struct table_format svm_nested_format = {
 	.name = "NPT",
-	.largest_leaf = 3,
 	.present = guest_present,
-	.leaf = entry_is_leaf,
-	.address = entry_address,
 	.rights = guest_rights,
+	.type = guest_type,
 	.make_leaf = npt_make_leaf,
-	.make_branch = npt_make_branch,
-	.split_leaf = npt_split_leaf,
-	.set_rights = npt_set_rights,
+	.make_branch = guest_make_branch,
 };

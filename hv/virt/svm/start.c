@@ -7,6 +7,7 @@
 #include <base/phys.h>
 #include <base/x86.h>
 
+#define VM_CR_R_INIT		BIT(1)
 #define CPUID_NRIP		BIT(3)		/* 8000000Ah EDX */
 #define CPUID_FLUSH_BY_ASID	BIT(6)
 #define CPUID_RDTSCP		BIT(27)		/* 80000001h EDX */
@@ -43,6 +44,7 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 	vt->scratch[0] = own->own_state_pa;	/* run.S */
 	vt->msrs_written = true;
 
+	wrmsr_safe(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_R_INIT);	/* may be locked */
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, phys_address(base + PAGE_HSAVE * PAGE_SIZE));
 	asm volatile("vmsave %%rax" : : "a"(own->own_state_pa) : "memory");
@@ -55,6 +57,14 @@ void svm_cpu_stop(struct vt_cpu *vt)
 	(void)vt;
 	asm volatile("cli; stgi" : : : "memory");
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+/* With VM_CR.R_INIT the pending INIT becomes an #SX, which trap.c lets go; without, it resets the
+ * CPU as soon as GIF is set. Unproven on hardware. */
+void svm_take_init(struct vt_cpu *vt)
+{
+	(void)vt;
+	asm volatile("cli; stgi" : : : "memory");
 }
 
 /* What every start of the host guest has in common: a CPU at reset, its general registers 0. */

@@ -8,8 +8,6 @@
  */
 #include "vmx.h"
 
-#include <mm/entry.h>
-
 #define EPT_R		BIT(0)
 #define EPT_W		BIT(1)
 #define EPT_X		BIT(2)
@@ -35,7 +33,7 @@ static u64 rights_bits(unsigned int rights)
 
 static u64 ept_make_leaf(u64 pa, unsigned int level, unsigned int rights, enum memory_type type)
 {
-	return pa | rights_bits(rights) | (u64)type << EPT_TYPE_SHIFT | (level > 1 ? ENTRY_LEAF : 0);
+	return pa | rights_bits(rights) | (u64)type << EPT_TYPE_SHIFT | (level > 1 ? TABLE_LEAF : 0);
 }
 
 static u64 ept_make_branch(u64 table_pa)
@@ -43,31 +41,16 @@ static u64 ept_make_branch(u64 table_pa)
 	return table_pa | EPT_R | EPT_W | EPT_X;
 }
 
-static enum memory_type type_of(u64 entry)
+static enum memory_type ept_type(u64 entry)
 {
 	return (enum memory_type)((entry & EPT_TYPE) >> EPT_TYPE_SHIFT);
 }
 
-static u64 ept_split_leaf(u64 entry, unsigned int level, unsigned int index)
-{
-	return ept_make_leaf(entry_part(entry, level, index), level - 1, ept_rights(entry),
-			     type_of(entry));
-}
-
-static u64 ept_set_rights(u64 entry, unsigned int level, unsigned int rights)
-{
-	return ept_make_leaf(entry_address(entry, level), level, rights, type_of(entry));
-}
-
 const struct table_format vmx_nested_format = {
 	.name = "EPT",
-	.largest_leaf = 3,
 	.present = ept_present,
-	.leaf = entry_is_leaf,
-	.address = entry_address,
 	.rights = ept_rights,
+	.type = ept_type,
 	.make_leaf = ept_make_leaf,
 	.make_branch = ept_make_branch,
-	.split_leaf = ept_split_leaf,
-	.set_rights = ept_set_rights,
 };

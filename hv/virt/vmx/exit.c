@@ -247,6 +247,7 @@ u64 vmx_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_CR3: return vmread(VMCS_GUEST_CR3);
 	case VT_CR4: return vmread(VMCS_GUEST_CR4) & ~vmx_cpu(vt)->cr4_host_owned;
 	case VT_EFER: return vmread(VMCS_GUEST_EFER);
+	case VT_DEBUGCTL: return vmread(VMCS_GUEST_DEBUGCTL);
 	case VT_CPL: return RIGHTS_DPL(vmread(VMCS_GUEST_SS_RIGHTS));
 	case VT_CS_BASE: return vmread(VMCS_GUEST_CS_BASE);
 	}
@@ -267,6 +268,8 @@ void vmx_set(struct vt_cpu *vt, enum vt_field field, u64 value)
 		vmwrite(VMCS_GUEST_RFLAGS, value);
 	else if (field == VT_CR0)
 		vmwrite(VMCS_CR0_SHADOW, value);
+	else if (field == VT_DEBUGCTL)
+		vmwrite(VMCS_GUEST_DEBUGCTL, value);
 	else if (field == VT_EFER)
 		vmwrite(VMCS_GUEST_EFER,
 			(value & ~EFER_LMA) | (vmread(VMCS_GUEST_EFER) & EFER_LMA));

@@ -73,6 +73,14 @@ void vmx_cpu_stop(struct vt_cpu *vt)
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }
 
+/* Bochs 2.7 keeps it pending; that is what trap mode is for on VMX. */
+void vmx_take_init(struct vt_cpu *vt)
+{
+	vmx_cpu_stop(vt);
+	for (;;)
+		asm volatile("cli; hlt");
+}
+
 /* CR0 gets the bits that VMX fixes; the guest reads what it would read on the bare CPU. */
 static void enter_mode(u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {

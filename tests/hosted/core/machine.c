@@ -289,7 +289,7 @@ static u64 fake_get(struct vt_cpu *vt, enum vt_field field)
 	case VT_CR3: return s->cr3;
 	case VT_EFER: return s->efer;
 	case VT_CPL: return s->cpl;
-	case VT_CR0: case VT_CR4: case VT_CS_BASE: break;
+	case VT_CR0: case VT_CR4: case VT_DEBUGCTL: case VT_CS_BASE: break;
 	}
 	return 0;
 }

@@ -100,8 +100,8 @@ static bool nested_walk(struct cpu *cpu, int view, const struct table *table, u6
 		cache_add(cpu, (struct cached){ .view = view, .table = true, .pa = at });
 		if (!table->format->present(entry))
 			return false;
-		at = table->format->address(entry, level);
-		if (table->format->leaf(entry, level)) {
+		at = entry & TABLE_ADDRESS;
+		if (level == 1 || entry & TABLE_LEAF) {
 			*rights = table->format->rights(entry) & 7;
 			return at + (gpa & (table_size(level) - 1)) == gpa;
 		}
