@@ -5,6 +5,10 @@
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
+# V=1 shows the commands; else a line tells each product.
+ifneq ($(V),1)
+.SILENT:
+endif
 
 B := build
 CC := gcc
@@ -42,6 +46,7 @@ $(B)/%.S.o: %.S
 
 # Linked at one address, checked, then flattened: nothing in it is relocated at run time.
 $(B)/hv.elf: $(HV_OBJS) linker.ld $(TP_BEARSSL_HV) $(TP_LIBC_HV) scripts/check-image $(HV_ALLOW)
+	@echo '  LD      $@'
 	$(LD) -m elf_x86_64 -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
 		--no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJS) $(TP_BEARSSL_HV) $(TP_LIBC_HV)
 	scripts/check-image --allow $(HV_ALLOW) $@
@@ -51,6 +56,7 @@ $(B)/hv.bin: $(B)/hv.elf
 
 # carrel.elf carries the flat binary, and room for its .bss right behind it.
 $(B)/carrel.elf: boot/entry.S boot/image.ld $(B)/hv.bin
+	@echo '  LD      $@'
 	bss=$$(( 0x$$(nm $(B)/hv.elf | sed -n 's/ . __image_size$$//p') - $$(wc -c <$(B)/hv.bin) )) && \
 	test $$bss -gt 0 && \
 	$(CC) -m32 -DHV_BINARY='"$(B)/hv.bin"' -DHV_BSS=$$bss -c -o $(B)/entry.o $<
@@ -102,4 +108,4 @@ help:
 	@echo 'make          build/carrel.elf, build/carrel.ko, build/hvreg'
 	@echo 'make packages install what all this needs (root, Debian 12), or say what is missing'
 	@echo 'make clean    remove build/'
-	@echo 'B=DIR builds elsewhere; V=1 shows the commands of the third-party parts.'
+	@echo 'B=DIR builds elsewhere; V=1 shows the commands.'

@@ -39,6 +39,7 @@ $(B)/shim.lds: guest-abi/shim/shim.lds guest-abi/include/carrel/layout.h
 
 # Fixed address, nothing left to relocate, no vector register touched by compiled code.
 $(SHIM_ELF): $(SHIM_OBJS) $(B)/shim.lds $(TP_BEARSSL_SHIM) $(TP_LIBC_SHIM) scripts/check-image
+	@echo '  LD      $@'
 	$(LD) -m elf_x86_64 -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
 		-z noexecstack -T $(B)/shim.lds -o $@ $(SHIM_OBJS) $(TP_BEARSSL_SHIM) \
 		$(TP_LIBC_SHIM)

@@ -15,5 +15,7 @@ CARREL_KO_DIR := $(B)/carrel-ko
 $(B)/carrel.ko: $(CARREL_KO_SOURCES) $(CARREL_KO_GATES) $(wildcard guest-abi/include/carrel/*.h)
 	@mkdir -p $(CARREL_KO_DIR)
 	cp -u --preserve=timestamps $(CARREL_KO_SOURCES) $(CARREL_KO_GATES) $(CARREL_KO_DIR)/
-	$(MAKE) -C $(KDIR) M=$(abspath $(CARREL_KO_DIR)) CARREL_TREE=$(CURDIR) modules
+	@echo '  KBUILD  $@'
+	$(MAKE) -s -C $(KDIR) M=$(abspath $(CARREL_KO_DIR)) CARREL_TREE=$(CURDIR) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	strip --strip-debug -o $@ $(CARREL_KO_DIR)/carrel.ko

@@ -12,6 +12,7 @@ HVREG_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -DCARREL_VERSION='"$(CARREL_VERS
 	$(TP_CPPFLAGS_BEARSSL)
 
 $(B)/hvreg: $(HVREG_OBJS) $(TP_BEARSSL_SHIM)
+	@echo '  LD      $@'
 	$(CC) -static -no-pie -s -o $@ $^
 
 $(HVREG_OBJS): $(wildcard guest-abi/hvreg/*.h) $(wildcard guest-abi/include/carrel/*.h) \

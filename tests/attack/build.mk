@@ -44,6 +44,7 @@ $(ATTACK_GUEST)/functional: tests/guest/functional
 
 $(ATTACK_GUEST)/attack.ko: $(ATTACK_RING0) $(ATTACK_HEADERS)
 	@mkdir -p $(@D)
+	@echo '  KBUILD  $@'
 	module=$$(tests/rig/kmod tests/attack/ring0) && cp "$$module" $@
 
 check-attacks: attacks
