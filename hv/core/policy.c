@@ -282,7 +282,7 @@ static int apic_base_write(u64 value)
 #define EFER_SETTABLE	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_OPTIONAL)
 #define EFER_OPTIONAL	(BIT(13) | BIT(14) | BIT(15))	/* LMSLE, FFXSR, TCE */
 
-/* Refused is what the CPU would refuse: it is asked itself which of the optional bits it has. */
+/* The CPU itself is asked which of the optional bits it has; LME is fixed while paging is on. */
 static int efer_write(struct cpu *cpu, u64 value)
 {
 	const struct vt_ops *vt = machine.vt;
@@ -290,6 +290,7 @@ static int efer_write(struct cpu *cpu, u64 value)
 
 	if (value & ~EFER_SETTABLE || wrmsr_safe(MSR_EFER, own | (value & EFER_OPTIONAL)))
 		return -1;
+	value = (value & ~EFER_OPTIONAL) | (rdmsr(MSR_EFER) & EFER_OPTIONAL);
 	wrmsr(MSR_EFER, own);
 	if ((value ^ vt->get(&cpu->vt, VT_EFER)) & EFER_LME && vt->get(&cpu->vt, VT_CR0) & CR0_PG)
 		return -1;

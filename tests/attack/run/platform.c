@@ -50,6 +50,7 @@ static const struct {
 	uint64_t msr, value;
 } steering[] = {
 	{ "EFER, reserved bits", 0xc0000080, 1UL << 63 },
+	{ "EFER, long mode off under paging", 0xc0000080, 0x801 },
 	{ "VM_CR", 0xc0010114, 0x10 },
 	{ "VM_HSAVE_PA", 0xc0010117, 0x1000 },
 	{ "SMM_BASE", 0xc0010111, 0x30000 },
@@ -79,8 +80,6 @@ static const struct {
 	{ "RTIT_OUTPUT_BASE", 0x560, 0x1000000 },
 	{ "RTIT_CTL", 0x570, 1 },
 	{ "DS_AREA", 0x600, 0xffff888000000000 },
-	{ "U_CET", 0x6a0, 1 },
-	{ "PL3_SSP", 0x6a7, 0x1000 },
 	{ "UINTR_HANDLER", 0x986, 0x1000 },
 	{ "UINTR_MISC", 0x988, 1 },
 	{ "LBR_CTL", 0x14ce, 1 },
