@@ -23,10 +23,10 @@ enum state {
 struct process {
 	struct kref references;		/* one for the file, one for the mapping */
 	struct list_head all;		/* in all_processes */
-	struct mutex lock;		/* of all that follows but `channel` and `user` */
+	struct mutex lock;		/* of all that follows but `channel` and `owner` */
 	enum state state;
 	struct mm_struct *mm;		/* compared, never followed; NULL once ENDED */
-	struct user_struct *user;	/* who is charged */
+	const struct cred *owner;	/* whose user is charged */
 	u64 id;
 	u32 limit, chunk_count;		/* chunks of 2 MiB */
 	struct list_head chunks;
@@ -56,7 +56,7 @@ struct process *process_new(void)
 	kref_init(&process->references);
 	mutex_init(&process->lock);
 	INIT_LIST_HEAD(&process->chunks);
-	process->user = get_current_user();
+	process->owner = get_current_cred();
 	mutex_lock(&all_lock);
 	list_add(&process->all, &all_processes);
 	mutex_unlock(&all_lock);
@@ -76,7 +76,7 @@ static void process_free(struct kref *kref)
 	list_del(&process->all);
 	mutex_unlock(&all_lock);
 	mutex_destroy(&process->lock);
-	free_uid(process->user);
+	put_cred(process->owner);
 	kfree(process);
 }
 
@@ -119,11 +119,11 @@ static int grow(struct process *process)
 		return -ENOMEM;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (pool_charge(process->user, CHUNK_PAGES))
+	if (pool_charge(process->owner->user, CHUNK_PAGES))
 		return -ENOMEM;
 	chunk = pool_donate(process->id);
 	if (IS_ERR(chunk)) {
-		pool_uncharge(process->user, CHUNK_PAGES);
+		pool_uncharge(process->owner->user, CHUNK_PAGES);
 		return PTR_ERR(chunk);
 	}
 	list_add_tail(&chunk->list, &process->chunks);
@@ -143,7 +143,7 @@ static int allocate_blocks(struct process *process)
 	struct page **blocks;
 	unsigned int i;
 
-	if (pool_charge(process->user, process->block_count * BLOCK_PAGES))
+	if (pool_charge(process->owner->user, process->block_count * BLOCK_PAGES))
 		return -ENOMEM;
 	blocks = kcalloc(process->block_count, sizeof(*blocks), GFP_KERNEL_ACCOUNT);
 	if (!blocks)
@@ -160,7 +160,7 @@ free:
 		pool_free_block(blocks[--i]);
 	kfree(blocks);
 uncharge:
-	pool_uncharge(process->user, process->block_count * BLOCK_PAGES);
+	pool_uncharge(process->owner->user, process->block_count * BLOCK_PAGES);
 	return -ENOMEM;
 }
 
@@ -177,7 +177,7 @@ static void free_blocks(struct process *process)
 	}
 	kfree(process->blocks);
 	process->blocks = NULL;
-	pool_uncharge(process->user, process->block_count * BLOCK_PAGES);
+	pool_uncharge(process->owner->user, process->block_count * BLOCK_PAGES);
 }
 
 /* A hypercall for which the process may need more memory, within its limit. */
@@ -226,7 +226,7 @@ static bool take_chunks_back(struct process *process)
 			list_add(&chunk->list, &process->chunks);
 			return false;
 		}
-		pool_uncharge(process->user, CHUNK_PAGES);
+		pool_uncharge(process->owner->user, CHUNK_PAGES);
 		process->chunk_count--;
 		cond_resched();
 	}
