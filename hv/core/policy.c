@@ -78,15 +78,13 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
 {
 	struct vt_regs *regs = cpu->vt.regs;
 	u32 leaf = (u32)regs->rax, subleaf = (u32)regs->rcx;
-	struct cpuid r;
+	struct cpuid r = cpuid(leaf, subleaf);
 
-	if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
-		r = leaves_own(leaf);
-	else
-		r = cpuid(leaf, subleaf);
-	/* leaves 1 to 1Bh and 80000001h to 8000001Fh: the range of what filter() knows */
+	/* leaves 1 to 1Fh and 80000001h to 8000001Fh: the range of what filter() knows */
 	if ((leaf & 0x7FFFFFFF) - 1 < 0x1F)
 		filter(&r, leaf, subleaf, exit->cr4);
+	else if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
+		r = leaves_own(leaf);
 	regs->rax = r.eax;
 	regs->rbx = r.ebx;
 	regs->rcx = r.ecx;
@@ -521,30 +519,31 @@ static void watch_cmos(const struct vt_exit *exit, u32 value)
 		apic_expect_start();
 }
 
+static void __attribute__((noinline)) io_out(const struct vt_exit *exit, u32 value)
+{
+	watch_cmos(exit, value);
+	if (ends_machine(exit, value))
+		end_machine(exit, value);
+	if (closes_a20(exit, value)) {
+		stats_add(&stats.refused_registers, 1);
+		log_guest("address line 20 stays open");
+	} else {
+		port_out(exit->port, exit->size, value);
+	}
+}
+
 void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 {
-	struct vt_regs *regs = cpu->vt.regs;
-	u32 mask = exit->size == 4 ? 0xFFFFFFFF : (1U << 8 * exit->size) - 1;
-	u32 value = (u32)regs->rax & mask;
+	u64 *rax = &cpu->vt.regs->rax, mask = exit->size == 4 ? ~0ULL : (1ULL << 8 * exit->size) - 1;
 
 	if (exit->string) {	/* nobody does this to these ports in earnest */
 		refuse(cpu);
 		return;
 	}
-	if (exit->in) {
-		value = port_in(exit->port, exit->size) & mask;
-		regs->rax = exit->size == 4 ? value : (regs->rax & ~(u64)mask) | value;
-	} else {
-		watch_cmos(exit, value);
-		if (ends_machine(exit, value))
-			end_machine(exit, value);
-		if (closes_a20(exit, value)) {
-			stats_add(&stats.refused_registers, 1);
-			log_guest("address line 20 stays open");
-		} else {
-			port_out(exit->port, exit->size, value);
-		}
-	}
+	if (exit->in)
+		*rax = (*rax & ~mask) | (port_in(exit->port, exit->size) & mask);
+	else
+		io_out(exit, (u32)(*rax & mask));
 	machine.vt->skip(&cpu->vt, exit);
 }
 

@@ -192,14 +192,14 @@ int table_protect(struct table *table, u64 va, u64 size, unsigned int rights)
 	return change(table, va, size, rights);
 }
 
-/* Set one leaf at `va`, the largest that fits; returns its size, 0 if a frame is missing. */
-static u64 map_leaf(struct table *table, u64 va, u64 pa, u64 left, unsigned int rights,
-		    enum memory_type type)
+/* Set leaves from `va` on, the largest that fit, as far as they lie in one table; returns the
+ * bytes that they cover, 0 if a frame is missing. */
+static u64 map_leaves(struct table *table, u64 va, u64 pa, u64 left, unsigned int rights,
+		      enum memory_type type)
 {
 	unsigned int level;
-	u64 *entry = table_entry(table, va, &level);
+	u64 *entry = table_entry(table, va, &level), done = 0, size;
 
-	ASSERT(!table_get(entry));
 	while (level > table->largest_leaf || !IS_ALIGNED(va | pa, table_size(level)) ||
 	       left < table_size(level)) {
 		u64 *entries = table_grow(table, entry, level, 0);
@@ -208,8 +208,13 @@ static u64 map_leaf(struct table *table, u64 va, u64 pa, u64 left, unsigned int 
 			return 0;
 		entry = &entries[index_of(va, --level)];
 	}
-	table_set(entry, table->format->make_leaf(pa, level, rights, type));
-	return table_size(level);
+	size = table_size(level);
+	ASSERT(!table_get(entry));
+	do {	/* a larger leaf would begin with a table; one that is there may hold smaller ones */
+		table_set(entry++, table->format->make_leaf(pa + done, level, rights, type));
+		done += size;
+	} while (left - done >= size && index_of(va + done, level) && !table_get(entry));
+	return done;
 }
 
 int table_map(struct table *table, u64 va, u64 pa, u64 size, unsigned int rights,
@@ -221,7 +226,7 @@ int table_map(struct table *table, u64 va, u64 pa, u64 size, unsigned int rights
 	check_range(pa, size);
 	ASSERT(rights);
 	while (done < size) {
-		u64 step = map_leaf(table, va + done, pa + done, size - done, rights, type);
+		u64 step = map_leaves(table, va + done, pa + done, size - done, rights, type);
 
 		if (!step) {
 			change_leaves(table, va, done, 0);
