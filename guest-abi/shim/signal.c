@@ -283,7 +283,8 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 	uint64_t at;
 
 	memcpy(frame.siginfo, siginfo, SIGINFO_SIZE);
-	at = sigframe_push(t, stack_for(t, &action), &frame);
+	/* IRETQ with an address that is not canonical would fault in the shim. */
+	at = action.handler < VM_HIGH ? sigframe_push(t, stack_for(t, &action), &frame) : 0;
 	if (!at)
 		die_by(t, SIGSEGV);
 	if (t->altstack_flags & SS_AUTODISARM)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static volatile int end = -1;
@@ -16,6 +17,17 @@ static int deeper(int n)
 
 	room[0] = n;
 	return n == end ? n : deeper(n + 1) + room[0];
+}
+
+/* One that no CPU can jump to; glibc's types would not stop it either. */
+static void bad_handler(void)
+{
+	const struct {
+		uint64_t handler, flags, restorer, mask;
+	} action = { 0x8000000000000000UL, 0x04000000, 4096, 0 };
+
+	syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8);
+	raise(SIGUSR1);
 }
 
 int main(int argc, char **argv)
@@ -34,6 +46,8 @@ int main(int argc, char **argv)
 		((void (*)(void))mmap(NULL, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))();
 	else if (!strcmp(how, "noncanonical"))
 		*(volatile int *)0x8000000000000000UL = 1;
+	else if (!strcmp(how, "handler"))
+		bad_handler();
 	else if (!strcmp(how, "channel"))
 		*(volatile int *)0x7e0000000000UL = 1;
 	else if (!strcmp(how, "ud2"))
