@@ -54,8 +54,12 @@ enum kind {
 	KIND_FIX_INOUT,			/* (size) both */
 	KIND_FIX_REST,			/* (size) written only when the call fails with EINTR */
 	KIND_FDS_OUT,			/* two new descriptors, written on success */
+	KIND_TEXT_OUT,			/* (by) text, as long as the result says, with its NUL */
+	KIND_NAMES_OUT,			/* (count, size) names, each with its NUL in `size` bytes */
+	KIND_DIRENTS_OUT,		/* (by, name) directory entries, as far as the result says;
+					   `name` bytes into each stands its name */
 	KIND_ARRAY_OUT,			/* (by, size) elements, as many as the result says */
-	KIND_ARRAY_INOUT,		/* (by, size) elements, all of them both ways */
+	KIND_POLLFDS,			/* (by, 8) struct pollfd, of which only revents comes back */
 	KIND_IOV_IN,			/* (by) iovec array to gather from */
 	KIND_IOV_OUT,			/* (by) iovec array to scatter to */
 	KIND_COUNT,			/* the number of those iovecs */
@@ -67,7 +71,7 @@ enum kind {
 #define ARG_KIND(arg)		((enum kind)((arg) & 31))
 #define ARG_SIZE(arg)		((arg) >> 5)			/* of KIND_FIX_* */
 #define ARG_BY(arg)		((arg) >> 5 & 7)		/* of buffers and arrays */
-#define ARG_ELEMENT(arg)	((arg) >> 8)			/* of KIND_ARRAY_* */
+#define ARG_ELEMENT(arg)	((arg) >> 8)			/* of arrays, names, entries */
 #define ARG_FIX(kind, size)	((kind) | (size) << 5)
 #define ARG_BUF(kind, by)	((kind) | (by) << 5)
 #define ARG_ARRAY(kind, by, size) ((kind) | (by) << 5 | (size) << 8)

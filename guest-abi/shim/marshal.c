@@ -22,6 +22,7 @@
 #define S_IFCHR			0020000
 #define S_IFREG			0100000
 #define POLLIN			1
+#define DIRENT_SIZE		16		/* offset of d_reclen */
 #define F_GETFL			3
 #define O_APPEND		02000
 #define SOL_SOCKET		1
@@ -70,8 +71,11 @@ static const uint8_t traits[] = {
 	[KIND_FIX_INOUT] = READ | WRITE,
 	[KIND_FIX_REST] = WRITE,
 	[KIND_FDS_OUT] = WRITE,
+	[KIND_TEXT_OUT] = WRITE | SIZED | PART,
+	[KIND_NAMES_OUT] = WRITE,
+	[KIND_DIRENTS_OUT] = WRITE | SIZED | PART,
 	[KIND_ARRAY_OUT] = WRITE | SIZED,
-	[KIND_ARRAY_INOUT] = READ | WRITE | SIZED,
+	[KIND_POLLFDS] = READ | WRITE | SIZED,
 	[KIND_IOV_IN] = READ | SIZED | PART | VECTOR,
 	[KIND_IOV_OUT] = WRITE | SIZED | PART | VECTOR,
 };
@@ -164,7 +168,9 @@ static int64_t measure(const struct call *row, const uint64_t arg[CALL_ARGS], in
 		return measure_string(arg[i]);
 	if (ARG_KIND(a) == KIND_FDS_OUT)
 		return measure_whole(arg[i], FDS_SIZE, rights);
-	if (ARG_KIND(a) == KIND_ARRAY_OUT || ARG_KIND(a) == KIND_ARRAY_INOUT)
+	if (ARG_KIND(a) == KIND_NAMES_OUT)
+		return measure_whole(arg[i], ARG_BY(a) * (uint64_t)ARG_ELEMENT(a), rights);
+	if (ARG_KIND(a) == KIND_ARRAY_OUT || ARG_KIND(a) == KIND_POLLFDS)
 		return measure_whole(arg[i], (uint32_t)length * (uint64_t)ARG_ELEMENT(a), rights);
 	if (traits_of(a) & VECTOR)
 		return measure_iov(arg[i], length, rights);
@@ -324,6 +330,50 @@ static void take_fds(void *to, const uint8_t *channel)
 	memcpy(to, fds, sizeof(fds));
 }
 
+/* Of each pollfd the last field: a host that exchanged descriptors would be believed. */
+static void take_revents(struct pollfd *to, const uint8_t *channel, uint64_t size)
+{
+	const struct pollfd *from = (const struct pollfd *)channel;
+
+	for (uint64_t i = 0; i < size / sizeof(*to); i++)
+		channel_get(&to[i].revents, &from[i].revents, sizeof(to[i].revents));
+}
+
+/* Every entry lies in the buffer, and its name in the entry. */
+static bool entries_good(const uint8_t *entry, uint64_t size, uint64_t name)
+{
+	while (size > 0) {
+		uint16_t length;
+
+		if (size <= name)
+			return false;
+		memcpy(&length, entry + DIRENT_SIZE, sizeof(length));
+		if (length <= name || length > size || !memchr(entry + name, 0, length - name))
+			return false;
+		entry += length;
+		size -= length;
+	}
+	return true;
+}
+
+/*
+ * What the program will walk until it finds the end: if there were none, it would
+ * go on through memory of its own and perhaps show that to the kernel.
+ */
+static bool text_good(uint16_t a, const uint8_t *text, uint64_t size)
+{
+	if (ARG_KIND(a) == KIND_TEXT_OUT)
+		return size == 0 || text[size - 1] == 0;
+	if (ARG_KIND(a) == KIND_DIRENTS_OUT)
+		return entries_good(text, size, ARG_ELEMENT(a));
+	if (ARG_KIND(a) != KIND_NAMES_OUT)
+		return true;
+	for (uint64_t at = 0; at < size; at += ARG_ELEMENT(a))
+		if (!memchr(text + at, 0, ARG_ELEMENT(a)))
+			return false;
+	return true;
+}
+
 /* Bytes that a successful call wrote into the buffer of argument i. */
 static uint64_t written(const struct call *row, const struct plan *plan, int i, int64_t value)
 {
@@ -356,8 +406,14 @@ static void copy_out(const struct call *row, const uint64_t arg[CALL_ARGS], stru
 		} else if (traits_of(a) & VECTOR) {
 			copy_iov(arg[i], (uint32_t)arg[ARG_BY(a)], from + sizeof(struct iovec),
 				 value, false);
+		} else if (ARG_KIND(a) == KIND_POLLFDS) {
+			take_revents((void *)arg[i], from, plan->size[i]);
 		} else {
-			channel_get((void *)arg[i], from, written(row, plan, i, value));
+			uint64_t size = written(row, plan, i, value);
+
+			channel_get((void *)arg[i], from, size);
+			if (!text_good(a, (const void *)arg[i], size))
+				die(CARREL_DIE_IAGO);
 		}
 	}
 }

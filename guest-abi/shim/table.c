@@ -19,7 +19,10 @@ enum {
 #define FIXIO(size)	ARG_FIX(KIND_FIX_INOUT, size)
 #define REST(size)	ARG_FIX(KIND_FIX_REST, size)
 #define ARRO(by, size)	ARG_ARRAY(KIND_ARRAY_OUT, by, size)
-#define ARRIO(by, size)	ARG_ARRAY(KIND_ARRAY_INOUT, by, size)
+#define POLLFDS(by)	ARG_ARRAY(KIND_POLLFDS, by, 8)
+#define TEXT(by)	ARG_BUF(KIND_TEXT_OUT, by)
+#define NAMES(count, size) ARG_ARRAY(KIND_NAMES_OUT, count, size)
+#define DIRENTS(by, name) ARG_ARRAY(KIND_DIRENTS_OUT, by, name)
 
 #define RESULT_BOUND(i)	RESULT_BOUND, .by = i
 #define ROW(how_, restart_, result_, ...) \
@@ -92,7 +95,7 @@ const struct subcall subcalls_prctl[] = {
 	SUBPASS(3, NO, INT, INT),				/* PR_GET_DUMPABLE */
 	SUBPASS(4, NO, ZERO, INT, LONG),			/* PR_SET_DUMPABLE */
 	SUBMARSHAL(15, NO, ZERO, INT, STR),			/* PR_SET_NAME */
-	SUBMARSHAL(16, NO, ZERO, INT, FIXO(16)),		/* PR_GET_NAME */
+	SUBMARSHAL(16, NO, ZERO, INT, NAMES(1, 16)),		/* PR_GET_NAME */
 	SUBPASS(23, NO, INT, INT, LONG),			/* PR_CAPBSET_READ */
 	SUBPASS(29, NO, ZERO, INT, LONG),			/* PR_SET_TIMERSLACK */
 	SUBPASS(30, NO, ANY, INT),				/* PR_GET_TIMERSLACK */

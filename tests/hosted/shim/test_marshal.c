@@ -12,16 +12,21 @@
 #define WRITE	1
 #define OPEN	2
 #define STAT	4
+#define POLL	7
 #define PREAD	17
 #define WRITEV	20
 #define READV	19
 #define PIPE	22
 #define DUP	32
 #define GETSOCKOPT 55
+#define UNAME	63
 #define FCNTL	72
+#define GETDENTS 78
 #define GETCWD	79
 #define RENAME	82
 #define GETGROUPS 115
+#define PRCTL	157
+#define GETDENTS64 217
 #define S_IFREG	0100000
 #define S_IFIFO	0010000
 #define SIGUSR1	10
@@ -578,6 +583,105 @@ static void forged_signals(void)
 	CHECK(t->noted);
 }
 
+/* --- Text without an end -------------------------------------------------------------------- */
+
+static uint8_t lie[400];
+
+static int64_t writes_lie(const struct ocall *c, uint64_t *flags)
+{
+	(void)flags;
+	for (int i = 0; i < 3; i++)
+		if (in_channel(c->arg[i], sizeof(lie)))
+			memcpy((void *)c->arg[i], lie, sizeof(lie));
+	return answer_value;
+}
+
+static struct thread *with_lie(uint8_t fill, int64_t answer)
+{
+	struct thread *t = fake_reset(2, 4);
+
+	memset(lie, fill, sizeof(lie));
+	fake.host = writes_lie;
+	answer_value = answer;
+	return t;
+}
+
+static void text_without_end(void)
+{
+	struct thread *t = with_lie('/', 5);
+	uint8_t *p = program_block(sizeof(lie), CARREL_R | CARREL_W);
+
+	set((uint64_t)p, sizeof(lie), 0, 0);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, GETCWD));
+	lie[4] = 0;
+	CHECK_EQ(call(t, GETCWD), 5);
+	answer_value = 0;
+	memset(lie, 0, sizeof(lie));
+	set((uint64_t)p, 0, 0, 0);
+	CHECK_EQ(call(t, UNAME), 0);
+	memset(lie + 5 * 65, 'x', 65);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, UNAME));
+	set(16, (uint64_t)p, 0, 0);
+	CHECK_EQ(calls[PRCTL].emulate(t, arg), 0);
+	memset(lie, 'x', 16);
+	CHECK_DIES(CARREL_DIE_IAGO, calls[PRCTL].emulate(t, arg));
+}
+
+static void entry(uint64_t at, uint16_t length, uint64_t end)
+{
+	memcpy(lie + at + 16, &length, sizeof(length));
+	lie[end] = 0;
+}
+
+static void entries(uint64_t number, uint64_t name)
+{
+	struct thread *t = with_lie('x', 64);
+	uint8_t *p = program_block(sizeof(lie), CARREL_R | CARREL_W);
+
+	set(3, (uint64_t)p, sizeof(lie), 0);
+	entry(0, 24, 23);
+	entry(24, 40, 24 + name);
+	CHECK_EQ(call(t, number), 64);
+	CHECK(!memcmp(p, lie, 64));
+	answer_value = 24;
+	CHECK_EQ(call(t, number), 24);
+	/* less than an entry at the end; one that is empty, too short, too long; a name without end */
+	answer_value = 64 + name;
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, number));
+	answer_value = 64;
+	entry(24, 0, 30);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, number));
+	entry(24, name, 24);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, number));
+	entry(24, 41, 24 + name);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, number));
+	entry(24, UINT16_MAX, 24 + name);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, number));
+	memset(lie + 24, 'x', sizeof(lie) - 24);
+	entry(24, 40, 64);
+	CHECK_DIES(CARREL_DIE_IAGO, call(t, number));
+}
+
+static void entries_without_end(void)
+{
+	entries(GETDENTS, 18);
+	entries(GETDENTS64, 19);
+}
+
+/* The host may say what happened on a descriptor, not which one it is. */
+static void exchanged_descriptors(void)
+{
+	struct thread *t = with_lie(0x11, 1);
+	int16_t *p = (int16_t *)program_block(16, CARREL_R | CARREL_W);
+
+	memcpy(p, (int16_t[]){ 7, 0, 1, 0, 8, 0, 4, 0 }, 16);
+	memset(lie, 0x11, sizeof(lie));
+	set((uint64_t)p, 2, 0, 0);
+	CHECK_EQ(call(t, POLL), 1);
+	CHECK(p[0] == 7 && p[1] == 0 && p[2] == 1 && p[3] == 0x1111);
+	CHECK(p[4] == 8 && p[5] == 0 && p[6] == 4 && p[7] == 0x1111);
+}
+
 /* An arena that is smaller than what must cross whole. */
 static void no_room(void)
 {
@@ -609,6 +713,9 @@ const struct test marshal_tests[] = {
 	{ "a size instead of a list", sizes },
 	{ "signals during a call", signals },
 	{ "forged signals", forged_signals },
+	{ "text without an end is a lie", text_without_end },
+	{ "and so are directory entries", entries_without_end },
+	{ "poll with other descriptors", exchanged_descriptors },
 	{ "no room in the channel", no_room },
 	{ NULL, NULL },
 };

@@ -57,14 +57,15 @@ static bool is_vector(uint16_t arg)
 
 static bool is_array(uint16_t arg)
 {
-	return ARG_KIND(arg) == KIND_ARRAY_OUT || ARG_KIND(arg) == KIND_ARRAY_INOUT;
+	return ARG_KIND(arg) == KIND_ARRAY_OUT || ARG_KIND(arg) == KIND_POLLFDS;
 }
 
 static bool is_sized(uint16_t arg)
 {
 	switch (ARG_KIND(arg)) {
 	case KIND_IN: case KIND_IN_STREAM: case KIND_OUT: case KIND_OUT_STREAM:
-	case KIND_ARRAY_OUT: case KIND_ARRAY_INOUT: case KIND_IOV_IN: case KIND_IOV_OUT:
+	case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_IOV_IN: case KIND_IOV_OUT:
+	case KIND_TEXT_OUT: case KIND_DIRENTS_OUT:
 		return true;
 	default:
 		return false;
@@ -75,7 +76,7 @@ static bool reads(uint16_t arg)
 {
 	switch (ARG_KIND(arg)) {
 	case KIND_STRING: case KIND_IN: case KIND_IN_STREAM: case KIND_FIX_IN:
-	case KIND_FIX_INOUT: case KIND_ARRAY_INOUT: case KIND_IOV_IN:
+	case KIND_FIX_INOUT: case KIND_POLLFDS: case KIND_IOV_IN:
 		return true;
 	default:
 		return false;
@@ -86,7 +87,8 @@ static bool writes(uint16_t arg)
 {
 	switch (ARG_KIND(arg)) {
 	case KIND_OUT: case KIND_OUT_STREAM: case KIND_FIX_OUT: case KIND_FIX_INOUT:
-	case KIND_FIX_REST: case KIND_FDS_OUT: case KIND_ARRAY_OUT: case KIND_ARRAY_INOUT: case KIND_IOV_OUT:
+	case KIND_FIX_REST: case KIND_FDS_OUT: case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_IOV_OUT:
+	case KIND_TEXT_OUT: case KIND_NAMES_OUT: case KIND_DIRENTS_OUT:
 		return true;
 	default:
 		return false;
@@ -116,8 +118,10 @@ static uint64_t bytes_of(uint16_t a)
 		return 20;
 	case KIND_FDS_OUT:
 		return 8;
-	case KIND_ARRAY_OUT: case KIND_ARRAY_INOUT:
+	case KIND_ARRAY_OUT: case KIND_POLLFDS:
 		return LENGTH * ARG_ELEMENT(a);
+	case KIND_NAMES_OUT:
+		return ARG_BY(a) * ARG_ELEMENT(a);
 	default:
 		return is_sized(a) ? LENGTH : ARG_SIZE(a);
 	}
@@ -176,7 +180,7 @@ static uint64_t written(int i)
 		return 0;
 	if (ARG_KIND(a) == KIND_ARRAY_OUT)
 		return answer * ARG_ELEMENT(a);
-	if (is_sized(a) && ARG_KIND(a) != KIND_ARRAY_INOUT)
+	if (is_sized(a) && ARG_KIND(a) != KIND_POLLFDS)
 		return answer;
 	return bytes[i];
 }
@@ -208,6 +212,33 @@ static uint8_t *host_buffer(const struct ocall *call, int i)
 	return (uint8_t *)iov[0];
 }
 
+/* Byte k of what the host writes into argument i: a pattern, and in it what must be there. */
+static uint8_t host_byte(int i, uint64_t k)
+{
+	uint16_t a = row->arg[i];
+	uint64_t size = answer;
+
+	switch (ARG_KIND(a)) {
+	case KIND_TEXT_OUT:
+		if (k == size - 1)
+			return 0;
+		break;
+	case KIND_NAMES_OUT:
+		if (k % ARG_ELEMENT(a) == ARG_ELEMENT(a) - 1U)
+			return 0;
+		break;
+	case KIND_DIRENTS_OUT:		/* one entry */
+		if (k == 16 || k == 17)
+			return size >> (k - 16) * 8;
+		if (k == size - 2)
+			return 0;
+		break;
+	default:
+		break;
+	}
+	return ~pattern(k + i);
+}
+
 /* The kernel: sees only numbers and the channel, reads what it may, writes what it should. */
 static int64_t kernel(const struct ocall *call, uint64_t *flags)
 {
@@ -228,7 +259,7 @@ static int64_t kernel(const struct ocall *call, uint64_t *flags)
 		}
 		host_errors += reads(row->arg[i]) && memcmp(at, block[i], bytes[i]);
 		for (uint64_t k = 0; host_writes && writes(row->arg[i]) && k < bytes[i]; k++)
-			at[k] = ~pattern(k + i);
+			at[k] = host_byte(i, k);
 		if (host_writes && ARG_KIND(row->arg[i]) == KIND_FDS_OUT)
 			memcpy(at, (int[]){ 5, 9 }, 8);
 	}
@@ -243,10 +274,13 @@ static void check_blocks(void)
 			continue;
 		for (uint64_t k = 0; k < bytes[i]; k++) {
 			uint8_t old = pattern(k + i);
+			bool new = k < written(i);
 
 			if (ARG_KIND(row->arg[i]) == KIND_STRING && k == bytes[i] - 1)
 				old = 0;
-			CHECK_EQ(block[i][k], k < written(i) ? (uint8_t)~old : old);
+			if (ARG_KIND(row->arg[i]) == KIND_POLLFDS && k % 8 < 6)
+				new = false;
+			CHECK_EQ(block[i][k], new ? host_byte(i, k) : old);
 		}
 	}
 }
