@@ -139,14 +139,12 @@ static bool names_self(uint64_t address)
 	       memcmp((const void *)address, self, sizeof(self)) == 0;
 }
 
-static int64_t read_self(uint64_t address, int64_t size)
+static int64_t read_self(uint64_t address, uint32_t size)
 {
 	const char *path = program_path();
 	size_t length = strlen(path);
 
-	if (size <= 0)
-		return -LINUX_EINVAL;
-	if ((size_t)size < length)
+	if (size < length)
 		length = size;
 	if (vm_prefix(address, length, CARREL_W) != length)
 		return -LINUX_EFAULT;
@@ -161,8 +159,10 @@ EMULATED(call_readlink)
 		.how = HOW_MARSHAL, .result = RESULT_LENGTH,
 	};
 
+	if ((int32_t)arg[2] <= 0)
+		return -LINUX_EINVAL;
 	if (names_self(arg[0]))
-		return read_self(arg[1], (int32_t)arg[2]);
+		return read_self(arg[1], arg[2]);
 	return marshal(t, &row, SYS_readlink, arg);
 }
 
@@ -173,8 +173,10 @@ EMULATED(call_readlinkat)
 		.how = HOW_MARSHAL, .result = RESULT_LENGTH,
 	};
 
+	if ((int32_t)arg[3] <= 0)
+		return -LINUX_EINVAL;
 	if (names_self(arg[1]))
-		return read_self(arg[2], (int32_t)arg[3]);
+		return read_self(arg[2], arg[3]);
 	return marshal(t, &row, SYS_readlinkat, arg);
 }
 
@@ -197,8 +199,13 @@ EMULATED(call_getrandom)
  */
 EMULATED(call_set_tid_address)
 {
+	int64_t tid = host_call_own(t, SYS_gettid, 0, 0, 0, 0);
+
 	(void)arg;
-	return host_call_own(t, SYS_gettid, 0, 0, 0, 0);
+	/* The program will own locks by this number. */
+	if (tid <= 0 || tid > INT32_MAX)
+		die(CARREL_DIE_IAGO);
+	return tid;
 }
 
 EMULATED(call_set_robust_list)

@@ -558,9 +558,13 @@ static bool is_message(struct thread *t, uint64_t fd)
 	const uint64_t arg[CALL_ARGS] = { fd, SOL_SOCKET, SO_TYPE, (uint64_t)SLOT_DATA(t),
 					  (uint64_t)SLOT_DATA(t) + ALIGN };
 	uint32_t type = 0, size = sizeof(type);
+	int64_t result;
 
 	channel_put(SLOT_DATA(t) + ALIGN, &size, sizeof(size));
-	if (host_call(t, SYS_getsockopt, arg) != 0)
+	do
+		result = host_call(t, SYS_getsockopt, arg);
+	while (result == HOST_NOT_STARTED);
+	if (result != 0)
 		return false;
 	channel_get(&type, SLOT_DATA(t), sizeof(type));
 	return type != SOCK_STREAM;

@@ -179,6 +179,15 @@ static void streams(void)
 	free(q);
 }
 
+static void links(void)
+{
+	char text[64];
+
+	report("readlink into no room", error(syscall(SYS_readlink, "/proc/self/cwd", text, 0)) ==
+	       EINVAL && error(syscall(SYS_readlink, "/proc/self/cwd", text, -1)) == EINVAL &&
+	       error(syscall(SYS_readlinkat, -1, "/proc/self/exe", text, -1)) == EINVAL);
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_handler = jump };
@@ -189,5 +198,6 @@ int main(void)
 	heap();
 	bad_pointers();
 	streams();
+	links();
 	return failures;
 }
