@@ -6,6 +6,7 @@
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/printk.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "hypercall.h"
@@ -416,6 +417,15 @@ int process_init(struct process *process, struct carrel_ioc_init *init)
 	return 0;
 }
 
+/* Most programs die of it, and nothing else would tell why. */
+static void tell_no_memory(const struct process *process)
+{
+	pr_warn_ratelimited("process %llx (%s, pid %d) gets no more memory: %s\n", process->id,
+			    current->comm, task_pid_nr(current),
+			    process->chunk_count >= process->limit ? "it has all of its --memory" :
+			    "memory.max of its cgroup, ulimit -l, or no 2 MiB in one piece are free");
+}
+
 int process_request(struct process *process, u64 request)
 {
 	int error;
@@ -426,6 +436,8 @@ int process_request(struct process *process, u64 request)
 	switch (request) {
 	case CARREL_REQ_MEMORY:
 		error = grow(process);
+		if (error == -ENOMEM)
+			tell_no_memory(process);
 		break;
 	case CARREL_REQ_FLUSH:
 		hc_flush_all();
