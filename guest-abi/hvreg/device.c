@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include <carrel/hypercall.h>
 #include "device.h"
 #include "fail.h"
@@ -38,10 +39,17 @@ static _Noreturn void fail_open(int error)
 
 int device_open(void)
 {
-	int device = open(CARREL_DEVICE, O_RDWR | O_CLOEXEC);
+	int device = open(CARREL_DEVICE, O_RDWR | O_CLOEXEC), low = device;
 
 	if (device < 0)
 		fail_open(errno);
+	/* Never in the place of a standard stream that is closed. */
+	if (device <= STDERR_FILENO) {
+		device = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		if (device < 0)
+			fail(EXIT_OWN, NULL, "cannot open " CARREL_DEVICE ": %s", strerror(errno));
+		close(low);
+	}
 	return device;
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* hvreg log: the hypervisor's log. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
-#include <time.h>
+#include <unistd.h>
 #include "commands.h"
 #include "device.h"
 #include "fail.h"
 #include "options.h"
 #include "text.h"
+
+#define PAUSE_MS	200
 
 static const char help[] =
 "usage: hvreg log [--follow]\n"
@@ -41,7 +44,7 @@ static void print_log(int device, uint64_t *position)
 
 int log_command(int argc, char **argv)
 {
-	const struct timespec pause = { .tv_nsec = 200 * 1000 * 1000 };
+	struct pollfd reader = { .fd = STDOUT_FILENO };
 	struct options options;
 	uint64_t position = 0;
 	int device;
@@ -52,7 +55,9 @@ int log_command(int argc, char **argv)
 	device = device_open();
 	print_log(device, &position);
 	while (options.follow && !fflush(stdout)) {
-		nanosleep(&pause, NULL);
+		/* A pipe that nobody reads any more ends it, even if no line comes. */
+		if (poll(&reader, 1, PAUSE_MS) > 0)
+			break;
 		print_log(device, &position);
 	}
 	return text_done();

@@ -214,7 +214,27 @@ cgroup_limit()
 	)
 	[ $? = 137 ] || fail "status $?"
 	grep -q '^oom_kill 0$' /tmp/cgroup/small/memory.events || fail 'the OOM killer came'
+	dmesg | grep -q 'process .* (victim, pid .* gets no more memory: memory.max' ||
+		fail 'the kernel log does not tell why'
 	rmdir /tmp/cgroup/small && umount /tmp/cgroup
+}
+
+# A reader that goes away ends it, though no line comes.
+log_follow()
+{
+	timeout 10 sh -c 'hvreg log --follow | head -n 1' || fail "status $?"
+	[ -z "$(pidof hvreg)" ] || fail 'it goes on'
+}
+
+# The device must not be taken for a standard stream that is closed.
+closed_streams()
+{
+	hvreg ps >&-
+	[ $? = 125 ] || fail "status $?"
+	grep -q 'Bad file descriptor' /tmp/out || fail 'not told'
+	hvreg run --json busybox true 2>&-
+	[ $? = 125 ] || fail "--json: $?"
+	hvreg run busybox true <&- >&- 2>&- || fail "run: $?"
 }
 
 # Each of a user's chunks counts against ulimit -l; root's do not.
@@ -312,6 +332,8 @@ else
 	number=$((number + 1))
 	echo "ok $number - a CPU goes offline # SKIP one CPU"
 fi
+check 'hvreg log --follow' log_follow
+check 'closed standard streams' closed_streams
 check 'rmmod while in use' unload_while_in_use
 check 'rmmod and insmod' unload_and_load
 check 'no complaint of the kernel' kernel_is_content
