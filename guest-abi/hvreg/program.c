@@ -13,9 +13,11 @@
 #include <unistd.h>
 #include "fail.h"
 #include "program.h"
+#include <shim/elf.h>
 
 #define PIECE	65536
 #define PHDRS_MAX	64
+#define PAGE	4096UL
 
 /* errno of executing `path`, or 0, as far as the file system tells. */
 static int try_path(const char *path)
@@ -156,6 +158,33 @@ static void check_segments(const struct program *program, const Elf64_Ehdr *head
 		fail_elf(program, NULL, "is an ELF file but no program");
 }
 
+/*
+ * The shim's own reader has the last word: what it refuses would be killed there
+ * without a word to whoever waits.
+ */
+static void check_loading(struct program *program, int file)
+{
+	static unsigned char head[PAGE];
+	struct elf_plan plan;
+	struct stat status;
+	const char *wrong = NULL;
+	ssize_t bytes;
+	unsigned int i;
+
+	bytes = pread(file, head, sizeof(head), 0);
+	if (fstat(file, &status) || bytes < 0)
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", program->path, strerror(errno));
+	wrong = elf_read(head, bytes, status.st_size, &plan);
+	if (wrong)
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: cannot be loaded: %s", program->path, wrong);
+	for (i = 0; i < plan.count; i++) {
+		const struct elf_segment *s = &plan.segment[i];
+
+		if (s->file_size)
+			program->filled += (s->address % PAGE + s->file_size + PAGE - 1) & ~(PAGE - 1);
+	}
+}
+
 static void hash(struct program *program, int file)
 {
 	static unsigned char piece[PIECE];
@@ -185,6 +214,7 @@ void program_find(struct program *program, const char *name)
 	check_privileges(program, file);
 	check_header(program, &header, pread(file, &header, sizeof(header), 0));
 	check_segments(program, &header, file);
+	check_loading(program, file);
 	hash(program, file);
 	close(file);
 }

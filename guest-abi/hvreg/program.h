@@ -10,6 +10,7 @@ struct program {
 	char path[CARREL_PATH_MAX];	/* absolute, without symbolic links */
 	char name[16];			/* for comm: the last part of the path before they were followed */
 	uint64_t size;
+	uint64_t filled;		/* bytes of memory, in pages, that the file fills */
 	uint8_t sha256[32];
 };
 

@@ -62,6 +62,9 @@ int run_command(int argc, char **argv)
 		fail(EXIT_OWN, "remove its set-user-ID bit and capabilities",
 		     "hvreg must not run with more rights than its caller");
 	program_find(&program, options.operands[0]);
+	if (program.filled >= options.limit * CARREL_CHUNK_SIZE)
+		fail(EXIT_OWN, "give it more by --memory", "%s: %lu MiB are too little to load it",
+		     program.path, options.limit * (CARREL_CHUNK_SIZE >> 20));
 	launch_build(&launch, &program, options.limit);
 	carrier_create(&carrier, &launch);
 	if (options.json)
