@@ -62,6 +62,7 @@ struct carrel_ioc_log {
  * versions differ; EINVAL an argument; EBUSY already created; ENOMEM no 2 MiB
  * of contiguous memory to donate, or the limit of the cgroup or of
  * RLIMIT_MEMLOCK; ENOSPC a table of the hypervisor is full; ETIMEDOUT a CPU
- * does not pay its flush; EINTR the task is being killed; EIO the hypervisor refused (the kernel log names the code).
+ * does not pay its flush; EINTR the task is being killed; EIO the hypervisor refused (the kernel
+ * log names the code).
  */
 #endif
