@@ -79,11 +79,12 @@ def write_disk(path, run, initrd):
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as disk:
         _add_bytes(disk, RUN_CONFIG, _config(run).encode())
         if not run.bare:
-            hypervisor = paths.need(paths.HYPERVISOR, "hypervisor", "build first: make")
+            hypervisor = paths.need(run.hypervisor or paths.HYPERVISOR, "hypervisor",
+                                    "build first: make")
             disk.add(hypervisor, "carrel.elf", filter=_plain)
-        disk.add(os.path.realpath(paths.need(paths.KERNEL, "guest kernel",
-                                             "run scripts/packages install")),
-                 "vmlinuz", filter=_plain)
+        kernel = paths.need(run.kernel or paths.KERNEL, "guest kernel",
+                            "run scripts/packages install")
+        disk.add(os.path.realpath(kernel), "vmlinuz", filter=_plain)
         disk.add(initrd, "initrd", filter=_plain)
         for source, name in run.boot_files:
             disk.add(os.path.realpath(source), name.strip("/"), filter=_plain)

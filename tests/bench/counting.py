@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What counter.c is told and what it tells: ranges of code, one a function, and marks."""
+
+import bisect
+import dataclasses
+import re
+import struct
+import subprocess
+
+# Pages of Carrel's own in the address space of a protected process: stub, gate and bounce.
+GATE_PAGES = (0x7E0000000000, 0x7E0000003000)
+# The functions that are SHA-256 alone. Copies that it makes are not counted as hashing.
+HASHING = re.compile(r"(br_)?(sha2|sha256|sha224|range_dec32be|range_enc32be)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    start: int
+    end: int
+    image: str          # hv, shim, gate or hvreg
+    name: str
+    code: bytes | None  # None: whatever is there
+
+
+def text_section(path):
+    """(address, content) of an ELF64's .text."""
+    with open(path, "rb") as file:
+        elf = file.read()
+    table, = struct.unpack_from("<Q", elf, 40)
+    size, count, names = struct.unpack_from("<HHH", elf, 58)
+    headers = [struct.unpack_from("<IIQQQQ", elf, table + i * size) for i in range(count)]
+    for name, _, _, address, offset, length in headers:
+        start = headers[names][4] + name
+        if elf[start:elf.index(b"\0", start)] == b".text":
+            return address, elf[offset:offset + length]
+    raise ValueError(f"{path} has no .text")
+
+
+def functions(path, image, wanted=lambda name: True):
+    """A range from each symbol of .text to the next; what lies before the first is `start`."""
+    base, code = text_section(path)
+    end = base + len(code)
+    symbols = {base: "start"}
+    listing = subprocess.run(["nm", "--defined-only", path], check=True, capture_output=True,
+                             text=True).stdout
+    for line in listing.splitlines():
+        address, kind, name = line.split()
+        if kind in "tTwW" and base <= int(address, 16) < end:
+            symbols[int(address, 16)] = name
+    starts = sorted(symbols)
+    return [Range(start, stop, image, symbols[start], code[start - base:stop - base])
+            for start, stop in zip(starts, [*starts[1:], end]) if wanted(symbols[start])]
+
+
+def all_ranges(hv, shim, hvreg):
+    found = functions(hv, "hv") + functions(shim, "shim")
+    found += functions(hvreg, "hvreg", HASHING.match)
+    found.append(Range(*GATE_PAGES, "gate", "gate", None))
+    return sorted(found, key=lambda r: r.start)
+
+
+def write_ranges(path, ranges, marks):
+    """`marks`: number -> the bytes of the code that is the mark."""
+    with open(path, "w", encoding="ascii") as file:
+        for r in ranges:
+            file.write(f"range {r.start:x} {r.end:x} {r.code.hex() if r.code else '-'}\n")
+        for number, code in marks.items():
+            file.write(f"mark {number} {code.hex()}\n")
+
+
+@dataclasses.dataclass
+class Count:
+    """What was counted from one mark to another."""
+    totals: dict
+    functions: dict     # Range -> instructions
+
+    def image(self, *images):
+        return sum(n for r, n in self.functions.items() if r.image in images)
+
+    def hashing(self):
+        return sum(n for r, n in self.functions.items() if HASHING.match(r.name))
+
+    def largest(self, number=12):
+        """The functions that most of it was spent in, as text -> instructions."""
+        return {f"{r.image} {r.name}": n for r, n in
+                sorted(self.functions.items(), key=lambda item: -item[1])[:number]}
+
+
+class Counts:
+    """All marks of a run, in order; counts are between any two of them."""
+
+    def __init__(self, path, ranges):
+        self._marks = []
+        self._ranges = ranges
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                words = line.split()
+                if len(words) < 10:     # the machine went off while it was written
+                    break
+                totals = {words[i]: int(words[i + 1]) for i in range(2, 10, 2)}
+                counted = dict(tuple(map(int, word.split("="))) for word in words[10:])
+                self._marks.append((int(words[1]), totals, counted))
+
+    def places(self, number):
+        return [i for i, mark in enumerate(self._marks) if mark[0] == number]
+
+    def between(self, first, last):
+        totals, found = {}, {}
+        for _, more, counted in self._marks[first + 1:last + 1]:
+            for name, n in more.items():
+                totals[name] = totals.get(name, 0) + n
+            for i, n in counted.items():
+                found[self._ranges[i]] = found.get(self._ranges[i], 0) + n
+        return Count(totals, found)
+
+    def pairs(self, begin, end, after=-1):
+        """The counts from each mark `begin` behind `after` to the next mark `end`."""
+        ends = self.places(end)
+        found = []
+        for first in self.places(begin):
+            behind = bisect.bisect(ends, first)
+            if first > after and behind < len(ends):
+                found.append(self.between(first, ends[behind]))
+        return found

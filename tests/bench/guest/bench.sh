@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Runs in the guest: all parts, each after a line `@@ NAME`. In the environment: PARTS, the names of
+# those that are wanted; CALLS, for the first calls of a process; SPINS, how many interruptions.
+
+work=/bench/work
+
+wanted()
+{
+	case " $PARTS " in
+	*" $1 "*) echo "@@ $1" ;;
+	*) return 1 ;;
+	esac
+}
+
+wanted memory && cat /proc/iomem && grep MemTotal /proc/meminfo
+wanted init && od -A n -t u8 /bench/init-tsc
+wanted idle && sed -n 's/^cpu  *//p' /proc/stat
+wanted operations && $work operations
+wanted leaves && $work leaves
+wanted spin && $work spin $SPINS
+wanted spin-each && {
+	for cpu in $(seq 0 $(($(nproc) - 1))); do
+		taskset -c $cpu $work spin $SPINS &
+	done
+	wait
+}
+wanted calls && $work calls 20
+wanted start && $work start /bench/hello
+wanted status && hvreg status --json
+wanted protected-calls && {
+	for count in $CALLS; do
+		hvreg status --json
+		hvreg run -- $work calls $count
+	done
+	hvreg status --json
+}
+wanted protected-spin && hvreg run -- $work spin $SPINS
+wanted protected-start && $work start /usr/bin/hvreg run -- /bench/hello
+echo '@@ end'

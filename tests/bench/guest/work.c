@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* work PART [ARGUMENT]... - one part of the benchmark, in the guest, on the CPU it is started on. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "work.h"
+
+void die(const char *what)
+{
+	fprintf(stderr, "work: %s: %s\n", what, strerror(errno));
+	exit(125);
+}
+
+int main(int argc, char **argv)
+{
+	const char *part = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(part, "operations"))
+		return operations();
+	if (!strcmp(part, "leaves"))
+		return leaves();
+	if (!strcmp(part, "spin") && argc == 3)
+		return spin((unsigned int)atoi(argv[2]));
+	if (!strcmp(part, "calls") && argc == 3)
+		return calls((unsigned int)atoi(argv[2]));
+	if (!strcmp(part, "start") && argc > 2)
+		return start(argv + 2);
+	fprintf(stderr, "usage: work operations | leaves | spin N | calls N | start PROGRAM...\n");
+	return 2;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of `work` share. Every number it prints is a count of instructions or events. */
+#ifndef WORK_H
+#define WORK_H
+
+#include <stdint.h>
+#include "mark.h"
+#include "tsc.h"
+
+#define BATCHES		9
+
+/* exits.c: exits of all CPUs since the machine began, without those of the question itself. */
+void exits_open(void);
+uint64_t exits_now(void);		/* 0 where there is no Carrel */
+
+/* operations.c: BATCHES batches of each operation. */
+int operations(void);
+/* cpuid.c: CPUID, leaf by leaf. */
+int leaves(void);
+/* spin.c: interruptions of a program that only computes. */
+int spin(unsigned int interruptions);
+/* call.c: system calls one by one, from the first on. */
+int calls(unsigned int number);
+/* start.c: a program from fork to its main, and to its end. */
+int start(char **argv);
+
+_Noreturn void die(const char *what);
+
+#endif
