@@ -60,7 +60,7 @@ static void icr_write(u32 low, u32 destination)
 static void delay_us(unsigned int us)
 {
 	while (us--)
-		outb(0x80, 0);
+		outb(0x80, 0), pause();	/* emulators let another CPU run */
 }
 
 void apic_nmi(const struct cpu *cpu)

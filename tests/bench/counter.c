@@ -99,7 +99,7 @@ static void add_range(char *line)
 	r = &ranges[range_count++];
 	r->start = strtoull(line, &line, 16);
 	r->end = strtoull(line, &hex, 16);
-	if (r->end <= r->start || (range_count > 1 && r->start < r[-1].start))
+	if (r->end <= r->start || (range_count > 1 && r->start < r[-1].end))
 		die("a bad range, or one out of order", line);
 	if (hex[1] == '-')
 		return;
@@ -136,19 +136,29 @@ static void read_ranges(const char *path)
 	fclose(file);
 }
 
-/* Of several ranges that hold the address (user programs), the one whose code this is. */
+/* The range that holds the address, if its code is what is run there. */
 static struct range *range_of(uint64_t address, const uint8_t *code, size_t size)
 {
-	if (!range_count || address >= ranges[range_count - 1].end)
-		return NULL;
-	for (size_t i = 0; i < range_count && ranges[i].start <= address; i++) {
-		struct range *r = &ranges[i];
+	size_t low = 0, high = range_count;
+	struct range *r;
 
-		if (address < r->end && (!r->bytes || (size <= r->end - address &&
-				!memcmp(r->bytes + (address - r->start), code, size))))
-			return r;
+	while (low < high) {		/* ranges[low] will be the first that begins behind it */
+		size_t middle = low + (high - low) / 2;
+
+		if (ranges[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (!low)
+		return NULL;
+	r = &ranges[low - 1];
+	if (address >= r->end)
+		return NULL;
+	if (r->bytes && (size > r->end - address || memcmp(r->bytes + (address - r->start), code,
+							     size)))
+		return NULL;
+	return r;
 }
 
 static void tell(unsigned int cpu, void *data)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What counter.c is told and what it tells: ranges of code, one a function, and marks."""
+"""Ranges of code, one a function; what was executed of each between marks (guest/mark.h), as counter.c
+counts it on QEMU or as a trace of Bochs shows it."""
 
 import bisect
 import dataclasses
@@ -77,8 +78,10 @@ class Count:
     def image(self, *images):
         return sum(n for r, n in self.functions.items() if r.image in images)
 
-    def hashing(self):
-        return sum(n for r, n in self.functions.items() if HASHING.match(r.name))
+    def hashing(self, *images):
+        """Of these images, or of all."""
+        return sum(n for r, n in self.functions.items()
+                   if HASHING.match(r.name) and (not images or r.image in images))
 
     def largest(self, number=12):
         """The functions that most of it was spent in, as text -> instructions."""
@@ -89,17 +92,9 @@ class Count:
 class Counts:
     """All marks of a run, in order; counts are between any two of them."""
 
-    def __init__(self, path, ranges):
-        self._marks = []
-        self._ranges = ranges
-        with open(path, encoding="ascii") as file:
-            for line in file:
-                words = line.split()
-                if len(words) < 10:     # the machine went off while it was written
-                    break
-                totals = {words[i]: int(words[i + 1]) for i in range(2, 10, 2)}
-                counted = dict(tuple(map(int, word.split("="))) for word in words[10:])
-                self._marks.append((int(words[1]), totals, counted))
+    def __init__(self, marks):
+        """marks: (number, totals, Range -> instructions), both since the mark before."""
+        self._marks = marks
 
     def places(self, number):
         return [i for i, mark in enumerate(self._marks) if mark[0] == number]
@@ -107,18 +102,70 @@ class Counts:
     def between(self, first, last):
         totals, found = {}, {}
         for _, more, counted in self._marks[first + 1:last + 1]:
-            for name, n in more.items():
-                totals[name] = totals.get(name, 0) + n
-            for i, n in counted.items():
-                found[self._ranges[i]] = found.get(self._ranges[i], 0) + n
+            for sums, addends in ((totals, more), (found, counted)):
+                for name, n in addends.items():
+                    sums[name] = sums.get(name, 0) + n
         return Count(totals, found)
 
-    def pairs(self, begin, end, after=-1):
-        """The counts from each mark `begin` behind `after` to the next mark `end`."""
+    def pairs(self, begin, end):
+        """The counts from each mark `begin` to the next mark `end`."""
         ends = self.places(end)
-        found = []
-        for first in self.places(begin):
-            behind = bisect.bisect(ends, first)
-            if first > after and behind < len(ends):
-                found.append(self.between(first, ends[behind]))
-        return found
+        behind = ((first, bisect.bisect(ends, first)) for first in self.places(begin))
+        return [self.between(first, ends[i]) for first, i in behind if i < len(ends)]
+
+
+def read_plugin(path, ranges):
+    """What counter.c wrote."""
+    marks = []
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if len(words) < 10:     # the machine went off while it was written
+                break
+            totals = {words[i]: int(words[i + 1]) for i in range(2, 10, 2)}
+            counted = (word.split("=") for word in words[10:])
+            marks.append((int(words[1]), totals, {ranges[int(i)]: int(n) for i, n in counted}))
+    return Counts(marks)
+
+
+# (0).[TICK] [PHYSICAL] SELECTOR:ADDRESS (CONTEXT): INSTRUCTION ; BYTES
+TRACED = re.compile(r"\(\d\)\.\[\d+\] \[0x\w+\] \w+:(\w+) \([^)]*\): (\S+).* ; ([0-9a-f]+)$")
+MARK = re.compile("0f1f80(..)(..)4243$")
+KERNEL_HALF = 0xFFFF800000000000
+
+
+def read_trace(path, ranges):
+    """What Bochs wrote with the rig's --trace. A VM entry is called vmrun here too."""
+    starts = [r.start for r in ranges]
+    totals, counted, marks = {}, {}, []
+    seen = {}       # (address, bytes) -> the names of what it adds to, a mark's number
+
+    def look(address, what, code):
+        names = ["all"]
+        found = [r for r in ranges[:bisect.bisect(starts, address)][-1:]
+                 if address < r.end and (not r.code or r.code[address - r.start:].startswith(
+                     bytes.fromhex(code)))]
+        if not found and address >= KERNEL_HALF:
+            names.append("kernel")
+        names += ["rep"] * what.startswith("rep") + ["vmrun"] * (
+            what in ("vmresume", "vmlaunch", "vmrun"))
+        mark = MARK.match(code)
+        return names, found, mark and int(mark.group(2) + mark.group(1), 16)
+
+    with open(path, encoding="latin-1") as file:
+        for line in file:
+            fields = TRACED.match(line)
+            if not fields:
+                continue
+            key = fields.groups()
+            if key not in seen:
+                seen[key] = look(int(key[0], 16), key[1], key[2])
+            names, found, mark = seen[key]
+            if mark:
+                marks.append((mark, totals, counted))
+                totals, counted = {}, {}
+            for name in names:
+                totals[name] = totals.get(name, 0) + 1
+            for r in found:
+                counted[r] = counted.get(r, 0) + 1
+    return Counts(marks)

@@ -25,11 +25,20 @@ CALLS = 20
 # Of the runs of a protected program that makes calls; the last two tell what a call costs.
 PROTECTED_CALLS = (20, 220)
 SPINS = {"tcg": 24, "bochs": 60}
+# guest/traced.c
+TRACE_WINDOWS = 3
+TRACED_CALLS = 3
+TRACED_FILLS = 100
+TRACED_PARTS = ("traced-leaves", "traced-calls", "traced-spin")
 MEMORY_MIB = 1024
+# What Carrel takes of it, in one piece.
+CARREL_MIB = 2
 SECTION = re.compile(r"^@@ (.*)\n", re.MULTILINE)
 LINE = re.compile(r"^(\S+)(?: per batch (\d+))?(?: exits (\d+))? cycles((?: \d+)*)$", re.MULTILINE)
 
 BARE_PARTS = ("memory", "init", "idle", "operations", "leaves", "spin", "calls", "start")
+# Which the brief run leaves out.
+LONG_PARTS = ("start", "protected-start")
 CARREL_PARTS = BARE_PARTS + ("protected-calls", "protected-spin", "protected-start")
 
 
@@ -56,18 +65,20 @@ class Line:
 class Machine:
     """One boot. `rig` is tcg or bochs, `parts` what guest/bench.sh is to do."""
 
-    def __init__(self, rig, bare, parts, smp=1):
-        self.rig, self.bare, self.parts, self.smp = rig, bare, parts, smp
-        self.logs = os.path.join(BENCH, f"{rig}-{'bare' if bare else 'carrel'}-{smp}")
-        self.counts = None
+    def __init__(self, name, rig, parts, bare=False, smp=1, mem=MEMORY_MIB):
+        self.rig, self.parts, self.bare, self.smp, self.mem = rig, parts, bare, smp, mem
+        self.logs = os.path.join(BENCH, f"{rig}-{name}")
+        # Two CPUs that wait for each other do not get on with --icount.
+        self.counting = rig == "tcg" and smp == 1
+        self.counts = None      # a counting.Counts, where the rig can
         self.sections = {}
 
     def _words(self):
-        words = ["--rig", self.rig, "--smp", str(self.smp), "--mem", str(MEMORY_MIB),
+        words = ["--rig", self.rig, "--smp", str(self.smp), "--mem", str(self.mem),
                  "--add", os.path.join(BENCH, "guest") + ":/bench",
                  "--append", "nokaslr rdinit=/bench/init", "--timeout", "280"]
         words += ["--bare"] if self.bare else []
-        words += ["--icount"] if self.rig == "tcg" else []
+        words += ["--icount"] if self.counting else []
         return words
 
     def _command(self):
@@ -96,14 +107,22 @@ class Machine:
                 f"--qemu-arg={plugin},ranges={names[0]},out={names[1]}"], names[1]
 
     def run(self, ranges):
-        words, counts = self._plugin(ranges) if self.rig == "tcg" else ([], None)
+        words, counts = self._plugin(ranges) if self.counting else ([], None)
         parts = SECTION.split(self._boot(self.logs, *words))
         self.sections = dict(zip(parts[1::2], parts[2::2]))
         missing = {*self.parts, "end"} - self.sections.keys()
         if missing:
             raise Failed(f"{self.logs}: no output of {', '.join(sorted(missing))}")
         if counts:
-            self.counts = counting.Counts(counts, ranges)
+            self.counts = counting.read_plugin(counts, ranges)
+        return self
+
+    def run_traced(self, ranges):
+        """Bochs: few operations, and every instruction of them."""
+        self._boot(self.logs, "--trace", str(TRACE_WINDOWS))
+        trace = os.path.join(self.logs, "trace.log")
+        self.counts = counting.read_trace(trace, ranges)
+        os.unlink(trace)
         return self
 
     def handover_tsc(self):
@@ -131,6 +150,11 @@ class Machine:
         """Also those that have one name."""
         return [Line(*rest) for _, *rest in LINE.findall(self.sections[part])]
 
+    def ticks(self):
+        """(timer ticks, exits in them), of each CPU that they were waited for on."""
+        return [tuple(map(int, found)) for found in
+                re.findall(r"^ticks (\d+) exits (\d+)$", self.sections["ticks"], re.MULTILINE)]
+
     def protected_call_statuses(self):
         return [json.loads(text) for text in self.sections["protected-calls"].splitlines()
                 if text.startswith("{")]
@@ -157,19 +181,17 @@ class Machine:
     def sequence(self):
         """The counts between BEGIN and END, by part, in the order in which they were run."""
         pairs = iter(self.counts.pairs(BEGIN, END))
-        sizes = {"leaves": LEAVES * BATCHES, "spin": 1, "calls": CALLS,
-                 "protected-calls": sum(PROTECTED_CALLS), "protected-spin": 1}
+        sizes = {"leaves": LEAVES * BATCHES, "spin": SPINS[self.rig], "calls": CALLS,
+                 "protected-calls": sum(PROTECTED_CALLS), "protected-spin": SPINS[self.rig],
+                 "traced-leaves": LEAVES, "traced-calls": TRACED_CALLS,
+                 "traced-spin": TRACED_FILLS}
         found = {}
         for part, size in sizes.items():
             if part in self.parts:
                 found[part] = [next(pairs) for _ in range(size)]
         return found
 
-    def start_counts(self, protected, end):
-        """The counts from each fork to `end`, of the starts that count."""
-        found = self.counts.pairs(SPAWN, end)
-        return found[BATCHES + 2:] if protected else found[1:BATCHES + 1]
+    def start_counts(self, end):
+        """The counts from each fork to `end`, of the protected starts that count."""
+        return self.counts.pairs(SPAWN, end)[-BATCHES:]
 
-
-def median_count(counts, measure):
-    return statistics.median(measure(count) for count in counts)

@@ -58,15 +58,17 @@ def prepare(run, files, work):
         com2 = f"mode=term, dev={os.ttyname(far.fileno())}"
     with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as file:
         file.write(CONFIG.format(smp=run.smp, mem=run.mem, com2=com2))
+        if run.trace:
+            file.write("magic_break: enabled=1\n")
     command = [BOCHS, "-q", "-f", "bochsrc"]
     if not run.prepare:
         # This Bochs has a debugger, which takes its commands at the start and after SIGINT.
         with open(os.path.join(work, "debugger"), "w", encoding="ascii") as file:
-            file.write("c\nquit\n")
+            file.write("c\ntrace on\nc\ntrace off\n" * run.trace + "c\nquit\n")
         command += ["-rc", "debugger"]
     environment = {"TERM": "vt100", "LD_PRELOAD": _fixed_seed()}
     return emulator.Emulator(command, environment, inherited=(far,) if far else (), port=near,
-                             interrupt=True)
+                             output=files.trace if run.trace else None, interrupt=True)
 
 
 def _check(run):

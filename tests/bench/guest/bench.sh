@@ -20,11 +20,10 @@ wanted idle && sed -n 's/^cpu  *//p' /proc/stat
 wanted operations && $work operations
 wanted leaves && $work leaves
 wanted spin && $work spin $SPINS
-wanted spin-each && {
+wanted ticks && {
 	for cpu in $(seq 0 $(($(nproc) - 1))); do
-		taskset -c $cpu $work spin $SPINS &
+		taskset -c $cpu $work ticks
 	done
-	wait
 }
 wanted calls && $work calls 20
 wanted start && $work start /bench/hello
@@ -38,4 +37,7 @@ wanted protected-calls && {
 }
 wanted protected-spin && hvreg run -- $work spin $SPINS
 wanted protected-start && $work start /usr/bin/hvreg run -- /bench/hello
+wanted traced-leaves && $work traced-leaves
+wanted traced-calls && hvreg run -- $work traced-calls
+wanted traced-spin && hvreg run -- $work traced-spin
 echo '@@ end'

@@ -7,16 +7,16 @@
 
 #define BATCH		20
 
-static const uint32_t asked[][2] = {
+static const uint32_t asked[LEAVES][2] = {
 	{ 0, 0 }, { 1, 0 }, { 4, 1 }, { 7, 0 }, { 0xB, 0 }, { 0xD, 0 }, { 0xD, 1 },
 	{ 0x40000000, 0 }, { 0x40000001, 0 }, { 0x80000000, 0 }, { 0x80000001, 0 },
 	{ 0x80000008, 0 }, { 0x8000000A, 0 },
 };
 
-static void cpuid(uint32_t leaf, uint32_t sub, unsigned int n)
+void cpuid(unsigned int i, unsigned int n)
 {
 	while (n--) {
-		uint32_t eax = leaf, ebx, ecx = sub, edx;
+		uint32_t eax = asked[i][0], ebx, ecx = asked[i][1], edx;
 
 		__asm__ volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
 	}
@@ -25,7 +25,7 @@ static void cpuid(uint32_t leaf, uint32_t sub, unsigned int n)
 int leaves(void)
 {
 	exits_open();
-	for (unsigned int i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+	for (unsigned int i = 0; i < LEAVES; i++) {
 		uint64_t taken[BATCHES], before = exits_now();
 
 		for (unsigned int batch = 0; batch < BATCHES; batch++) {
@@ -33,7 +33,7 @@ int leaves(void)
 
 			MARK_HERE(MARK_BEGIN);
 			begin = tsc();
-			cpuid(asked[i][0], asked[i][1], BATCH);
+			cpuid(i, BATCH);
 			taken[batch] = tsc() - begin;
 			MARK_HERE(MARK_END);
 		}

@@ -15,6 +15,7 @@
 #define PAGE		4096UL
 #define FAULT_PAGES	256
 #define MAP_PAGES	4
+#define WARMING		3		/* batches that are not counted */
 
 static char buffer[PAGE];
 static int zeros, sink, to_child[2], from_child[2];
@@ -120,16 +121,16 @@ static const struct {
 	{ "read-4k", 20, op_read, NULL },
 	{ "write-4k", 50, op_write, NULL },
 	{ "page-fault", FAULT_PAGES, op_fault, map_pages },
-	{ "pipe-ping-pong", 20, op_ping, NULL },
+	{ "pipe-ping-pong", 100, op_ping, NULL },
 	{ "mmap-munmap", 100, op_map, NULL },
-	{ "fork-exec-exit", 4, op_fork, NULL },
+	{ "fork-exec-exit", 10, op_fork, NULL },
 };
 
 static void measure(unsigned int op)
 {
 	uint64_t taken[BATCHES], exits = 0;
 
-	for (int batch = -1; batch < BATCHES; batch++) {	/* the first is not counted */
+	for (int batch = -WARMING; batch < BATCHES; batch++) {
 		uint64_t before, begin, end;
 
 		if (ops[op].prepare)

@@ -12,6 +12,13 @@ void die(const char *what)
 	exit(125);
 }
 
+static void usage(void)
+{
+	fprintf(stderr, "usage: work operations | leaves | spin N | ticks | calls N | "
+		"start PROGRAM... | traced-leaves | traced-calls | traced-spin\n");
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	const char *part = argc > 1 ? argv[1] : "";
@@ -22,10 +29,19 @@ int main(int argc, char **argv)
 		return leaves();
 	if (!strcmp(part, "spin") && argc == 3)
 		return spin((unsigned int)atoi(argv[2]));
+	if (!strcmp(part, "ticks"))
+		return ticks();
 	if (!strcmp(part, "calls") && argc == 3)
 		return calls((unsigned int)atoi(argv[2]));
 	if (!strcmp(part, "start") && argc > 2)
 		return start(argv + 2);
-	fprintf(stderr, "usage: work operations | leaves | spin N | calls N | start PROGRAM...\n");
-	return 2;
+	if (!strcmp(part, "traced-leaves"))
+		traced_leaves();
+	else if (!strcmp(part, "traced-calls"))
+		traced_calls();
+	else if (!strcmp(part, "traced-spin"))
+		traced_spin();
+	else
+		usage();
+	return 0;
 }

@@ -16,13 +16,20 @@ uint64_t exits_now(void);		/* 0 where there is no Carrel */
 /* operations.c: BATCHES batches of each operation. */
 int operations(void);
 /* cpuid.c: CPUID, leaf by leaf. */
+#define LEAVES	13
 int leaves(void);
+void cpuid(unsigned int leaf, unsigned int times);	/* leaf: from 0 to LEAVES - 1 */
 /* spin.c: interruptions of a program that only computes. */
 int spin(unsigned int interruptions);
+int ticks(void);
 /* call.c: system calls one by one, from the first on. */
 int calls(unsigned int number);
 /* start.c: a program from fork to its main, and to its end. */
 int start(char **argv);
+/* traced.c: each a window in which Bochs writes down every instruction. */
+void traced_leaves(void);
+void traced_calls(void);
+void traced_spin(void);
 
 _Noreturn void die(const char *what);
 
