@@ -137,7 +137,8 @@ KERNEL_HALF = 0xFFFF800000000000
 def read_trace(path, ranges):
     """What Bochs wrote with the rig's --trace. A VM entry is called vmrun here too."""
     starts = [r.start for r in ranges]
-    totals, counted, marks = {}, {}, []
+    none = {"all": 0, "kernel": 0, "rep": 0, "vmrun": 0}
+    totals, counted, marks = dict(none), {}, []
     seen = {}       # (address, bytes) -> the names of what it adds to, a mark's number
 
     def look(address, what, code):
@@ -163,9 +164,9 @@ def read_trace(path, ranges):
             names, found, mark = seen[key]
             if mark:
                 marks.append((mark, totals, counted))
-                totals, counted = {}, {}
+                totals, counted = dict(none), {}
             for name in names:
-                totals[name] = totals.get(name, 0) + 1
+                totals[name] += 1
             for r in found:
                 counted[r] = counted.get(r, 0) + 1
     return Counts(marks)

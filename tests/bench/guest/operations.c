@@ -13,7 +13,7 @@
 #include "work.h"
 
 #define PAGE		4096UL
-#define FAULT_PAGES	256
+#define FAULT_PAGES	512
 #define MAP_PAGES	4
 #define WARMING		3		/* batches that are not counted */
 
@@ -59,10 +59,16 @@ static void op_fork(unsigned int n)
 /* Pages that are there from then on: map_pages() brings new ones for each batch. */
 static volatile char *pages;
 
-static void map_pages(void)
+static void unmap_pages(void)
 {
 	if (pages)
 		munmap((void *)pages, FAULT_PAGES * PAGE);
+	pages = NULL;
+}
+
+static void map_pages(void)
+{
+	unmap_pages();
 	pages = mmap(NULL, FAULT_PAGES * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (pages == MAP_FAILED)
@@ -122,7 +128,7 @@ static const struct {
 	{ "write-4k", 50, op_write, NULL },
 	{ "page-fault", FAULT_PAGES, op_fault, map_pages },
 	{ "pipe-ping-pong", 100, op_ping, NULL },
-	{ "mmap-munmap", 100, op_map, NULL },
+	{ "mmap-munmap", 200, op_map, NULL },
 	{ "fork-exec-exit", 10, op_fork, NULL },
 };
 
@@ -144,6 +150,7 @@ static void measure(unsigned int op)
 		exits += exits_now() - before;
 		taken[batch] = end - begin;
 	}
+	unmap_pages();
 	printf("%s per batch %u exits %lu cycles", ops[op].name, ops[op].batch, exits);
 	for (unsigned int i = 0; i < BATCHES; i++)
 		printf(" %lu", taken[i]);
