@@ -78,7 +78,7 @@ class Machine:
     def _words(self):
         words = ["--rig", self.rig, "--smp", str(self.smp), "--mem", str(self.mem),
                  "--add", os.path.join(BENCH, "guest") + ":/bench",
-                 "--append", KERNEL_ARGUMENTS, "--timeout", "280"]
+                 "--append", KERNEL_ARGUMENTS, "--timeout", "580"]
         words += ["--bare"] if self.bare else []
         words += ["--icount"] if self.counting else []
         return words
@@ -104,9 +104,10 @@ class Machine:
         os.makedirs(self.logs, exist_ok=True)
         counting.write_ranges(names[0], ranges, {
             HANDOVER: handover.block_at_entry(KERNEL if self.bare else CARREL)})
-        plugin = os.path.join(BENCH, "counter.so")
+        plugin, listed, counts = (path.replace(",", ",,") for path in (
+            os.path.join(BENCH, "counter.so"), *names))
         return ["--qemu-arg=-plugin",
-                f"--qemu-arg={plugin},ranges={names[0]},out={names[1]}"], names[1]
+                f"--qemu-arg={plugin},ranges={listed},out={counts}"], names[1]
 
     def run(self, ranges):
         words, counts = self._plugin(ranges) if self.counting else ([], None)
@@ -196,4 +197,7 @@ class Machine:
     def start_counts(self, end):
         """The counts from each fork to `end`, of the protected starts that count."""
         return self.counts.pairs(SPAWN, end)[-BATCHES:]
+
+    def unprotected_start_counts(self, end):
+        return self.counts.pairs(SPAWN, end)[1:BATCHES + 1]
 

@@ -221,7 +221,11 @@ def start(vendor, hashing):
         middle = typical(counts)
         beyond = {image: middle.image(image) - middle.hashing(image) for image in OURS}
         beyond["kernel"] = middle.totals["kernel"]
-        row.note = "beyond: " + "; ".join(f"{image} {n:,}" for image, n in beyond.items())
+        plain = typical(carrel.unprotected_start_counts(machines.MAIN))
+        slow = ((middle.totals["all"] - middle.totals["rep"] - hashing) /
+                (plain.totals["all"] - plain.totals["rep"]))
+        row.note = ("beyond: " + "; ".join(f"{image} {n:,}" for image, n in beyond.items()) +
+                    f"; without iterations of rep {slow:.2f} x")
         row.details.update(functions=middle.largest(40), totals=middle.totals, beyond=beyond)
     if hashing is None:
         row.measured, row.note = "hashing not countable", "count SVM too"
