@@ -26,9 +26,8 @@ CALLS = 20
 PROTECTED_CALLS = (20, 220)
 SPINS = {"tcg": 24, "bochs": 60}
 # guest/traced.c
-TRACE_WINDOWS = 3
 TRACED_CALLS = 3
-TRACED_FILLS = 100
+TRACED_FILLS = 200
 TRACED_PARTS = ("traced-leaves", "traced-calls", "traced-spin")
 # Carrel hides 5-level paging, which costs Linux instructions: not to count that as Carrel's.
 KERNEL_ARGUMENTS = "nokaslr no5lvl rdinit=/bench/init"
@@ -72,6 +71,7 @@ class Machine:
         self.logs = os.path.join(BENCH, f"{rig}-{name}")
         # Two CPUs that wait for each other do not get on with --icount.
         self.counting = rig == "tcg" and smp == 1
+        self.traced = not set(TRACED_PARTS).isdisjoint(parts)
         self.counts = None      # a counting.Counts, where the rig can
         self.sections = {}
 
@@ -111,6 +111,8 @@ class Machine:
 
     def run(self, ranges):
         words, counts = self._plugin(ranges) if self.counting else ([], None)
+        if self.traced:
+            words = ["--trace", str(len(TRACED_PARTS))]
         parts = SECTION.split(self._boot(self.logs, *words))
         self.sections = dict(zip(parts[1::2], parts[2::2]))
         missing = {*self.parts, "end"} - self.sections.keys()
@@ -118,14 +120,10 @@ class Machine:
             raise Failed(f"{self.logs}: no output of {', '.join(sorted(missing))}")
         if counts:
             self.counts = counting.read_plugin(counts, ranges)
-        return self
-
-    def run_traced(self, ranges):
-        """Bochs: few operations, and every instruction of them."""
-        self._boot(self.logs, "--trace", str(TRACE_WINDOWS))
-        trace = os.path.join(self.logs, "trace.log")
-        self.counts = counting.read_trace(trace, ranges)
-        os.unlink(trace)
+        if self.traced:
+            trace = os.path.join(self.logs, "trace.log")
+            self.counts = counting.read_trace(trace, ranges)
+            os.unlink(trace)
         return self
 
     def handover_tsc(self):
@@ -182,7 +180,8 @@ class Machine:
         return self.counts.between(first[0], last[0])
 
     def sequence(self):
-        """The counts between BEGIN and END, by part, in the order in which they were run."""
+        """The counts between BEGIN and END, by part, in the order in which they were run; where
+        there is a trace, of what is in it."""
         pairs = iter(self.counts.pairs(BEGIN, END))
         sizes = {"leaves": LEAVES * BATCHES, "spin": SPINS[self.rig], "calls": CALLS,
                  "protected-calls": sum(PROTECTED_CALLS), "protected-spin": SPINS[self.rig],
@@ -190,7 +189,7 @@ class Machine:
                  "traced-spin": TRACED_FILLS}
         found = {}
         for part, size in sizes.items():
-            if part in self.parts:
+            if part in self.parts and part.startswith("traced") == self.traced:
                 found[part] = [next(pairs) for _ in range(size)]
         return found
 

@@ -26,15 +26,14 @@ class Vendor:
     carrel: machines.Machine
     less: machines.Machine | None = None        # bare, with as much memory as Carrel leaves
     pair: machines.Machine | None = None        # Carrel, two CPUs
-    traced: machines.Machine | None = None      # Carrel, where only a trace shows instructions
 
     def name(self):
         return {"tcg": "SVM", "bochs": "VMX"}[self.carrel.rig]
 
     def counts(self, part):
         """What was counted of a part, operation by operation."""
-        if self.traced:
-            return self.traced.sequence()[f"traced-{part.removeprefix('protected-')}"]
+        if self.carrel.traced:
+            part = "traced-" + part.removeprefix("protected-")
         return self.carrel.sequence()[part]
 
 
@@ -75,7 +74,7 @@ def boot(vendor):
     bare, carrel = vendor.bare, vendor.carrel
     row = Row("The machine", "boot: GRUB's hand-over to /init", vendor.name(),
               budget=f"+{BOOT_PERCENT} %")
-    if bare.counts:
+    if bare.counting:
         there = carrel.boot_count()
         row.bare, row.carrel = bare.boot_count().totals["all"], there.totals["all"]
         row.note = f"hv {there.image('hv'):,} in {there.totals['vmrun']:,} exits"
@@ -163,7 +162,7 @@ def calls(vendor):
     lines = vendor.carrel.all_lines("protected-calls")
     counts = vendor.counts("protected-calls")
     first, others = counts[0], counts[1:]
-    if not vendor.traced:       # the first of the second run is a first call too
+    if not vendor.carrel.traced:       # the first of the second run is a first call too
         others = counts[1:len(lines[0].cycles)]
     exits = [first.totals["vmrun"], median(others, lambda count: count.totals["vmrun"])]
     by_counters = exits_of_calls(vendor.carrel, lines)
@@ -215,7 +214,7 @@ def start(vendor, hashing):
     row = Row("Protected programs", "start of a static program", vendor.name(), before, here,
               protected, budget=f"{START_TIMES} x unprotected",
               details={"to its end": [m.lines(part)["whole"].each() for m, part in parts]})
-    if carrel.counts:
+    if carrel.counting:
         counts = carrel.start_counts(machines.MAIN)
         hashing = median(counts, lambda count: count.hashing())
         middle = typical(counts)
@@ -233,4 +232,4 @@ def start(vendor, hashing):
     times = (protected - hashing) / here
     row.measured, row.holds = f"{times:.2f} x beyond hashing", times <= START_TIMES
     return [row, Row("Protected programs", "  the hashing in it", vendor.name(), 0, 0, hashing,
-                     note="" if carrel.counts else "taken from SVM: not countable here")], hashing
+                     note="" if carrel.counting else "taken from SVM: not countable here")], hashing

@@ -9,7 +9,7 @@
 
 #define CALLS		3
 #define FILL		4096
-#define FILLS		100		/* 400,000 ticks: some have an interruption in them */
+#define FILLS		200		/* 800,000 ticks: some have an interruption in them */
 
 static char page[FILL] __attribute__((aligned(FILL)));
 
