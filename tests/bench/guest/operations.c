@@ -128,7 +128,7 @@ static const struct {
 	{ "write-4k", 50, op_write, NULL },
 	{ "page-fault", FAULT_PAGES, op_fault, map_pages },
 	{ "pipe-ping-pong", 100, op_ping, NULL },
-	{ "mmap-munmap", 200, op_map, NULL },
+	{ "mmap-munmap", 600, op_map, NULL },
 	{ "fork-exec-exit", 10, op_fork, NULL },
 };
 
