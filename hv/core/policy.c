@@ -74,22 +74,36 @@ static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
 	}
 }
 
-void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
+static void answer(struct cpu *cpu, const struct vt_exit *exit, struct cpuid r)
 {
 	struct vt_regs *regs = cpu->vt.regs;
-	u32 leaf = (u32)regs->rax, subleaf = (u32)regs->rcx;
-	struct cpuid r = cpuid(leaf, subleaf);
 
-	/* leaves 1 to 1Fh and 80000001h to 8000001Fh: the range of what filter() knows */
-	if ((leaf & 0x7FFFFFFF) - 1 < 0x1F)
-		filter(&r, leaf, subleaf, exit->cr4);
-	else if (leaf >> 8 == CARREL_CPUID_BASE >> 8)
-		r = leaves_own(leaf);
 	regs->rax = r.eax;
 	regs->rbx = r.ebx;
 	regs->rcx = r.ecx;
 	regs->rdx = r.edx;
 	machine.vt->skip(&cpu->vt, exit);
+}
+
+static void __attribute__((noinline)) own_leaf(struct cpu *cpu, const struct vt_exit *exit)
+{
+	answer(cpu, exit, leaves_own((u32)cpu->vt.regs->rax));
+}
+
+void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
+{
+	u32 leaf = (u32)cpu->vt.regs->rax, subleaf = (u32)cpu->vt.regs->rcx;
+	struct cpuid r;
+
+	if (leaf >> 8 == CARREL_CPUID_BASE >> 8) {
+		own_leaf(cpu, exit);
+		return;
+	}
+	r = cpuid(leaf, subleaf);
+	/* leaves 1 to 1Fh and 80000001h to 8000001Fh: the range of what filter() knows */
+	if ((leaf & 0x7FFFFFFF) - 1 < 0x1F)
+		filter(&r, leaf, subleaf, exit->cr4);
+	answer(cpu, exit, r);
 }
 
 /* --- MSRs -------------------------------------------------------------------------- */
