@@ -403,6 +403,7 @@ void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
 #define PORT_CMOS_INDEX		0x70
 #define PORT_CMOS_DATA		0x71
 #define PORT_SYSTEM_CONTROL	0x92
+#define PORT_PCI_ADDRESS	0xCF8	/* four bytes there are not the reset register */
 #define PORT_RESET_CONTROL	0xCF9
 #define CMOS_SHUTDOWN_STATUS	0x0F
 #define CMOS_WARM_RESET		0x0A
@@ -473,7 +474,6 @@ static bool ends_machine(const struct vt_exit *exit, u32 value)
 {
 	int kbc = byte_for(exit, value, PORT_KBC_COMMAND);
 	int control = byte_for(exit, value, PORT_SYSTEM_CONTROL);
-	/* a wider access at CF8h is the PCI configuration address, not this register */
 	int reset = exit->port == PORT_RESET_CONTROL ? (int)(value & 0xFF) : -1;
 	int fadt = platform.reset_port ? byte_for(exit, value, platform.reset_port) : -1;
 
@@ -554,7 +554,9 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 		refuse(cpu);
 		return;
 	}
-	if (exit->in)
+	if (exit->port == PORT_PCI_ADDRESS && exit->size == 4 && !exit->in)
+		outl(PORT_PCI_ADDRESS, (u32)*rax);	/* thousands, while Linux finds its devices */
+	else if (exit->in)
 		*rax = (*rax & ~mask) | (port_in(exit->port, exit->size) & mask);
 	else
 		io_out(exit, (u32)(*rax & mask));

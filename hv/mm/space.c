@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "space.h"
 
-#include <string.h>
-
 #include <base/log.h>
 #include <base/phys.h>
 #include <carrel/hypercall.h>
@@ -114,6 +112,13 @@ static u64 *slot_of(struct space *space, u64 va)
 	return entry;
 }
 
+static void copy_page(void *to, const void *from)
+{
+	u64 words = PAGE_SIZE / 8;
+
+	asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
 /* A new page behind `slot`, which leads nowhere yet. */
 static int fill(struct space *space, u64 *slot, unsigned int rights, const void *content)
 {
@@ -122,7 +127,7 @@ static int fill(struct space *space, u64 *slot, unsigned int rights, const void 
 	if (!pa)
 		return CARREL_ENOMEM;
 	if (content)
-		memcpy(phys(pa), content, PAGE_SIZE);
+		copy_page(phys(pa), content);
 	if (view_add(space->view, pa, RIGHTS_ALL)) {
 		frame_free(space->family, pa);
 		return CARREL_ENOMEM;
@@ -259,18 +264,20 @@ static u64 *cut(struct space *space, u64 va, u64 left, unsigned int *level)
 	return entry;
 }
 
-/* One demand entry at the highest level that the range covers. */
+/* One demand entry at the highest level that the range covers, or pages to the end of their 2 MiB. */
 static struct step map_demand(struct space *space, u64 va, u64 left, unsigned int rights,
 			      unsigned int budget)
 {
 	unsigned int level;
-	u64 *entry = cut(space, va, left, &level);
+	u64 *entry = cut(space, va, left, &level), count = 1;
 
-	(void)budget;
 	if (!entry)
 		return (struct step){ CARREL_ENOMEM, 0 };
-	table_set(entry, guest_make_demand(rights));
-	return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
+	if (level == 1)
+		count = min_u64(pages_within(va, 2, left), budget);
+	for (u64 i = 0; i < count; i++)
+		table_set(&entry[i], guest_make_demand(rights));
+	return (struct step){ (s64)(count * (table_size(level) >> PAGE_SHIFT)), (unsigned int)count };
 }
 
 typedef struct step (*stepper)(struct space *space, u64 va, u64 left, unsigned int rights,

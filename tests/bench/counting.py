@@ -10,8 +10,11 @@ import subprocess
 
 # Pages of Carrel's own in the address space of a protected process: stub, gate and bounce.
 GATE_PAGES = (0x7E0000000000, 0x7E0000003000)
-# The functions that are SHA-256 alone. Copies that it makes are not counted as hashing.
-HASHING = re.compile(r"(br_)?(sha2|sha256|sha224|range_dec32be|range_enc32be)")
+# The functions that are SHA-256 alone, and the copy by which BearSSL's br_sha256_update takes each
+# block: hardly anything else calls memcpy in the shim, or glibc's in hvreg.
+HASHING = re.compile(r"hv (br_)?(sha2|sha256|sha224|range_dec32be|range_enc32be)|"
+                     r"(shim|hvreg) (br_)?(sha2|sha256|sha224|range_dec32be|range_enc32be|"
+                     r"memcpy$|__memmove_)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +40,11 @@ def text_section(path):
     raise ValueError(f"{path} has no .text")
 
 
-def functions(path, image, wanted=lambda name: True):
+def is_hashing(image, name):
+    return HASHING.match(f"{image} {name}") is not None
+
+
+def functions(path, image, wanted=lambda image, name: True):
     """A range from each symbol of .text to the next; what lies before the first is `start`."""
     base, code = text_section(path)
     end = base + len(code)
@@ -50,12 +57,12 @@ def functions(path, image, wanted=lambda name: True):
             symbols[int(address, 16)] = name
     starts = sorted(symbols)
     return [Range(start, stop, image, symbols[start], code[start - base:stop - base])
-            for start, stop in zip(starts, [*starts[1:], end]) if wanted(symbols[start])]
+            for start, stop in zip(starts, [*starts[1:], end]) if wanted(image, symbols[start])]
 
 
 def all_ranges(hv, shim, hvreg):
     found = functions(hv, "hv") + functions(shim, "shim")
-    found += functions(hvreg, "hvreg", HASHING.match)
+    found += functions(hvreg, "hvreg", is_hashing)
     found.append(Range(*GATE_PAGES, "gate", "gate", None))
     return sorted(found, key=lambda r: r.start)
 
@@ -81,7 +88,7 @@ class Count:
     def hashing(self, *images):
         """Of these images, or of all."""
         return sum(n for r, n in self.functions.items()
-                   if HASHING.match(r.name) and (not images or r.image in images))
+                   if is_hashing(r.image, r.name) and (not images or r.image in images))
 
     def largest(self, number=12):
         """The functions that most of it was spent in, as text -> instructions."""

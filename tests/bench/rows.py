@@ -204,10 +204,30 @@ def asynchronous(vendor):
                details={"all": mine, "functions": typical(counts).largest(40)})
 
 
-def start(vendor, hashing):
-    """Rows of what starting takes beyond hashing, and of the hashing; and the latter's number. Where
-    it cannot be counted it is `hashing`, which another vendor's took: SHA-256 takes as many
-    instructions wherever the same code is given as many bytes."""
+@dataclasses.dataclass
+class Apart:
+    """What is left out of a start: instructions of hashing, and iterations of rep but the first, which
+    a CPU retires as one instruction; of a protected start and of an unprotected one."""
+    hashing: int
+    rep: int
+    plain_rep: int
+
+
+def count_apart(carrel, row):
+    counts = carrel.start_counts(machines.MAIN)
+    middle, plain = typical(counts), typical(carrel.unprotected_start_counts(machines.MAIN))
+    beyond = {image: middle.image(image) - middle.hashing(image) for image in OURS}
+    beyond["kernel"] = middle.totals["kernel"]
+    row.note = "with iterations of rep: " + "; ".join(f"{image} {n:,}" for image, n in beyond.items())
+    row.details.update(functions=middle.largest(40), totals=middle.totals, beyond=beyond,
+                       plain=plain.totals)
+    return Apart(median(counts, lambda count: count.hashing()), middle.totals["rep"],
+                 plain.totals["rep"])
+
+
+def start(vendor, apart):
+    """Rows of what starting takes beyond hashing, and of the hashing; and what was left out. Where
+    that cannot be counted it is `apart`, which another vendor's took: the same code does it."""
     bare, carrel = vendor.bare, vendor.carrel
     parts = ((bare, "start"), (carrel, "start"), (carrel, "protected-start"))
     before, here, protected = (m.lines(part)["main"].each() for m, part in parts)
@@ -215,21 +235,13 @@ def start(vendor, hashing):
               protected, budget=f"{START_TIMES} x unprotected",
               details={"to its end": [m.lines(part)["whole"].each() for m, part in parts]})
     if carrel.counting:
-        counts = carrel.start_counts(machines.MAIN)
-        hashing = median(counts, lambda count: count.hashing())
-        middle = typical(counts)
-        beyond = {image: middle.image(image) - middle.hashing(image) for image in OURS}
-        beyond["kernel"] = middle.totals["kernel"]
-        plain = typical(carrel.unprotected_start_counts(machines.MAIN))
-        slow = ((middle.totals["all"] - middle.totals["rep"] - hashing) /
-                (plain.totals["all"] - plain.totals["rep"]))
-        row.note = ("beyond: " + "; ".join(f"{image} {n:,}" for image, n in beyond.items()) +
-                    f"; without iterations of rep {slow:.2f} x")
-        row.details.update(functions=middle.largest(40), totals=middle.totals, beyond=beyond)
-    if hashing is None:
+        apart = count_apart(carrel, row)
+    if apart is None:
         row.measured, row.note = "hashing not countable", "count SVM too"
         return [row], None
-    times = (protected - hashing) / here
+    times = (protected - apart.hashing - apart.rep) / (here - apart.plain_rep)
     row.measured, row.holds = f"{times:.2f} x beyond hashing", times <= START_TIMES
-    return [row, Row("Protected programs", "  the hashing in it", vendor.name(), 0, 0, hashing,
-                     note="" if carrel.counting else "taken from SVM: not countable here")], hashing
+    row.note += (f"; {(protected - apart.hashing) / here:.2f} x with them" if carrel.counting else
+                 "hashing and iterations of rep taken from SVM")
+    return [row, Row("Protected programs", "  the hashing in it", vendor.name(), 0, 0, apart.hashing,
+                     note="" if carrel.counting else "taken from SVM: not countable here")], apart
