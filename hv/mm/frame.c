@@ -120,42 +120,30 @@ bool frame_is_host_ram(u64 pa, u64 size)
 	return true;
 }
 
-/* The chunk of a channel block, NULL if there is none; the block's bit in `lent`. */
-static struct chunk *chunk_of_block(u64 block, u32 *bit)
+static int set_lent(u64 block, bool lent)
 {
-	*bit = 1U << block % BLOCKS_OF_CHUNK;
-	return frame_chunk(block / BLOCKS_OF_CHUNK);
+	u32 bit = 1U << block % BLOCKS_OF_CHUNK;
+	struct chunk *chunk = frame_chunk(block / BLOCKS_OF_CHUNK);
+	int result = -1;
+
+	lock_take(&frame_lock);
+	if (chunk && !(chunk->lent & bit) == lent &&
+	    (!lent || frame_is_host_ram(block << BLOCK_SHIFT, 1UL << BLOCK_SHIFT))) {
+		chunk->lent ^= bit;
+		result = 0;
+	}
+	lock_release(&frame_lock);
+	return result;
 }
 
 int frame_lend(u64 block)
 {
-	u32 bit;
-	struct chunk *chunk = chunk_of_block(block, &bit);
-	int result = -1;
-
-	lock_take(&frame_lock);
-	if (chunk && !(chunk->lent & bit) &&
-	    frame_is_host_ram(block << BLOCK_SHIFT, 1UL << BLOCK_SHIFT)) {
-		chunk->lent |= bit;
-		result = 0;
-	}
-	lock_release(&frame_lock);
-	return result;
+	return set_lent(block, true);
 }
 
 int frame_unlend(u64 block)
 {
-	u32 bit;
-	struct chunk *chunk = chunk_of_block(block, &bit);
-	int result = -1;
-
-	lock_take(&frame_lock);
-	if (chunk && (chunk->lent & bit)) {
-		chunk->lent &= ~bit;
-		result = 0;
-	}
-	lock_release(&frame_lock);
-	return result;
+	return set_lent(block, false);
 }
 
 /* The chunk, if it is in the state that a move starts from; else *error. */
@@ -186,27 +174,26 @@ int frame_leave(u64 index, u64 stamp)
 	return 0;
 }
 
-int frame_arrive(u64 index)
+static int move(u64 index, enum chunk_state from, enum chunk_state to)
 {
 	int error;
-	struct chunk *chunk = chunk_in(index, CHUNK_LEAVING, &error);
+	struct chunk *chunk = chunk_in(index, from, &error);
 
 	if (!chunk)
 		return error;
 	chunk->value = 0;
-	chunk->state = CHUNK_NOBODY;
+	chunk->state = to;
 	return 0;
+}
+
+int frame_arrive(u64 index)
+{
+	return move(index, CHUNK_LEAVING, CHUNK_NOBODY);
 }
 
 int frame_return(u64 index)
 {
-	int error;
-	struct chunk *chunk = chunk_in(index, CHUNK_NOBODY, &error);
-
-	if (!chunk)
-		return error;
-	chunk->state = CHUNK_HOST;
-	return 0;
+	return move(index, CHUNK_NOBODY, CHUNK_HOST);
 }
 
 static struct frame *records_of(u64 index)
