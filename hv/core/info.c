@@ -128,7 +128,8 @@ static int identity(u64 id, u64 value[])
 
 static void platform(u64 value[])
 {
-	value[0] = apic_mode() == APIC_NATIVE ? INIT_NATIVE : INIT_TRAPPED;
+	if (apic_trap_armed() || machine.vt->holds_init())
+		value[0] = apic_mode() == APIC_NATIVE ? INIT_NATIVE : INIT_TRAPPED;
 	value[1] = dma_guard != NULL;
 	value[2] = apic_trap_armed();
 }

@@ -161,6 +161,8 @@ struct vt_ops {
 	/* An INIT was an exit, and the CPU may keep it pending. Returns with interrupts off and NMIs
 	 * on if it is gone; else it resets this CPU now. */
 	void (*take_init)(struct vt_cpu *vt);
+	/* Does an INIT leave a CPU in the hypervisor's hands even while no trap is up? */
+	bool (*holds_init)(void);
 
 	/* Host guest state: the 64-bit Linux entry, or the state after SIPI `page`. */
 	void (*host_enter_linux)(struct vt_cpu *vt, u64 rip, u64 rsi, u64 rsp, u64 cr3,
@@ -210,7 +212,7 @@ struct vt_ops {
 #define VT_FUNCTIONS(f, prefix) \
 	f(prefix, missing) f(prefix, largest_leaf) f(prefix, cpu_size) \
 	f(prefix, msr_intercept) f(prefix, cpu_start) f(prefix, cpu_stop) \
-	f(prefix, take_init) f(prefix, run) \
+	f(prefix, take_init) f(prefix, holds_init) f(prefix, run) \
 	f(prefix, host_enter_linux) f(prefix, host_enter_sipi) \
 	f(prefix, native_sipi) f(prefix, host_wait_sipi) \
 	f(prefix, get) f(prefix, set) f(prefix, skip) \

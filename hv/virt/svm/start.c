@@ -67,6 +67,12 @@ void svm_take_init(struct vt_cpu *vt)
 	asm volatile("cli; stgi" : : : "memory");
 }
 
+/* Emulators do not keep the bit. */
+bool svm_holds_init(void)
+{
+	return rdmsr(MSR_VM_CR) & VM_CR_R_INIT;
+}
+
 /* What every start of the host guest has in common: a CPU at reset, its general registers 0. */
 static struct vmcb *reset(struct vt_cpu *vt)
 {

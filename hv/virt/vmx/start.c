@@ -81,6 +81,11 @@ void vmx_take_init(struct vt_cpu *vt)
 		asm volatile("cli; hlt");
 }
 
+bool vmx_holds_init(void)
+{
+	return true;	/* it is an exit, always */
+}
+
 /* CR0 gets the bits that VMX fixes; the guest reads what it would read on the bare CPU. */
 static void enter_mode(u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
