@@ -386,5 +386,6 @@ void apic_sipi(struct cpu *cpu, u8 page)
 {
 	cpu_unparked(cpu);
 	machine.vt->host_enter_sipi(&cpu->vt, page);
+	cpu->gs.nmi = 0;	/* as cpu_park: what met the waiting CPU is not for real mode */
 	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
 }

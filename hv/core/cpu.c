@@ -81,6 +81,7 @@ void cpu_unparked(struct cpu *cpu)
 
 void cpu_park(struct cpu *cpu)
 {
+	machine.vt->host_enter_sipi(&cpu->vt, 0);
 	if (apic_mode() == APIC_NATIVE && machine.vt->host_wait_sipi(&cpu->vt)) {
 		cpu_parked(cpu);
 		machine.vt->run(&cpu->vt);

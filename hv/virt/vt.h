@@ -170,7 +170,8 @@ struct vt_ops {
 	void (*host_enter_sipi)(struct vt_cpu *vt, u8 page);
 	/* Can INIT and SIPI be left to exits (VMX, wait-for-SIPI activity state)? */
 	bool (*native_sipi)(void);
-	/* Enter that state; false where there is none. */
+	/* Enter that state, with the guest's other state as it is, which must be one that can be
+	 * entered; false where there is none. */
 	bool (*host_wait_sipi)(struct vt_cpu *vt);
 
 	/* Enter the current control structure, for ever; handler is called at each exit. */

@@ -149,11 +149,15 @@ bool vmx_native_sipi(void)
 	return rdmsr(MSR_VMX_MISC) & MISC_WAIT_FOR_SIPI;
 }
 
+/* Short: a SIPI that comes before the entry is lost, and Linux's last is 20 us after its INIT. */
 bool vmx_host_wait_sipi(struct vt_cpu *vt)
 {
+	(void)vt;
 	if (!vmx_native_sipi())
 		return false;
-	vmx_host_enter_sipi(vt, 0);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
+	vmwrite(VMCS_ENTRY_EVENT, 0);
 	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
 	return true;
 }
