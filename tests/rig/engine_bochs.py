@@ -60,6 +60,7 @@ def prepare(run, files, work):
         file.write(CONFIG.format(smp=run.smp, mem=run.mem, com2=com2))
         if run.trace:
             file.write("magic_break: enabled=1\n")
+        file.writelines(f"{line}\n" for line in run.bochs_args)
     command = [BOCHS, "-q", "-f", "bochsrc"]
     if not run.prepare:
         # This Bochs has a debugger, which takes its commands at the start and after SIGINT.

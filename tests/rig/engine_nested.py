@@ -1,22 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The kvm engine, tried for real on a machine without virtualization hardware.
+"""KVM inside engine tcg: AMD as KVM shows it to its guests."""
 
-The outer machine is the rig's own, with engine tcg: its Linux loads kvm-amd and runs QEMU with KVM,
-whose guest is the machine that was asked for. The inner ports reach us through the outer ones.
-
-QEMU itself loads what boots, by the Linux protocol or multiboot 1. GRUB would read it in real mode,
-where each of thousands of BIOS calls is emulated twice over, slowly and not quite faithfully.
-"""
-
-import dataclasses
-import os
-import shlex
-import subprocess
-import sys
 import time
 
-import emulator
-import engine_kvm
+import nested
 import paths
 import qemu
 
@@ -24,106 +11,27 @@ MEMORY_MIB = 512
 TIMEOUT_SECONDS = 300
 POWER_OFF_SECONDS = 60
 
-# For QEMU itself, its guest's boot files, twice: in the initramfs and unpacked.
-OUTER_MEMORY_MIB = 1024
-# All that QEMU's machine loads by name at its start.
-ROMS = ("bios-256k.bin", "vgabios-stdvga.bin", "kvmvapic.bin", "linuxboot_dma.bin",
-        "multiboot_dma.bin")
-ROM_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios")
-FOLDER = "/nested"
+# How long before the end of our time it is asked where the inner CPUs hang.
+REGISTERS_SECONDS = 15
+
 # The outer COM4, on an interrupt of its own.
 EXTRA_PORT = "isa-serial,chardev=inner-kernel,index=3,iobase=0x2e8,irq=5"
 
-# ttyS2 carries the inner hypervisor's log, ttyS3 the inner kernel's, our output the inner ttyS1.
-SCRIPT = """\
-modprobe kvm-amd || exit 1
-exec 8<>/dev/ttyS2 9<>/dev/ttyS3
-stty raw -echo 115200 <&8
-stty raw -echo 115200 <&9
-mkfifo {folder}/monitor.in {folder}/monitor.out
-# Before our time is over: where do the inner CPUs hang?
-(
-	sleep $(({end} - $(date +%s)))
-	echo 'info registers -a' >{folder}/monitor.in
-	timeout 3 cat {folder}/monitor.out >&9
-	cat {folder}/errors >&9
-) &
-cd {folder}
-{qemu} 2>{folder}/errors
-status=$?
-cat {folder}/errors >&9
-exit $status
-"""
-# How long before the end of our time that is.
-REGISTERS_SECONDS = 15
-
 
 def prepare(run, files, work):
-    """The emulator for this run: another rig, whose COMMAND's output is the inner ttyS1."""
+    """The emulator for this run; `work` is a folder of this run alone."""
+    nested.check(run)
     if run.firmware != "bios":
         raise paths.RigError("--rig nested knows only --firmware bios: OVMF writes CR8, and QEMU 7.2"
                              " aborts when a nested guest does that with an interrupt pending")
-    if run.icount or run.shell or run.prepare or run.grub_cfg:
-        raise paths.RigError("--icount, --shell, --prepare and --grub-cfg do not go with "
-                             "--rig nested: use --rig tcg")
-    with open(os.path.join(work, "run"), "w", encoding="utf-8") as script:
-        end = int(time.time() + run.timeout - REGISTERS_SECONDS)
-        script.write(SCRIPT.format(folder=FOLDER, end=end,
-                                   qemu=shlex.join(_inner_command(run, files))))
-    logs = os.path.join(os.path.dirname(files.output), "outer")
-    # Live, like the other engines' logs.
-    os.symlink(os.path.join(logs, "carrel.log"), files.carrel_log)
+    end = int(time.time() + run.timeout - REGISTERS_SECONDS)
     port = f"file,id=inner-kernel,path={qemu.escape(files.kernel_log)}"
-    command = [sys.executable, os.path.join(paths.RIG_SOURCE, "rig"), "--rig", "tcg", "--bare",
-               "--smp", str(max(2, run.smp)), "--mem", str(run.mem + OUTER_MEMORY_MIB),
-               "--module", "kvm-amd", "--log", logs, "--timeout", str(run.timeout),
-               "--qemu-arg=-chardev", f"--qemu-arg={port}",
-               "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"]
-    for source, name in _outer_files(run, work):
-        command += ["--add", f"{source}:{name}"]
-    command += ["--", "sh", f"{FOLDER}/run"]
-    return emulator.Emulator(command, output=files.output)
-
-
-def _inner_command(run, files):
-    inner = dataclasses.replace(files, kernel_log="/dev/ttyS3", carrel_log="/dev/ttyS2",
-                                output="/dev/stdout")
-    # -xsave: TCG has no XSETBV intercept, so the inner XCR0 would go astray.
-    return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments("host,-xsave"), "-no-reboot",
-            "-chardev", f"pipe,id=monitor,path={FOLDER}/monitor", "-mon", "chardev=monitor",
-            *qemu.devices(run, inner), *_boot(run), *run.qemu_args]
-
-
-def _boot(run):
-    """What QEMU loads; it puts a file's name before its words, unlike GRUB."""
-    words = " ".join(run.kernel_arguments)
-    initrd = [] if run.no_initrd else ["initrd"]
-    if run.bare:
-        return ["-kernel", "vmlinuz", "-append", words,
-                *(["-initrd", *initrd] if initrd else [])]
-    modules = ",".join([qemu.escape(f"vmlinuz {words}"), *initrd])
-    return ["-kernel", "carrel.elf", "-append", " ".join(run.hypervisor_arguments),
-            "-initrd", modules]
-
-
-def _outer_files(run, work):
-    """Pairs of the host's path and the outer guest's."""
-    yield os.path.join(work, "run"), f"{FOLDER}/run"
-    yield os.path.join(work, "initrd"), f"{FOLDER}/initrd"
-    yield paths.KERNEL, f"{FOLDER}/vmlinuz"
-    if not run.bare:
-        hypervisor = paths.need(paths.HYPERVISOR, "hypervisor", "build first: make")
-        yield hypervisor, f"{FOLDER}/carrel.elf"
-    for rom in ROMS:
-        found = [path for folder in ROM_FOLDERS if os.path.exists(path := f"{folder}/{rom}")]
-        if not found:
-            raise paths.RigError(f"QEMU's {rom} is missing: run scripts/packages install")
-        yield found[0], f"{FOLDER}/roms/{rom}"
-    yield paths.need_package(qemu.QEMU, "qemu-system-x86"), qemu.QEMU
-    yield from ((path, path) for path in _libraries(qemu.QEMU))
-
-
-def _libraries(program):
-    """The shared libraries of a program, and its loader."""
-    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    return [word for word in listing.split() if word.startswith("/")]
+    outer = nested.Outer(
+        arguments=["--rig", "tcg", "--smp", str(max(2, run.smp)), "--module", "kvm-amd",
+                   "--qemu-arg=-chardev", f"--qemu-arg={port}",
+                   "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"],
+        setup="modprobe kvm-amd || exit 1",
+        patience=f"$(({end} - $(date +%s)))",
+        # TCG has no XSETBV intercept, so the inner XCR0 would go astray.
+        cpu="host,-xsave")
+    return nested.prepare(outer, run, files, work)

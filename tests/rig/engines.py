@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Which engine runs the machine.
 
-An engine is a module engine_NAME with prepare(run, files, work), which returns an
+An engine is a module engine_NAME (- becomes _) with prepare(run, files, work), which returns an
 emulator.Emulator, and with its defaults MEMORY_MIB, TIMEOUT_SECONDS and POWER_OFF_SECONDS.
 """
 
@@ -9,7 +9,7 @@ import importlib
 
 import engine_kvm
 
-NAMES = ("tcg", "bochs", "kvm", "nested")
+NAMES = ("tcg", "bochs", "kvm", "nested", "nested-vmx")
 
 
 def choose(name, say):
@@ -18,4 +18,4 @@ def choose(name, say):
         unusable = engine_kvm.why_unusable()
         name = "tcg" if unusable else "kvm"
         say(f"engine {name}: {unusable or 'KVM offers VMX or SVM'}")
-    return importlib.import_module(f"engine_{name}")
+    return importlib.import_module(f"engine_{name.replace('-', '_')}")
