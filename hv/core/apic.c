@@ -63,11 +63,6 @@ static void delay_us(unsigned int us)
 		outb(0x80, 0), pause();	/* emulators let another CPU run */
 }
 
-void apic_nmi(const struct cpu *cpu)
-{
-	icr_write(ICR_NMI | ICR_ASSERT, cpu->apic_id);
-}
-
 /* By INIT: the one thing that takes a CPU out of the host view. Where it is an exit,
  * apic_init halts the CPU; where it is not, the CPU waits for a SIPI that nobody sends. */
 void apic_stop_others(void)
@@ -204,7 +199,7 @@ static void send_startup(struct cpu *cpu, u8 page)
 		return;		/* a second SIPI is ignored, as by hardware */
 	__atomic_store_n(&cpu->state, CPU_STARTING, __ATOMIC_RELEASE);
 	__atomic_store_n(&cpu->sipi_page, CPU_SIPI | page, __ATOMIC_RELEASE);
-	apic_nmi(cpu);
+	icr_write(ICR_NMI | ICR_ASSERT, cpu->apic_id);
 }
 
 static bool addressed(const struct cpu *cpu, u32 low, u32 destination)

@@ -45,9 +45,6 @@ int apic_park(u32 apic_id);
 /* Panic: every other CPU stops for good. */
 void apic_stop_others(void);
 
-/* NMI to another CPU of ours. */
-void apic_nmi(const struct cpu *cpu);
-
 bool apic_trap_armed(void);
 enum apic_mode apic_mode(void);
 

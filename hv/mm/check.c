@@ -9,6 +9,13 @@
 
 #define RIGHTS_ALL (TABLE_R | TABLE_W | TABLE_X)
 
+unsigned int view_rights(const struct view *view, u64 pa)
+{
+	struct table_walk walk = table_walk(&view->table, pa);
+
+	return walk.present ? walk.rights & RIGHTS_ALL : 0;
+}
+
 static const struct frame *records_of(u64 index)
 {
 	return phys(index << CHUNK_SHIFT);

@@ -140,13 +140,6 @@ void view_remove(struct view *view, u64 pa)
 	view_changed(view);
 }
 
-unsigned int view_rights(const struct view *view, u64 pa)
-{
-	struct table_walk walk = table_walk(&view->table, pa);
-
-	return walk.present ? walk.rights & RIGHTS_ALL : 0;
-}
-
 bool view_destroy(struct view *view, unsigned int *budget)
 {
 	view->last = NULL;

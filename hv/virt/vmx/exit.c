@@ -94,9 +94,8 @@ static void decode_ept_violation(struct vt_cpu *vt, struct vt_exit *exit)
 			vmread(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
 }
 
-static void set_nmi_window(struct vmx_cpu *own, bool on)
+void vmx_nmi_window(struct vmx_cpu *own, bool on)
 {
-	own->nmi_window = on;
 	vmwrite(VMCS_PIN_CONTROLS, own->host_pin | (on ? PIN_NMI | PIN_VIRTUAL_NMIS : 0));
 	vmwrite(VMCS_PROC_CONTROLS, own->host_proc | (on ? PROC_NMI_WINDOW : 0));
 }
@@ -105,7 +104,7 @@ static void set_nmi_window(struct vmx_cpu *own, bool on)
 static void decode_nmi_window(struct vt_cpu *vt, struct vt_exit *exit)
 {
 	(void)exit;
-	set_nmi_window(vmx_cpu(vt), false);
+	vmx_nmi_window(vmx_cpu(vt), false);
 }
 
 static void decode_sipi(struct vt_cpu *vt, struct vt_exit *exit)
@@ -345,7 +344,7 @@ void vmx_inject_nmi(struct vt_cpu *vt)
 		return;
 	if (blocked & (BLOCKING_BY_MOV_SS | BLOCKING_BY_NMI) ||
 	    vmread(VMCS_ENTRY_EVENT) & EVENT_VALID) {
-		set_nmi_window(vmx_cpu(vt), true);
+		vmx_nmi_window(vmx_cpu(vt), true);
 		return;
 	}
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~BLOCKING_BY_STI);

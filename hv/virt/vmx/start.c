@@ -103,6 +103,7 @@ static void enter_mode(u64 cr0, u64 cr3, u64 cr4, u64 efer)
 static void reset(struct vt_cpu *vt)
 {
 	memset(vt->regs, 0, sizeof(*vt->regs));
+	vmx_nmi_window(vmx_cpu(vt), false);
 	for (enum vmcs_segment s = SEG_ES; s < SEG_LDTR; s++)
 		vmx_set_segment(s, 0, 0, 0xFFFF, s == SEG_CS ? RIGHTS_CODE_16 : RIGHTS_DATA_16);
 	vmx_set_segment(SEG_LDTR, 0, 0, 0xFFFF, RIGHTS_LDT);

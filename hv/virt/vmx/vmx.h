@@ -207,7 +207,6 @@ struct vmx_cpu {
 	u64 vmxon_pa;
 	bool on;			/* in VMX operation */
 	u32 host_pin, host_proc;	/* the host VMCS's controls outside an NMI window */
-	bool nmi_window;
 	u64 cr4_host_owned;		/* CR4 bits of the host VMCS that the guest does not own */
 	/* what the process VMCS holds */
 	bool bounce;			/* the segments of the bounce page */
@@ -301,6 +300,9 @@ static inline void vmx_jump(u64 rip)
 extern const u32 vmx_tracked_msrs[];
 void vmx_process_init(struct vmx_cpu *own);
 void vmx_barriers(struct vmx_cpu *own);
+
+/* Let the host view exit, or no longer, as soon as it can take an NMI (exit.c). */
+void vmx_nmi_window(struct vmx_cpu *own, bool on);
 
 /* run.S, and what it calls */
 extern const char vmx_exit_entry[];	/* host RIP of both VMCSs */
