@@ -90,8 +90,7 @@ _start:
 	FILL	0x5000, 0x200000, 2048
 
 	mov	%edi, %cr3
-	mov	%cr4, %eax
-	or	$0x620, %eax			/* PAE, OSFXSR, OSXMMEXCPT */
+	mov	$0x620, %eax			/* PAE, OSFXSR, OSXMMEXCPT; firmware's LA57 off */
 	mov	%eax, %cr4
 	mov	$0xC0000080, %ecx
 	rdmsr

@@ -31,6 +31,8 @@
 #include <virt/vmx/vmx.h>
 
 #define FOUR_GIB	0x100000000UL
+#define CPUID7_ECX_TME	BIT(13)
+#define MSR_TME_ACTIVATE	0x982
 /* Frames for objects whose number is small and fixed: see pool_size. */
 #define POOL_SPARE	(512 * KIB)
 
@@ -108,7 +110,12 @@ static const char *choose_back_end(void)
 static u64 physical_limit(void)
 {
 	unsigned int bits = cpuid(0x80000008, 0).eax & 0xFF;
+	u64 tme;
 
+	/* SDM "TME": key numbers take the highest bits, and each names the same memory again */
+	if (cpuid(0, 0).eax >= 7 && cpuid(7, 0).ecx & CPUID7_ECX_TME &&
+	    !rdmsr_safe(MSR_TME_ACTIVATE, &tme) && tme & BIT(1))
+		bits -= tme >> 32 & 15;
 	/* without 1 GiB leaves each GiB costs a frame */
 	return 1ULL << min_u64(bits, machine.vt->largest_leaf() == 3 ? 46 : 39);
 }
@@ -253,7 +260,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 	make_cpus();
 	cpu = machine.cpus[0];
 	must(cpu_init(cpu));
-	cpu_boot();
+	panic_hook = exit_reset;	/* invariant 9 */
 	choose_sipi();
 	start_others();
 	if (process_boot())

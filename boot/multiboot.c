@@ -114,13 +114,13 @@ static void set_framebuffer(struct framebuffer *fb, const u8 *at, const u8 *colo
 /* A screen that makes no sense is no screen; that is no reason not to boot. */
 static void check_framebuffer(struct framebuffer *fb)
 {
-	bool good = fb->base && fb->width && fb->width <= 32768 && fb->height &&
+	bool good = fb->base && fb->base < BIT(52) && fb->width && fb->width <= 32768 && fb->height &&
 		    fb->height <= 32768 && fb->pitch <= 0xFFFF;
 
 	if (fb->kind == FRAMEBUFFER_TEXT)
 		good = good && fb->width <= 255 && fb->height <= 255 && fb->pitch >= fb->width * 2;
 	else if (fb->kind == FRAMEBUFFER_RGB)
-		good = good && fb->bpp >= 15 && fb->bpp <= 32 && fb->base < BIT(52) &&
+		good = good && fb->bpp >= 15 && fb->bpp <= 32 &&
 		       fb->pitch >= fb->width * ((fb->bpp + 7) / 8);
 	for (u32 i = 0; good && fb->kind == FRAMEBUFFER_RGB && i < ARRAY_SIZE(fb->colour); i++) {
 		const struct framebuffer_colour *colour = &fb->colour[i];

@@ -16,6 +16,7 @@
 #define APIC_ICR_LOW		0x300
 #define APIC_ICR_HIGH		0x310
 #define APIC_BASE_X2APIC	BIT(10)
+#define APIC_BASE_ENABLE	BIT(11)
 #define APIC_BASE_ADDRESS	(BIT(52) - BIT(12))
 #define ICR_DELIVERY		0x700U
 #define ICR_NMI			0x400U
@@ -48,6 +49,8 @@ static void icr_write(u32 low, u32 destination)
 		wrmsr(MSR_X2APIC_ICR, (u64)destination << 32 | low);
 		return;
 	}
+	/* a guest may have switched it off, and it would be pending for ever */
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
 	while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
 		pause();
 	apic[APIC_ICR_HIGH / 4] = destination << 24;

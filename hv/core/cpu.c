@@ -9,6 +9,7 @@
 
 #include "apic.h"
 #include "exit.h"
+#include "owner.h"
 #include "thread.h"
 
 struct machine machine;
@@ -70,12 +71,8 @@ void cpu_parked(struct cpu *cpu)
 /* Leave the parked state first, then flush: see mm/flush.h. */
 void cpu_unparked(struct cpu *cpu)
 {
-	u64 begun;
-
 	flush_park(cpu->id, false);
-	begun = flush_begin();
-	machine.vt->flush_all(&cpu->vt);
-	flush_done(cpu->id, begun);
+	owner_flush(cpu);
 	cpu_mask_set(&machine.host_view.entered, cpu->id);
 }
 
@@ -93,21 +90,6 @@ void cpu_park(struct cpu *cpu)
 	cpu->gs.nmi = 0;
 	__atomic_store_n(&cpu->state, CPU_RUNNING, __ATOMIC_RELEASE);
 	machine.vt->run(&cpu->vt);
-}
-
-/*
- * A fault of the hypervisor (invariant 9): INIT throws every other CPU out of its view
- * and resets it or leaves it halted (apic_init); then nobody works on what is wiped.
- */
-static void cpu_panic(void)
-{
-	apic_stop_others();
-	exit_reset();
-}
-
-void cpu_boot(void)
-{
-	panic_hook = cpu_panic;
 }
 
 /* Where a CPU comes from the trampoline: at boot, and after each INIT. */

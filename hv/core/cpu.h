@@ -74,9 +74,6 @@ extern struct machine machine;
 /* Allocate and fill the object of one CPU (boot CPU, before the others start). */
 struct cpu *cpu_make(unsigned int id, u32 apic_id);
 
-/* Boot: from here on a panic stops the machine as invariant 9 wants it. */
-void cpu_boot(void);
-
 /* On the CPU itself: GS base, traps, control registers, back end. NULL, or what it lacks. */
 const char *cpu_init(struct cpu *cpu);
 

@@ -48,6 +48,7 @@ static void wipe_control(void)
 
 void exit_wipe(void)
 {
+	apic_stop_others();	/* nobody works on what is wiped */
 	process_wipe();
 	wipe_control();
 	wbinvd();

@@ -27,6 +27,7 @@
 #define CPUIDD0_EAX_AMX		(BIT(17) | BIT(18))
 #define CPUIDD1_EAX_HIDDEN	(BIT(3) | BIT(4))	/* XSAVES, XFD */
 #define CPUID81_ECX_HIDDEN	(BIT(2) | BIT(10) | BIT(12))	/* SVM, IBS, SKINIT */
+#define CPUID88_EBX_INVLPGB	BIT(3)
 #define CR4_PKE			BIT(22)
 
 /* Two bits of CPUID mirror CR4, and the CR4 that CPUID sees is the hypervisor's. */
@@ -65,8 +66,12 @@ static void filter(struct cpuid *r, u32 leaf, u32 subleaf, u64 cr4)
 		}
 		break;
 	case 0x12: case 0x14: case 0x1B: case 0x1C:	/* SGX, PT, PCONFIG, LBR */
-	case 0x8000000A: case 0x8000001B: case 0x8000001F:	/* SVM, IBS, SME and SEV */
+	/* SVM, IBS, SME and SEV, newer performance counters */
+	case 0x8000000A: case 0x8000001B: case 0x8000001F: case 0x80000022:
 		*r = (struct cpuid){ 0 };
+		break;
+	case 0x80000008:	/* INVLPGB is not for guests */
+		r->ebx &= ~(u32)CPUID88_EBX_INVLPGB;
 		break;
 	case 0x80000001:
 		r->ecx &= ~(u32)CPUID81_ECX_HIDDEN;
@@ -100,8 +105,8 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
 		return;
 	}
 	r = cpuid(leaf, subleaf);
-	/* leaves 1 to 1Fh and 80000001h to 8000001Fh: the range of what filter() knows */
-	if ((leaf & 0x7FFFFFFF) - 1 < 0x1F)
+	/* leaves 1 to 22h and 80000001h to 80000022h: the range of what filter() knows */
+	if ((leaf & 0x7FFFFFFF) - 1 < 0x22)
 		filter(&r, leaf, subleaf, exit->cr4);
 	answer(cpu, exit, r);
 }
@@ -114,7 +119,8 @@ void policy_cpuid(struct cpu *cpu, const struct vt_exit *exit)
  * the log. Rows may overlap; the last that names an MSR counts.
  */
 enum action {
-	GP, PASS, DO, DROP, EFER, DEBUGCTL, APIC_BASE, MTRR, X2APIC_ICR, FEATURE_CONTROL, PERF_CTL
+	GP, PASS, DO, DROP, EFER, DEBUGCTL, MISC_ENABLE, APIC_BASE, MTRR, X2APIC_ICR,
+	FEATURE_CONTROL, PERF_CTL
 };
 
 struct msr_rule {
@@ -150,7 +156,8 @@ static const struct msr_rule msr_rules[] = {
 	{ 0x00000186, 0x0000018D, PASS, PASS },		/* PERFEVTSELx */
 	{ 0x00000198, 0x00000199, DO, DO },		/* PERF_STATUS, PERF_CTL */
 	{ 0x0000019A, 0x0000019D, DO, DO },		/* thermal */
-	{ 0x000001A0, 0x000001A2, DO, DO },		/* MISC_ENABLE, temperature target */
+	{ 0x000001A0, 0x000001A0, DO, MISC_ENABLE },
+	{ 0x000001A1, 0x000001A2, DO, DO },		/* temperature target */
 	{ 0x000001A6, 0x000001A7, DO, DO },		/* OFFCORE_RSP */
 	{ 0x000001AD, 0x000001B2, DO, DO },		/* turbo, ENERGY_PERF_BIAS, package thermal */
 	{ 0x000001C8, 0x000001C9, DO, DO },		/* LBR_SELECT, TOS */
@@ -181,7 +188,6 @@ static const struct msr_rule msr_rules[] = {
 	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base; TSC_AUX: tracked */
 	{ 0xC0000104, 0xC0000104, DO, GP },		/* TSC ratio */
 	{ 0xC00000E7, 0xC00000E9, PASS, GP },		/* read-only MPERF, APERF, IRPERF */
-	{ 0xC0000300, 0xC0000302, PASS, PASS },		/* AMD PerfCntrGlobal* */
 	{ 0xC0010000, 0xC0010003, PASS, PERF_CTL },	/* AMD PerfEvtSel */
 	{ 0xC0010004, 0xC0010007, PASS, PASS },		/* PerfCtr */
 	{ 0xC0010010, 0xC0010010, DO, GP },		/* SYSCFG */
@@ -191,7 +197,9 @@ static const struct msr_rule msr_rules[] = {
 	{ 0xC0010020, 0xC0010020, GP, DROP },		/* PATCH_LOADER */
 	{ 0xC0010055, 0xC0010055, DO, DROP },		/* interrupt pending message */
 	{ 0xC0010058, 0xC0010058, DO, GP },		/* MMIO configuration base */
+	{ 0xC0002000, 0xC00023FF, DO, DO },		/* MCA_* of scalable MCA */
 	{ 0xC0010061, 0xC0010068, DO, GP },		/* P-states */
+	{ 0xC0010062, 0xC0010062, DO, DO },		/* P-state control */
 	{ 0xC0010111, 0xC0010113, GP, GP },		/* SMM base, address, mask */
 	{ 0xC0010114, 0xC0010118, GP, GP },		/* VM_CR .. SVM key */
 	{ 0xC0010140, 0xC0010141, DO, DROP },		/* OSVW */
@@ -203,6 +211,7 @@ static const struct msr_rule msr_rules[] = {
 	{ 0xC0011029, 0xC0011029, DO, DROP },		/* DE_CFG */
 };
 
+#define MISC_ENABLE_REFUSED	(BIT(22) | BIT(34))	/* limit CPUID; no no-execute */
 #define DEBUGCTL_REFUSED	(BIT(6) | BIT(7) | BIT(8) | BIT(13))	/* TR, BTS, BTINT, RTM */
 
 static struct msr_rule rule_of(u32 msr)
@@ -292,7 +301,8 @@ static int apic_base_write(u64 value)
 }
 
 #define EFER_SETTABLE	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_OPTIONAL)
-#define EFER_OPTIONAL	(BIT(13) | BIT(14) | BIT(15))	/* LMSLE, FFXSR, TCE */
+/* LMSLE, FFXSR, TCE, UAIE, AutoIBRS */
+#define EFER_OPTIONAL	(BIT(13) | BIT(14) | BIT(15) | BIT(20) | BIT(21))
 
 /* The CPU itself is asked which of the optional bits it has; LME is fixed while paging is on. */
 static int efer_write(struct cpu *cpu, u64 value)
@@ -335,7 +345,7 @@ static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 	case FEATURE_CONTROL:	/* locked, with VMX and SMX off */
 		*value = 1;
 		return 0;
-	case GP: case DROP: case APIC_BASE: case X2APIC_ICR: case PERF_CTL:
+	case GP: case DROP: case APIC_BASE: case X2APIC_ICR: case PERF_CTL: case MISC_ENABLE:
 		break;
 	}
 	return -1;
@@ -344,6 +354,10 @@ static int do_read(struct cpu *cpu, u32 msr, enum action action, u64 *value)
 static int do_write(struct cpu *cpu, u32 msr, enum action action, u64 value)
 {
 	switch (action) {
+	case MISC_ENABLE:
+		if (value & MISC_ENABLE_REFUSED)
+			return -1;
+		return wrmsr_safe(msr, value);
 	case DO: case PASS:
 		return wrmsr_safe(msr, value);
 	case DROP:
@@ -474,7 +488,7 @@ static bool ends_machine(const struct vt_exit *exit, u32 value)
 {
 	int kbc = byte_for(exit, value, PORT_KBC_COMMAND);
 	int control = byte_for(exit, value, PORT_SYSTEM_CONTROL);
-	int reset = exit->port == PORT_RESET_CONTROL ? (int)(value & 0xFF) : -1;
+	int reset = byte_for(exit, value, PORT_RESET_CONTROL);
 	int fadt = platform.reset_port ? byte_for(exit, value, platform.reset_port) : -1;
 
 	if ((kbc >= 0 && (kbc & 0xF1) == 0xF0 && !(kbc & 1)) || (control >= 0 && control & 1) ||
@@ -511,7 +525,6 @@ static bool closes_a20(const struct vt_exit *exit, u32 value)
 static void __attribute__((noreturn)) end_machine(const struct vt_exit *exit, u32 value)
 {
 	log_line("power-off or reset by port %x; wiping", exit->port);
-	apic_stop_others();
 	exit_wipe();
 	port_out(exit->port, exit->size, value);
 	for (unsigned int us = 0; us < 2000000; us++)

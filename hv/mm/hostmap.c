@@ -28,10 +28,10 @@ u64 hostmap_build(u64 image_pa, u64 top)
 	struct table table;
 	u64 hidden = image_pa + ((u64)__text_begin - HV_VIRT);
 	u64 hidden_end = image_pa + ((u64)__rodata_end - HV_VIRT);
-	u8 largest = cpuid(0x80000001, 0).edx & BIT(26) ? 3 : 2;
 
-	/* long mode's entries are the same here; without TABLE_USER they are ours alone */
-	if (table_init(&table, &guest_format, &pool_tables, largest))
+	/* long mode's entries are the same here; without TABLE_USER they are ours alone. A leaf
+	 * of 1 GiB could span two memory types (SDM "Large Page Size Considerations"). */
+	if (table_init(&table, &guest_format, &pool_tables, 2))
 		panic("no memory for the hypervisor's own page tables");
 	map_section(&table, __text_begin, __text_end, image_pa, TABLE_R | TABLE_X);
 	map_section(&table, __rodata_begin, __rodata_end, image_pa, TABLE_R);

@@ -202,8 +202,6 @@ struct vt_ops {
 
 	/* Before the next entry: forget every cached translation of this CPU, all views. */
 	void (*flush_all)(struct vt_cpu *vt);
-	/* ... those of one process view (its private tables changed). */
-	void (*flush_view)(struct vt_cpu *vt, const struct view *view);
 };
 
 /*
@@ -219,7 +217,7 @@ struct vt_ops {
 	f(prefix, get) f(prefix, set) f(prefix, skip) \
 	f(prefix, inject) f(prefix, inject_nmi) f(prefix, reinject) \
 	f(prefix, process_load) f(prefix, process_save) \
-	f(prefix, flush_all) f(prefix, flush_view)
+	f(prefix, flush_all)
 #define VT_DECLARE(prefix, name) extern typeof(*((struct vt_ops *)NULL)->name) prefix##_##name;
 #define VT_OP(prefix, name) .name = prefix##_##name,
 

@@ -145,21 +145,3 @@ void svm_flush_all(struct vt_cpu *vt)
 	process->tlb_control = SVM_TLB_FLUSH_ALL;
 	svm_cpu(vt)->tag = 0;
 }
-
-void svm_flush_view(struct vt_cpu *vt, const struct view *view)
-{
-	struct vmcb *v = vt->control[SVM_PROCESS];
-	struct svm_cpu *own = svm_cpu(vt);
-
-	own->tag = 0;
-	if (v->tlb_control == SVM_TLB_FLUSH_ALL)
-		return;
-	for (u32 asid = SVM_ASID_HOST + 1; asid < own->asid_next; asid++) {
-		if (own->asid_tag[asid] != view->tag)
-			continue;
-		if (own->flush_by_asid && v->asid == asid)
-			v->tlb_control = SVM_TLB_FLUSH_ASID;
-		else	/* its number is forgotten: the next entry takes a fresh one */
-			own->asid_tag[asid] = 0;
-	}
-}

@@ -9,7 +9,6 @@
 
 #define VM_CR_R_INIT		BIT(1)
 #define CPUID_NRIP		BIT(3)		/* 8000000Ah EDX */
-#define CPUID_FLUSH_BY_ASID	BIT(6)
 #define CPUID_RDTSCP		BIT(27)		/* 80000001h EDX */
 #define CPUID_IBPB		BIT(12)		/* 80000008h EBX */
 
@@ -37,7 +36,6 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 	own->asids = (u32)min_u64(cpuid(0x8000000A, 0).ebx, SVM_ASIDS);
 	own->asid_next = SVM_ASID_HOST + 1;
 	own->nrip = edx & CPUID_NRIP;
-	own->flush_by_asid = edx & CPUID_FLUSH_BY_ASID;
 	own->ibpb = cpuid(0x80000000, 0).eax >= 0x80000008 &&
 		cpuid(0x80000008, 0).ebx & CPUID_IBPB;
 	own->tsc_aux = cpuid(0x80000001, 0).edx & CPUID_RDTSCP;

@@ -29,7 +29,6 @@ extern const struct vt_ops svm_ops;
 
 #define SVM_TLB_NOTHING		0
 #define SVM_TLB_FLUSH_ALL	1
-#define SVM_TLB_FLUSH_ASID	3
 
 /* Exit codes, APM appendix "SVM Intercept Exit Codes"; exit.c has a table of the others. */
 #define SVM_EXIT_CPUID		0x72
@@ -120,7 +119,7 @@ struct svm_cpu {
 	u32 asids;		/* this CPU has 0 .. asids - 1 */
 	u32 asid_next;
 	u16 asid_tag[SVM_ASIDS];	/* tag of the process view that owns it, 0 none */
-	bool nrip, flush_by_asid;
+	bool nrip;
 	bool tsc_aux, ibpb;
 	u16 tag;		/* of the view that the process VMCB holds, 0 none */
 	u64 host_debugctl;	/* as the host view last had them */

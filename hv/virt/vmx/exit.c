@@ -171,7 +171,8 @@ static const struct {
 
 static void decode(struct vt_cpu *vt, u32 raw, struct vt_exit *exit)
 {
-	exit->reason = VT_ENTRY_FAILED;		/* bit 31 of `raw` says so */
+	/* a failed entry (bit 31), our own misconfigured tables, or an instruction that is newer */
+	exit->reason = raw & BIT(31) || raw == EXIT_EPT_MISCONFIG ? VT_ENTRY_FAILED : VT_VIRT_INSN;
 	if (raw >= ARRAY_SIZE(known) || !known[raw].reason)
 		return;
 	exit->reason = known[raw].reason;
@@ -213,6 +214,8 @@ static void tell(struct vt_cpu *vt, u64 raw, enum vt_reason reason)
 	};
 
 	vt->handler(vt->cpu, &exit);
+	if (vmx_cpu(vt)->left_process)
+		vmx_barriers(vmx_cpu(vt));
 }
 
 /* Called by run.S when VMRESUME or VMLAUNCH failed. True: enter by VMLAUNCH. */
@@ -231,8 +234,6 @@ void vmx_root_nmi(struct vt_cpu *vt)
 {
 	__atomic_store_n(vt->nmi, 0, __ATOMIC_RELAXED);
 	tell(vt, EXIT_EXCEPTION_NMI, VT_NMI);
-	if (vmx_cpu(vt)->left_process)
-		vmx_barriers(vmx_cpu(vt));
 }
 
 u64 vmx_get(struct vt_cpu *vt, enum vt_field field)

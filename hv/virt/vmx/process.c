@@ -30,6 +30,7 @@
 #define CPUID_SSBD		BIT(31)
 #define ARCH_CAP_RDCL_NO	BIT(0)
 #define ARCH_CAP_SKIP_L1DFL	BIT(3)
+#define SPEC_CTRL_IBRS		BIT(0)
 #define SPEC_CTRL_STIBP		BIT(1)
 #define SPEC_CTRL_SSBD		BIT(2)
 
@@ -58,7 +59,7 @@ static void switch_msr(struct vmx_cpu *own, u32 msr, u64 process)
 
 static u64 process_spec_ctrl(u32 features)
 {
-	return (features & CPUID_STIBP ? SPEC_CTRL_STIBP : 0) |
+	return SPEC_CTRL_IBRS | (features & CPUID_STIBP ? SPEC_CTRL_STIBP : 0) |
 		(features & CPUID_SSBD ? SPEC_CTRL_SSBD : 0);
 }
 
@@ -284,39 +285,14 @@ void vmx_barriers(struct vmx_cpu *own)
 		asm volatile("verw %0" : : "m"(data_selector) : "cc", "memory");
 }
 
-enum invalidation { INV_SINGLE_CONTEXT = 1, INV_EPT_ALL = 2, INV_VPID_ALL = 2 };
-
-static void invept(enum invalidation type, u64 eptp)
-{
-	struct { u64 eptp, reserved; } descriptor = { eptp, 0 };
-	bool failed;
-
-	asm volatile("invept %1, %2" : "=@ccna"(failed) : "m"(descriptor), "r"((u64)type)
-		     : "cc", "memory");
-	ASSERT(!failed);
-}
-
-static void invvpid(enum invalidation type, u16 vpid)
-{
-	struct { u64 vpid, address; } descriptor = { vpid, 0 };
-	bool failed;
-
-	asm volatile("invvpid %1, %2" : "=@ccna"(failed) : "m"(descriptor), "r"((u64)type)
-		     : "cc", "memory");
-	ASSERT(!failed);
-}
-
-/* A tag may now name another view. */
+/* SDM "INVEPT", "INVVPID": type 2 is all contexts. A tag may now name another view. */
 void vmx_flush_all(struct vt_cpu *vt)
 {
-	vmx_cpu(vt)->tag = 0;
-	invept(INV_EPT_ALL, 0);
-	invvpid(INV_VPID_ALL, 0);
-}
+	static const u64 descriptor[2];
+	bool failed, failed_too;
 
-void vmx_flush_view(struct vt_cpu *vt, const struct view *view)
-{
 	vmx_cpu(vt)->tag = 0;
-	invept(INV_SINGLE_CONTEXT, vmx_eptp(view));
-	invvpid(INV_SINGLE_CONTEXT, (u16)(view->tag + VMX_VPID_HOST));
+	asm volatile("invept %1, %2" : "=@ccna"(failed) : "m"(descriptor), "r"(2UL) : "memory");
+	asm volatile("invvpid %1, %2" : "=@ccna"(failed_too) : "m"(descriptor), "r"(2UL) : "memory");
+	ASSERT(!failed && !failed_too);
 }

@@ -183,6 +183,7 @@ enum vmcs_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SE
 #define EXIT_EXCEPTION_NMI	0
 #define EXIT_EXTERNAL_INTERRUPT	1
 #define EXIT_CPUID		10
+#define EXIT_EPT_MISCONFIG	49
 #define EXIT_VMCALL		18
 
 /* EPTP: memory type of the tables and walk length; SDM "Extended-Page-Table Pointer". */
