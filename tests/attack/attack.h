@@ -90,6 +90,8 @@ enum attack_op {
 	/* Close address line 20 by method in[0] (0 port 92h, 1 keyboard controller) and look
 	 * whether two addresses became one. out: 1 if they did. */
 	ATTACK_A20,
+	/* A triple fault of this CPU; in[0]: with its APIC switched off before. Does not return. */
+	ATTACK_TRIPLE_FAULT,
 	/* Fill the gate page and slot 0 of the channel of process in[0] with random bytes for
 	 * in[1] ms; in[2]: 1 gate, 2 channel. out: times. */
 	ATTACK_FLIP,

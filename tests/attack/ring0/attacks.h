@@ -61,6 +61,7 @@ long msr_write(struct attack *a);
 long platform_start_cpu(struct attack *a);
 long platform_port(struct attack *a);
 long platform_a20(struct attack *a);
+long platform_triple_fault(struct attack *a);
 
 /* physical.c: the first frame past all RAM, 0 if unknown. */
 u64 last_frame(void);

@@ -33,6 +33,7 @@ static const op_fn ops[] = {
 	[ATTACK_START_CPU] = platform_start_cpu,
 	[ATTACK_PORT] = platform_port,
 	[ATTACK_A20] = platform_a20,
+	[ATTACK_TRIPLE_FAULT] = platform_triple_fault,
 	[ATTACK_FLIP] = task_flip,
 	[ATTACK_POKE] = task_poke,
 };

@@ -148,3 +148,17 @@ long platform_a20(struct attack *a)
 	__free_pages(chunk, 9);
 	return 0;
 }
+
+long platform_triple_fault(struct attack *a)
+{
+	const struct desc_ptr nothing = { 0 };
+	u64 base;
+
+	local_irq_disable();
+	if (a->in[0]) {
+		rdmsrl(MSR_IA32_APICBASE, base);
+		wrmsrl(MSR_IA32_APICBASE, base & ~(u64)MSR_IA32_APICBASE_ENABLE);
+	}
+	asm volatile("lidt %0; int3" : : "m" (nothing));
+	return -EIO;
+}

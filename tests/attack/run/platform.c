@@ -367,6 +367,25 @@ static void a20(void)
 	}
 }
 
+/* --- a triple fault ------------------------------------------------------------------------ */
+
+static void triple_fault(uint64_t apic_off)
+{
+	struct attack a = { .op = ATTACK_TRIPLE_FAULT, .in = { apic_off } };
+
+	module_do(&a);
+}
+
+static void triple(void)
+{
+	triple_fault(0);
+}
+
+static void triple_apic_off(void)
+{
+	triple_fault(1);
+}
+
 const struct test platform_tests[] = {
 	{ "attack-msr-all", every_msr },
 	{ "attack-msr", hostile_msrs },
@@ -381,5 +400,7 @@ const struct test ending_tests[] = {
 	{ "control-42-init", reset_plain },
 	{ "attack-42-init", reset_protected },
 	{ "attack-false-power-off", false_power_off },
+	{ "attack-triple-fault", triple },
+	{ "attack-triple-fault-apic-off", triple_apic_off },
 	{ 0 },
 };
