@@ -55,24 +55,18 @@ static void emit(const char *prefix, const char *format, va_list args)
 		consoles[i]->write(line, length);
 }
 
-static void emit_locked(const char *format, va_list args)
-{
-	lock_take(&log_lock);
-	emit("carrel: ", format, args);
-	lock_release(&log_lock);
-}
-
 void log_line(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	emit_locked(format, args);
+	lock_take(&log_lock);
+	emit("carrel: ", format, args);
+	lock_release(&log_lock);
 	va_end(args);
 }
 
-/* A bucket: full at boot, one line back for every 2^32 cycles. Racing CPUs may let one
- * line more through; that is harmless. */
+/* A bucket: full at boot, one line back for every 2^32 cycles. The log's lock is held. */
 static bool guest_may_log(void)
 {
 	u64 now = rdtsc() >> 32;
@@ -93,19 +87,22 @@ static bool guest_may_log(void)
 
 void log_guest(const char *format, ...)
 {
+	u64 dropped = 0;
+	bool may;
 	va_list args;
 
-	if (!guest_may_log())
-		return;
-	if (guest_dropped) {
-		u64 dropped = guest_dropped;
-
-		guest_dropped = 0;
-		log_line("(%lu lines like the following were not written)", dropped);
-	}
 	va_start(args, format);
-	emit_locked(format, args);
+	lock_take(&log_lock);
+	may = guest_may_log();
+	if (may) {
+		dropped = guest_dropped;
+		guest_dropped = 0;
+		emit("carrel: ", format, args);
+	}
+	lock_release(&log_lock);
 	va_end(args);
+	if (dropped)
+		log_line("(%lu lines like that were not written)", dropped);
 }
 
 size_t log_read(u64 *position, char *buffer, size_t room)
