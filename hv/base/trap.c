@@ -33,6 +33,7 @@ extern const struct range __restart_begin[], __restart_end[];
 
 static struct idt_gate idt[32];
 static bool idt_ready;
+bool trap_stopping;
 
 static const u8 ist_of[ARRAY_SIZE(idt)] = {
 	[VECTOR_NMI] = IST_NMI, [VECTOR_DF] = IST_DF, [VECTOR_MC] = IST_MC,
@@ -109,8 +110,11 @@ void trap_handle(struct trap_frame *frame)
 			frame->rip = to;
 		return;
 	}
-	if (frame->vector == VECTOR_SX)		/* an INIT, redirected: see take_init */
+	if (frame->vector == VECTOR_SX) {	/* an INIT, redirected: see take_init */
+		while (__atomic_load_n(&trap_stopping, __ATOMIC_SEQ_CST))
+			asm volatile("cli; hlt");
 		return;
+	}
 	if (frame->vector == VECTOR_GP) {
 		to = find(__fixup_begin, __fixup_end, frame->rip, true);
 		if (to) {

@@ -58,6 +58,9 @@ static_assert(sizeof(struct trap_gs) == TRAP_GS_SIZE, "assembly");
  * base afterwards, before the first NMI can arrive. */
 void trap_cpu_init(struct trap_cpu *trap);
 
+/* The machine ends: a CPU that learns of it by an INIT stops, also where that is an #SX. */
+extern bool trap_stopping;
+
 /* Called first on a panic, on the panicking CPU: the core stops the others and wipes. */
 extern void (*panic_hook)(void);
 #endif

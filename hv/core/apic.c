@@ -34,7 +34,7 @@
 /* One INIT or SIPI of the guest at a time; also the trampoline's lock. */
 static struct lock apic_lock;
 static enum apic_mode mode;
-static bool keep_trap, armed, stopping;
+static bool keep_trap, armed;
 
 static bool x2apic(void)
 {
@@ -70,7 +70,7 @@ static void delay_us(unsigned int us)
  * apic_init halts the CPU; where it is not, the CPU waits for a SIPI that nobody sends. */
 void apic_stop_others(void)
 {
-	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&trap_stopping, true, __ATOMIC_SEQ_CST);
 	icr_write(ICR_INIT | ICR_ASSERT | ICR_OTHERS, 0);
 	delay_us(10000);
 }
@@ -188,7 +188,7 @@ static void send_init(struct cpu *cpu)
 		log_guest("INIT of CPU %u to itself refused", cpu->id);
 		return;
 	}
-	if (cpu->state == CPU_PARKED)
+	if (cpu->state == CPU_PARKED || cpu->state == CPU_STARTING)
 		return;
 	if (!start_parked(cpu))
 		log_line("CPU %u did not come back after INIT", cpu->id);
@@ -263,11 +263,12 @@ int apic_park(u32 apic_id)
 	if (!cpu)
 		return CARREL_EARG;
 	lock_take(&apic_lock);
-	parked = cpu->state == CPU_PARKED || cpu->state == CPU_ABSENT;
+	parked = cpu->state == CPU_PARKED;
 	if (!parked && mode == APIC_TRAP) {
 		arm(true);	/* no SIPI but ours while it waits for one */
 		parked = start_parked(cpu);
-		rearm();
+		if (parked)	/* else it may wait for a SIPI still */
+			rearm();
 	} else if (!parked) {
 		icr_write(ICR_INIT | ICR_ASSERT, apic_id);
 		parked = wait_parked(cpu, 1000000);
@@ -367,7 +368,7 @@ bool apic_fault(struct cpu *cpu, const struct vt_exit *exit)
 
 void apic_init(struct cpu *cpu)
 {
-	while (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
+	while (__atomic_load_n(&trap_stopping, __ATOMIC_SEQ_CST))
 		asm volatile("cli; hlt");
 	if (mode == APIC_TRAP) {
 		/* sent by start_parked: either it resets this CPU, which comes back by the trampoline,

@@ -183,6 +183,7 @@ static const struct msr_rule msr_rules[] = {
 	{ 0x00000770, 0x00000777, DO, DO },		/* HWP */
 	{ 0x00000800, 0x000008FF, PASS, PASS },		/* x2APIC */
 	{ 0x00000830, 0x00000830, PASS, X2APIC_ICR },	/* PASS while the trap is down: apic.c */
+	{ 0x00000981, 0x00000982, DO, GP },		/* TME_CAPABILITY, TME_ACTIVATE */
 	{ 0xC0000080, 0xC0000080, EFER, EFER },
 	{ 0xC0000081, 0xC0000084, PASS, PASS },		/* STAR .. SFMASK; tracked on VMX */
 	{ 0xC0000100, 0xC0000103, PASS, PASS },		/* FS, GS, kernel GS base; TSC_AUX: tracked */
@@ -212,7 +213,7 @@ static const struct msr_rule msr_rules[] = {
 };
 
 #define MISC_ENABLE_REFUSED	(BIT(22) | BIT(34))	/* limit CPUID; no no-execute */
-#define DEBUGCTL_REFUSED	(BIT(6) | BIT(7) | BIT(8) | BIT(13))	/* TR, BTS, BTINT, RTM */
+#define DEBUGCTL_REFUSED	(BIT(6) | BIT(7) | BIT(8) | BIT(13))	/* TR, BTS, BTINT, uncore PMI */
 
 static struct msr_rule rule_of(u32 msr)
 {
