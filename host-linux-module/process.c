@@ -274,8 +274,8 @@ void process_end_all(void)
 	mutex_lock(&all_lock);
 	list_for_each_entry(process, &all_processes, all) {
 		mutex_lock(&process->lock);
-		if (!undo_create(process) || !take_chunks_back(process))
-			pr_warn("a CPU does not flush: the next kernel must not use what is still donated\n");
+		if (!undo_create(process) || !take_chunks_back(process) || process->lost)
+			pr_warn("the hypervisor keeps memory of a process: the next kernel must not use it\n");
 		mutex_unlock(&process->lock);
 	}
 	mutex_unlock(&all_lock);
