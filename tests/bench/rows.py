@@ -239,9 +239,13 @@ def start(vendor, apart):
     if apart is None:
         row.measured, row.note = "hashing not countable", "count SVM too"
         return [row], None
-    times = (protected - apart.hashing - apart.rep) / (here - apart.plain_rep)
-    row.measured, row.holds = f"{times:.2f} x beyond hashing", times <= START_TIMES
-    row.note += (f"; {(protected - apart.hashing) / here:.2f} x with them" if carrel.counting else
-                 "hashing and iterations of rep taken from SVM")
+    all_in = (protected - apart.hashing) / here
+    if carrel.counting:
+        times = (protected - apart.hashing - apart.rep) / (here - apart.plain_rep)
+        row.measured, row.holds = f"{times:.2f} x beyond hashing", times <= START_TIMES
+        row.note += f"; {all_in:.2f} x with them"
+    else:
+        row.measured = "rep not countable"
+        row.note = f"{all_in:.2f} x with iterations of rep; hashing taken from SVM"
     return [row, Row("Protected programs", "  the hashing in it", vendor.name(), 0, 0, apart.hashing,
                      note="" if carrel.counting else "taken from SVM: not countable here")], apart
