@@ -156,8 +156,6 @@ struct vt_ops {
 	/* On the CPU itself, once: enter SVM/VMX operation, build both control structures in
 	 * `memory` (cpu_size() bytes, zeroed). 0, or -1 with a log line. */
 	int (*cpu_start)(struct vt_cpu *vt, const struct vt_machine *machine, void *memory);
-	/* Leave SVM/VMX operation on this CPU. */
-	void (*cpu_stop)(struct vt_cpu *vt);
 	/* An INIT was an exit, and the CPU may keep it pending. Returns with interrupts off and NMIs
 	 * on if it is gone; else it resets this CPU now. */
 	void (*take_init)(struct vt_cpu *vt);
@@ -210,7 +208,7 @@ struct vt_ops {
  */
 #define VT_FUNCTIONS(f, prefix) \
 	f(prefix, missing) f(prefix, largest_leaf) f(prefix, cpu_size) \
-	f(prefix, msr_intercept) f(prefix, cpu_start) f(prefix, cpu_stop) \
+	f(prefix, msr_intercept) f(prefix, cpu_start) \
 	f(prefix, take_init) f(prefix, holds_init) f(prefix, run) \
 	f(prefix, host_enter_linux) f(prefix, host_enter_sipi) \
 	f(prefix, native_sipi) f(prefix, host_wait_sipi) \

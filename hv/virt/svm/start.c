@@ -50,13 +50,6 @@ int svm_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 	return 0;
 }
 
-void svm_cpu_stop(struct vt_cpu *vt)
-{
-	(void)vt;
-	asm volatile("cli; stgi" : : : "memory");
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
-}
-
 /* With VM_CR.R_INIT the pending INIT becomes an #SX, which trap.c lets go; without, it resets the
  * CPU as soon as GIF is set. Unproven on hardware. */
 void svm_take_init(struct vt_cpu *vt)

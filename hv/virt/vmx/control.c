@@ -14,7 +14,6 @@
 #define CPUID_FSGSBASE		BIT(0)		/* 7 EBX */
 #define CPUID_NX		BIT(20)		/* 80000001h EDX */
 
-
 /* The secondary controls that only let instructions work which CPUID shows, and ENCLS exits
  * (SGX is hidden): each where the CPU has it. */
 #define PROC2_OPTIONAL	(PROC2_RDTSCP | PROC2_INVPCID | PROC2_USER_WAIT | PROC2_ENCLS)

@@ -60,7 +60,7 @@ int vmx_cpu_start(struct vt_cpu *vt, const struct vt_machine *machine, void *mem
 }
 
 /* A pending INIT is blocked in VMX operation and resets the CPU after VMXOFF. */
-void vmx_cpu_stop(struct vt_cpu *vt)
+static void leave_vmx(struct vt_cpu *vt)
 {
 	struct vmx_cpu *own = vmx_cpu(vt);
 
@@ -76,7 +76,7 @@ void vmx_cpu_stop(struct vt_cpu *vt)
 /* Bochs 2.7 keeps it pending; that is what trap mode is for on VMX. */
 void vmx_take_init(struct vt_cpu *vt)
 {
-	vmx_cpu_stop(vt);
+	leave_vmx(vt);
 	for (;;)
 		asm volatile("cli; hlt");
 }
