@@ -91,8 +91,9 @@ static inline enum memory_type guest_type(u64 entry)
 	return MEMORY_WB;
 }
 
-static inline u64 guest_make_branch(u64 table_pa)
+static inline u64 guest_make_branch(u64 table_pa, unsigned int level)
 {
+	(void)level;
 	return table_pa | GUEST_P | GUEST_W | GUEST_US | GUEST_A;
 }
 

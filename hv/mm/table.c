@@ -86,7 +86,7 @@ u64 *table_grow(struct table *table, u64 *entry, unsigned int level, u64 fill)
 	if (fill)
 		for (unsigned int i = 0; i < ENTRIES; i++)
 			entries[i] = fill;
-	table_set(entry, table->format->make_branch(pa));
+	table_set(entry, table->format->make_branch(pa, level));
 	return entries;
 }
 
@@ -119,7 +119,7 @@ static int split(struct table *table, u64 *entry, unsigned int level)
 	for (unsigned int i = 0; i < ENTRIES; i++)
 		entries[i] = format->make_leaf(page_of(old, level) + i * table_size(level - 1),
 					       level - 1, format->rights(old), format->type(old));
-	table_set(entry, format->make_branch(pa));
+	table_set(entry, format->make_branch(pa, level));
 	return 0;
 }
 

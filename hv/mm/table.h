@@ -2,7 +2,7 @@
 /*
  * Four-level tables: walk, map, unmap, split and protect, over an entry format.
  * The same code serves the hypervisor's own map, NPT, EPT, private guest tables
- * and (later) IOMMU tables; a format says what the bits mean, a memory says
+ * and IOMMU tables; a format says what the bits mean, a memory says
  * where table frames come from.
  *
  * Levels are the manuals': 1 = PTE (4 KiB), 2 = PDE (2 MiB), 3 = PDPTE (1 GiB),
@@ -48,7 +48,7 @@ struct table_format {
 	unsigned int (*rights)(u64 entry);		/* TABLE_* of a leaf */
 	enum memory_type (*type)(u64 entry);		/* of a leaf */
 	u64 (*make_leaf)(u64 pa, unsigned int level, unsigned int rights, enum memory_type type);
-	u64 (*make_branch)(u64 table_pa);
+	u64 (*make_branch)(u64 table_pa, unsigned int level);	/* in an entry of `level` */
 };
 
 /* Where table frames come from: zeroed, page-aligned; 0 when there is none left. */

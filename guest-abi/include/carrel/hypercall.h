@@ -14,7 +14,7 @@
 #ifndef CARREL_HYPERCALL_H
 #define CARREL_HYPERCALL_H
 
-#define CARREL_ABI_VERSION	1
+#define CARREL_ABI_VERSION	2
 
 /* CPUID 40000000h: EAX = highest leaf, EBX ECX EDX = signature. */
 #define CARREL_CPUID_BASE	0x40000000
@@ -29,7 +29,8 @@
 /* Host view, CPL 0. */
 #define CARREL_HC_DONATE	1	/* (chunk, process or 0) */
 #define CARREL_HC_RETURN	2	/* (chunk) */
-#define CARREL_HC_CREATE	3	/* (chunk, abi, slots | blocks << 16, limit in chunks)
+#define CARREL_HC_CREATE	3	/* (chunk, abi, slots | blocks << 16 | CARREL_CREATE_* << 32,
+					   limit in chunks)
 					   -> RDI = process, RSI = ticket low, RDX = ticket high */
 #define CARREL_HC_ADD		4	/* (process, source frame, address, type | rights) */
 #define CARREL_HC_LEND		5	/* (process, block, index) */
@@ -40,6 +41,8 @@
 #define CARREL_HC_LOG		10	/* (position) -> RAX = bytes (0 to 40),
 					   RDI RSI RDX R10 R8 = text, R9 = next position */
 #define CARREL_HC_PARK		11	/* (APIC id): that CPU is offline; take it back */
+#define CARREL_HC_ADMIT		12	/* (requester): the kernel found that device; let its slot reach
+					   host memory by DMA */
 /* Host view, CPL 3. */
 #define CARREL_HC_ENTER		16	/* (process, ticket low, ticket high, thread) */
 #define CARREL_HC_RESUME	17	/* (process, ticket low, ticket high, thread, value, flags) */
@@ -102,7 +105,29 @@
 					   R10 = chunks, R8 = OCALLs, R9 = other exits */
 #define CARREL_INFO_IDENTITY	6	/* index = process: RDI RSI RDX R10 = identity */
 #define CARREL_INFO_PLATFORM	7	/* RDI = INIT handling (0 not intercepted, 1 trapped, 2 native),
-					   RSI = DMA protection (0 none), RDX = APIC trap armed */
+					   RSI = CARREL_DMA_*, RDX = APIC trap armed */
+#define CARREL_INFO_DMA		8	/* RDI = CARREL_DMA_*, RSI = driver text (8 bytes), RDX = units,
+					   R10 = faults, R8 = faults known to be lost, R9 = slots admitted */
+#define CARREL_INFO_DMA_TEXT	9	/* index = part: 48 bytes of why DMA is not protected, NUL-padded;
+					   EARG past the last */
+#define CARREL_INFO_DMA_UNIT	10	/* index: RDI = registers, RSI = segment | CARREL_MSI_* << 16,
+					   RDX R10 = its features, R8 = flushes; EARG past the last */
+#define CARREL_INFO_DMA_FAULTS	11	/* index: RDI = requester (FFFFh: all that found no row),
+					   RSI = faults, RDX = last address, R10 = last code | write << 8;
+					   EARG past the last */
+
+/* Flags of CREATE; part of the identity. */
+#define CARREL_CREATE_DMA	1	/* only where devices cannot reach private memory, else EDMA */
+#define CARREL_CREATE_FLAGS	1
+
+#define CARREL_DMA_UNPROTECTED	0
+#define CARREL_DMA_PROTECTED	1
+#define CARREL_DMA_LOST		2	/* a unit failed: nothing new becomes private */
+
+/* What a unit lets pass of devices' interrupt messages. */
+#define CARREL_MSI_ANY		0
+#define CARREL_MSI_COMPATIBLE	1	/* all but those in remappable format */
+#define CARREL_MSI_FIXED	2	/* fixed and lowest-priority ones alone */
 
 #define CARREL_LAUNCH_UNMEASURED 0
 

@@ -26,8 +26,9 @@ struct carrel_measure_create {
 	carrel_u64 threads;		/* CARREL_THREADS_VA */
 	carrel_u64 gate;		/* CARREL_GATE_VA */
 	carrel_u64 channel;		/* CARREL_CHANNEL_VA */
+	carrel_u64 flags;		/* CARREL_CREATE_* */
 };
-_Static_assert(sizeof(struct carrel_measure_create) == 56, "measured record");
+_Static_assert(sizeof(struct carrel_measure_create) == 64, "measured record");
 
 struct carrel_measure_add {
 	carrel_u64 magic;

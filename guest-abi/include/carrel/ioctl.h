@@ -24,6 +24,8 @@ struct carrel_ioc_create {
 	carrel_u32 limit;		/* in: chunks */
 	carrel_u32 slots;		/* in */
 	carrel_u32 blocks;		/* in: must agree with the mapping's length */
+	carrel_u32 flags;		/* in: CARREL_CREATE_* */
+	carrel_u32 reserved;		/* in: 0 */
 	carrel_u64 process;		/* out */
 	carrel_u64 ticket[2];		/* out */
 };
@@ -62,7 +64,7 @@ struct carrel_ioc_log {
  * versions differ; EINVAL an argument; EBUSY already created; ENOMEM no 2 MiB
  * of contiguous memory to donate, or the limit of the cgroup or of
  * RLIMIT_MEMLOCK; ENOSPC a table of the hypervisor is full; ETIMEDOUT a CPU
- * does not pay its flush; EINTR the task is being killed; EIO the hypervisor refused (the kernel
+ * does not pay its flush; EPERM CARREL_CREATE_DMA was asked for and DMA is not protected; EINTR the task is being killed; EIO the hypervisor refused (the kernel
  * log names the code).
  */
 #endif

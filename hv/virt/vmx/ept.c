@@ -36,8 +36,9 @@ static u64 ept_make_leaf(u64 pa, unsigned int level, unsigned int rights, enum m
 	return pa | rights_bits(rights) | (u64)type << EPT_TYPE_SHIFT | (level > 1 ? TABLE_LEAF : 0);
 }
 
-static u64 ept_make_branch(u64 table_pa)
+static u64 ept_make_branch(u64 table_pa, unsigned int level)
 {
+	(void)level;
 	return table_pa | EPT_R | EPT_W | EPT_X;
 }
 

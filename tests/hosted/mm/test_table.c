@@ -417,7 +417,7 @@ static void guest_entries(void)
 	CHECK_EQ(guest_make_page(pa, TABLE_R | TABLE_X), pa | 0x21);
 	CHECK_EQ(guest_make_page(pa, 0), pa | 4);
 	CHECK_EQ(guest_make_demand(TABLE_R | TABLE_W), 0x602);
-	CHECK_EQ(guest_format.make_branch(pa), pa | 0x27);
+	CHECK_EQ(guest_format.make_branch(pa, 2), pa | 0x27);
 	for (unsigned int rights = 0; rights < 16; rights++) {
 		u64 entry;
 
