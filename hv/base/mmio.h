@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Device registers in physical memory, through the direct map, which the MTRRs of the firmware
+ * make uncached there. Hosted tests provide a model of the device instead. */
+#ifndef HV_BASE_MMIO_H
+#define HV_BASE_MMIO_H
+
+#include "phys.h"
+
+#ifdef CARREL_HOSTED
+u32 mmio_read32(u64 pa);
+u64 mmio_read64(u64 pa);
+void mmio_write32(u64 pa, u32 value);
+void mmio_write64(u64 pa, u64 value);
+#else
+static inline u32 mmio_read32(u64 pa) { return *(volatile u32 *)phys(pa); }
+static inline u64 mmio_read64(u64 pa) { return *(volatile u64 *)phys(pa); }
+static inline void mmio_write32(u64 pa, u32 value) { *(volatile u32 *)phys(pa) = value; }
+static inline void mmio_write64(u64 pa, u64 value) { *(volatile u64 *)phys(pa) = value; }
+#endif
+
+#endif
