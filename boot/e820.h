@@ -9,7 +9,7 @@
 
 /* ACPI specification, "Address Range Types"; up to E820_LAST others are kept as they come. */
 enum e820_type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_BAD = 5,
-		 E820_LAST = 12 };
+		 E820_PMEM = 7, E820_PRAM = 12, E820_LAST = 12 };
 
 struct e820_range {
 	u64 base, size;

@@ -21,8 +21,11 @@
 #include <core/process.h>
 #include <core/trampoline.h>
 #include <drivers/acpi/acpi.h>
+#include <drivers/iommu/amdvi.h>
+#include <drivers/iommu/vtd.h>
 #include <drivers/screen/screen.h>
 #include <drivers/serial/serial.h>
+#include <mm/dma.h>
 #include <mm/frame.h>
 #include <mm/hostmap.h>
 #include <mm/mtrr.h>
@@ -51,6 +54,9 @@ static_assert(offsetof(struct linux_entry, gdt_base) == 0x20, "start.S");
 static_assert(offsetof(struct linux_entry, gdt_limit) == 0x28, "start.S");
 
 static const struct vt_ops *const back_ends[] = { &svm_ops, &vmx_ops };
+static const struct dma_ops *const iommus[DMA_KINDS] = {
+	[DMA_VTD] = &vtd_ops, [DMA_AMDVI] = &amdvi_ops,
+};
 
 static struct boot_info info;
 static struct options options;
@@ -59,7 +65,7 @@ static struct linux_image linux_image;
 static struct linux_entry linux_entry;
 static struct placement place;
 static struct e820_map e820;
-static struct ram_range ram[E820_MAX];
+static struct ram_range ram[E820_MAX + DMA_RANGES_MAX];
 
 static void __attribute__((noreturn)) give_up(const char *what)
 {
@@ -125,6 +131,19 @@ static u64 image_size(void)
 	return (u64)(__image_end - __text_begin);
 }
 
+static bool dma_described(void)
+{
+	return acpi.dma.kind != DMA_NO_IOMMU && !acpi.dma.broken;
+}
+
+static u64 dma_size(void)
+{
+	u32 ranges = info.map.count + acpi.dma.range_count + 2;
+
+	return dma_described() ? PAGE_SIZE * dma_pages(iommus[acpi.dma.kind], &acpi.dma, ranges,
+						       machine.ram_top) : 0;
+}
+
 /* Everything that the pool hands out, page by page, for this machine. */
 static u64 pool_size(void)
 {
@@ -137,7 +156,7 @@ static u64 pool_size(void)
 		view_pages += limit / GIB;
 	return (view_pages + map_pages) * PAGE_SIZE + acpi.cpu_count * cpu_bytes +
 		ALIGN_UP((machine.ram_top >> CHUNK_SHIFT) * sizeof(struct chunk), PAGE_SIZE) +
-		3 * VT_BITMAP + POOL_SPARE;
+		dma_size() + 3 * VT_BITMAP + POOL_SPARE;
 }
 
 /* Copy the running image to its place and go on there. */
@@ -162,6 +181,12 @@ static void make_frames(void)
 	for (u32 i = 0; i < e820.count; i++)
 		ram[count++] = (struct ram_range){ e820.range[i].base, e820.range[i].size,
 						   e820.range[i].type == E820_RAM };
+	/* devices reach these on their own: never private */
+	for (u32 i = 0; i < acpi.dma.range_count; i++) {
+		const struct dma_range *range = &acpi.dma.range[i];
+
+		ram[count++] = (struct ram_range){ range->base, range->end - range->base, false };
+	}
 	frame_boot(pool_take(chunks * sizeof(struct chunk)), chunks, ram, count, place.hv_base,
 		   place.hv_size);
 }
@@ -175,6 +200,59 @@ static void make_host_view(void)
 			   physical_limit(), place.hv_base, place.hv_size, mtrr_type_at) ||
 	    view_limit_page(&machine.host_view, place.trampoline, 0))
 		give_up("no memory for the host's nested page tables");
+}
+
+/* What devices may reach: RAM that the firmware lists, but for the hypervisor's, and the ranges
+ * that they need for the firmware's sake. Registers and holes are not memory. */
+static int open_ram(void)
+{
+	int error = 0;
+
+	for (u32 i = 0; i < info.map.count && !error; i++) {
+		const struct e820_range *range = &info.map.range[i];
+
+		if (range->type == E820_RAM || range->type == E820_PMEM || range->type == E820_PRAM)
+			error = dma_open(range->base, range->size);
+	}
+	for (u32 i = 0; i < acpi.dma.range_count && !error; i++)
+		error = dma_open(acpi.dma.range[i].base,
+				 acpi.dma.range[i].end - acpi.dma.range[i].base);
+	if (!error)
+		error = dma_close(place.hv_base, place.hv_size);
+	return error ? error : dma_close(place.trampoline, PAGE_SIZE);
+}
+
+/* NULL, or why devices reach everything. */
+static const char *guard_dma(void)
+{
+	const char *problem = acpi.dma.broken;
+
+	if (!problem && !dma_described())
+		problem = "this machine shows no IOMMU";
+	if (!problem)
+		problem = dma_probe(iommus[acpi.dma.kind], &acpi.dma);
+	if (!problem && open_ram())
+		problem = "no memory for the device map";
+	if (problem)
+		return problem;
+	wbinvd();	/* some units read tables past the caches */
+	return dma_start(&machine.host_view);
+}
+
+static void make_dma(void)
+{
+	const char *problem = guard_dma();
+
+	if (!problem) {
+		acpi_hide_iommu(&acpi);
+		log_line("DMA protected by %s, units: %u", iommus[acpi.dma.kind]->name,
+			 acpi.dma.unit_count);
+		return;
+	}
+	dma_unprotected(problem);
+	log_line("DMA unprotected: %s", problem);
+	if (options.require_dma)
+		give_up("require=dma: DMA is not protected (see the line above)");
 }
 
 static void make_policy(void)
@@ -256,6 +334,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 	machine.pool = &pool_tables;
 	make_frames();
 	make_host_view();
+	make_dma();
 	make_policy();
 	make_cpus();
 	cpu = machine.cpus[0];
@@ -268,8 +347,6 @@ static void __attribute__((noreturn)) boot_machine(void)
 	must(linux_load(&linux_entry, &info, &place, &linux_image));
 	log_line("%s, %u CPUs, %lu KiB at %lx, %lu KiB of it free; starting Linux", machine.vt->name,
 		 machine.cpu_count, machine.hv_size / KIB, machine.hv_base, pool_left() / KIB);
-	log_line("DMA unprotected: %s", acpi.has_iommu ? "the IOMMU is not driven by this version" :
-		 "this machine shows no IOMMU");
 	log_line("launch state: unmeasured");
 	screen_use(NULL);
 
@@ -279,6 +356,18 @@ static void __attribute__((noreturn)) boot_machine(void)
 	machine.vt->host_enter_linux(&cpu->vt, linux_entry.rip, linux_entry.rsi, linux_entry.rsp,
 				     linux_entry.cr3, linux_entry.gdt_base, linux_entry.gdt_limit);
 	machine.vt->run(&cpu->vt);
+}
+
+/* Ranges that firmware keeps for devices must not keep the machine from starting. */
+static const char *place_self(u64 image_begin, u64 image_end, u64 size)
+{
+	const char *problem = place_hypervisor(&place, &info, &acpi.dma, image_begin, image_end, size);
+
+	if (!problem || !acpi.dma.range_count)
+		return problem;
+	acpi.dma.range_count = 0;
+	acpi.dma.broken = "what the firmware reserves for devices leaves no room for the hypervisor";
+	return place_hypervisor(&place, &info, &acpi.dma, image_begin, image_end, size);
 }
 
 void boot_main(u32 magic, u64 info_pa, u64 binary, u64 image_begin, u64 image_end)
@@ -292,13 +381,11 @@ void boot_main(u32 magic, u64 info_pa, u64 binary, u64 image_begin, u64 image_en
 	must(linux_check(&linux_image, phys(info.module[BOOT_KERNEL].base),
 			 info.module[BOOT_KERNEL].end - info.module[BOOT_KERNEL].base));
 	missing = choose_back_end();
-	if (!missing && options.require_dma)
-		give_up("require=dma: this version drives no IOMMU");
 	machine.ram_top = ALIGN_UP(e820_ram_end(&info.map), CHUNK_SIZE);
 	if (!missing)
 		must(acpi_parse(&acpi, info.rsdp, info.rsdp_size, FOUR_GIB));
 	size = ALIGN_UP(image_size(), PAGE_SIZE) + (missing ? POOL_SPARE : pool_size());
-	must(place_hypervisor(&place, &info, image_begin, image_end, ALIGN_UP(size, CHUNK_SIZE)));
+	must(place_self(image_begin, image_end, ALIGN_UP(size, CHUNK_SIZE)));
 	must(place_linux(&place, &info, &linux_image));
 	move_high(binary);
 	if (missing)

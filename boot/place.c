@@ -27,7 +27,7 @@ struct span {
 
 struct spans {
 	u32 count;
-	struct span span[BOOT_MODULES_MAX + 8];
+	struct span span[BOOT_MODULES_MAX + DMA_RANGES_MAX + 8];
 };
 
 struct search {
@@ -152,16 +152,25 @@ static u64 search(const struct search *s)
 	return best;
 }
 
+static void take_others(struct spans *spans, const struct boot_info *info,
+			const struct dma_platform *dma)
+{
+	take(spans, info->info_base, info->info_end);
+	for (u32 i = 0; i < info->module_count; i++)
+		take(spans, info->module[i].base, info->module[i].end);
+	for (u32 i = 0; i < dma->range_count; i++)
+		take(spans, dma->range[i].base, dma->range[i].end);
+}
+
 const char *place_hypervisor(struct placement *place, const struct boot_info *info,
-			     u64 image_base, u64 image_end, u64 hv_size)
+			     const struct dma_platform *dma, u64 image_base, u64 image_end,
+			     u64 hv_size)
 {
 	struct search s = { .info = info, .floor = PAGE_SIZE };
 
 	memset(place, 0, sizeof(*place));
 	take(&s.taken, image_base, image_end);
-	take(&s.taken, info->info_base, info->info_end);
-	for (u32 i = 0; i < info->module_count; i++)
-		take(&s.taken, info->module[i].base, info->module[i].end);
+	take_others(&s.taken, info, dma);
 
 	s.size = s.align = PAGE_SIZE;
 	s.ceiling = TRAMPOLINE_END;

@@ -10,6 +10,7 @@
 
 #include <boot/linux.h>
 #include <boot/multiboot.h>
+#include <mm/dma.h>
 
 struct placement {
 	u64 hv_base, hv_size;		/* 2 MiB-aligned, below 4 GiB; the hypervisor's own */
@@ -21,12 +22,13 @@ struct placement {
 
 /*
  * Choose hypervisor, trampoline and host-readable range, clear of each other, of
- * [image_base, image_end) (this program where the loader put it), of the modules
- * and of the loader's information. `hv_size` is a multiple of 2 MiB. NULL, or what
- * is missing.
+ * [image_base, image_end) (this program where the loader put it), of the modules,
+ * of the loader's information and of what devices reach on their own. `hv_size` is
+ * a multiple of 2 MiB. NULL, or what is missing.
  */
 const char *place_hypervisor(struct placement *place, const struct boot_info *info,
-			     u64 image_base, u64 image_end, u64 hv_size);
+			     const struct dma_platform *dma, u64 image_base, u64 image_end,
+			     u64 hv_size);
 
 /*
  * Choose the places of kernel and initrd, clear of what place_hypervisor chose. The

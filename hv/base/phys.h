@@ -12,6 +12,7 @@
 #ifdef CARREL_HOSTED
 extern unsigned char *phys_base;
 static inline void *phys(u64 pa) { return phys_base + pa; }
+static inline u64 phys_address(const void *p) { return (u64)((const unsigned char *)p - phys_base); }
 #else
 #define PHYS_BASE 0xFFFF800000000000UL
 static inline void *phys(u64 pa) { return (void *)(PHYS_BASE + pa); }

@@ -12,6 +12,7 @@
 #include <base/log.h>
 #include <base/x86.h>
 #include <carrel/hypercall.h>
+#include <mm/dma.h>
 
 #include "apic.h"
 #include "info.h"
@@ -27,7 +28,8 @@ enum call {
 	DONATE = CARREL_HC_DONATE, RETURN = CARREL_HC_RETURN, CREATE = CARREL_HC_CREATE,
 	ADD = CARREL_HC_ADD, LEND = CARREL_HC_LEND, INIT = CARREL_HC_INIT,
 	DESTROY = CARREL_HC_DESTROY, FLUSH = CARREL_HC_FLUSH, INFO = CARREL_HC_INFO,
-	LOG = CARREL_HC_LOG, PARK = CARREL_HC_PARK, ENTER = CARREL_HC_ENTER, RESUME = CARREL_HC_RESUME,
+	LOG = CARREL_HC_LOG, PARK = CARREL_HC_PARK, ADMIT = CARREL_HC_ADMIT,
+	ENTER = CARREL_HC_ENTER, RESUME = CARREL_HC_RESUME,
 	OCALL = CARREL_HC_OCALL, MAP = CARREL_HC_MAP, UNMAP = CARREL_HC_UNMAP,
 	PROTECT = CARREL_HC_PROTECT, RANDOM = CARREL_HC_RANDOM, NOTE = CARREL_HC_NOTE,
 	IDENTITY = CARREL_HC_IDENTITY, DIE = CARREL_HC_DIE,
@@ -80,6 +82,7 @@ static const struct rule rules[CARREL_HC_MAX + 1] = {
 	[INFO] = { KERNEL, NOTHING, false, 0, 0 },
 	[LOG] = { KERNEL, NOTHING, false, 0, 0 },
 	[PARK] = { KERNEL, NOTHING, false, 0, 0 },
+	[ADMIT] = { KERNEL, NOTHING, false, 0, 0 },
 	[ENTER] = { CARRIER, NAMED, false, P_READY, T_NEW },
 	[RESUME] = { CARRIER, NAMED, false, P_READY, T_OUT },
 	[OCALL] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
@@ -155,6 +158,8 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 		return args->rdi <= CODE_MAX;
 	case PARK:
 		return args->rdi <= 0xFFFFFFFF;
+	case ADMIT:
+		return args->rdi <= 0xFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
 	case IDENTITY:
 		return true;
@@ -306,6 +311,8 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return 0;
 	case PARK:
 		return apic_park((u32)regs->rdi);
+	case ADMIT:
+		return dma_admit((u16)regs->rdi);
 	case INFO:
 		return info(regs);
 	case LOG:

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include <carrel/hypercall.h>
+#include <mm/dma.h>
 
 #include "apic.h"
 #include "cpu.h"
 #include "exit.h"
-#include "owner.h"
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
@@ -130,8 +130,63 @@ static void platform(u64 value[])
 {
 	if (apic_trap_armed() || machine.vt->holds_init())
 		value[0] = apic_mode() == APIC_NATIVE ? INIT_NATIVE : INIT_TRAPPED;
-	value[1] = dma_guard != NULL;
+	value[1] = dma_state();
 	value[2] = apic_trap_armed();
+}
+
+static_assert(DMA_PROTECTED == CARREL_DMA_PROTECTED && DMA_LOST == CARREL_DMA_LOST, "as told");
+static_assert(DMA_MSI_COMPATIBLE == CARREL_MSI_COMPATIBLE && DMA_MSI_FIXED == CARREL_MSI_FIXED,
+	      "as told");
+
+static void dma(u64 value[])
+{
+	struct dma_report report;
+
+	dma_report(&report);
+	value[0] = dma_state();
+	value[1] = report.name ? text(report.name) : 0;
+	value[2] = report.unit_count;
+	value[3] = report.faults;
+	value[4] = report.lost;
+	value[5] = report.slot_count;
+}
+
+static int dma_text(u64 part, u64 value[])
+{
+	const char *problem = dma_problem();
+	size_t length = problem ? strlen(problem) : 0, room = INFO_VALUES * sizeof(value[0]);
+
+	if (part >= (length + room - 1) / room)
+		return CARREL_EARG;
+	memcpy(value, problem + part * room, min_u64(room, length - part * room));
+	return 0;
+}
+
+static int dma_unit(u64 index, u64 value[])
+{
+	const struct dma_unit *unit = dma_report_unit(index);
+
+	if (!unit)
+		return CARREL_EARG;
+	value[0] = unit->registers;
+	value[1] = unit->segment | (u64)unit->msi << 16;
+	value[2] = unit->features[0];
+	value[3] = unit->features[1];
+	value[4] = unit->flushes;
+	return 0;
+}
+
+static int dma_faults(u64 index, u64 value[])
+{
+	struct dma_requester row;
+
+	if (!dma_report_requester(index, &row))
+		return CARREL_EARG;
+	value[0] = row.requester;
+	value[1] = row.faults;
+	value[2] = row.address;
+	value[3] = row.code | (u64)row.write << 8;
+	return 0;
 }
 
 int info_get(u64 what, u64 index, u64 sub, u64 value[INFO_VALUES])
@@ -158,6 +213,15 @@ int info_get(u64 what, u64 index, u64 sub, u64 value[INFO_VALUES])
 	case CARREL_INFO_PLATFORM:
 		platform(value);
 		return 0;
+	case CARREL_INFO_DMA:
+		dma(value);
+		return 0;
+	case CARREL_INFO_DMA_TEXT:
+		return dma_text(index, value);
+	case CARREL_INFO_DMA_UNIT:
+		return dma_unit(index, value);
+	case CARREL_INFO_DMA_FAULTS:
+		return dma_faults(index, value);
 	}
 	return CARREL_EARG;
 }

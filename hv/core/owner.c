@@ -4,10 +4,9 @@
 
 #include <base/log.h>
 #include <carrel/hypercall.h>
+#include <mm/dma.h>
 
 #include "stats.h"
-
-const struct dma_guard *dma_guard;
 
 void owner_flush(struct cpu *cpu)
 {
@@ -26,10 +25,14 @@ static int leave_host(struct chunk *record, u64 chunk)
 		return CARREL_EOWNER;
 	if (record->lent)
 		return CARREL_ESTATE;
+	if (dma_state() == DMA_LOST)
+		return CARREL_EDMA;
 	if (view_hide_chunk(host, chunk))
 		return CARREL_ELIMIT;
-	if (dma_guard)
-		dma_guard->hide(chunk << CHUNK_SHIFT, CHUNK_SIZE);
+	if (dma_hide_chunk(chunk)) {
+		view_show_chunk(host, chunk);
+		return CARREL_ELIMIT;
+	}
 	error = frame_leave(chunk, host->changed);
 	ASSERT(!error);
 	stats_add(&stats.chunks_donated, 1);
@@ -40,8 +43,8 @@ static int arrive(struct chunk *record, u64 chunk)
 {
 	if (!flush_paid(&machine.host_view.entered, record->value))
 		return CARREL_PENDING;
-	if (dma_guard && !dma_guard->drained(chunk << CHUNK_SHIFT, CHUNK_SIZE))
-		return CARREL_PENDING;
+	if (!dma_drained())	/* for ever, if the IOMMU failed: then it stays nobody's */
+		return dma_state() == DMA_LOST ? CARREL_EDMA : CARREL_PENDING;
 	return frame_arrive(chunk);
 }
 
@@ -104,8 +107,7 @@ static int give_back(u64 chunk)
 	view_show_chunk(&machine.host_view, chunk);
 	error = frame_return(chunk);
 	ASSERT(!error);
-	if (dma_guard)
-		dma_guard->show(chunk << CHUNK_SHIFT, CHUNK_SIZE);
+	dma_show_chunk(chunk);
 	stats_add(&stats.chunks_donated, -1);
 	return 0;
 }

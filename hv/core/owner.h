@@ -15,23 +15,11 @@
 
 #include "cpu.h"
 
-/* What ownership asks of an IOMMU driver; boot/main.c introduces it. */
-struct dma_guard {
-	/* Take the range out of every device's map, and start to flush the IOTLB. */
-	void (*hide)(u64 pa, u64 size);
-	/* That flush is complete and every older transfer has landed. */
-	bool (*drained)(u64 pa, u64 size);
-	/* Devices may reach the range again. */
-	void (*show)(u64 pa, u64 size);
-};
-/* NULL: no IOMMU, devices reach everything; INFO_PLATFORM says so. */
-extern const struct dma_guard *dma_guard;
-
 /*
  * Host -> nobody, and nobody -> `family` unless that is NULL (its process's lock is held).
  * 0; CARREL_PENDING: flushes are owed, ask again; CARREL_EOWNER not the host's to give, or
  * already given; CARREL_ESTATE lent; CARREL_ELIMIT the family has `limit` chunks, or no
- * frame is left to split a large entry of the host view.
+ * frame is left to split a large entry of the host view; CARREL_EDMA an IOMMU failed while it ran.
  */
 int owner_donate(u64 chunk, struct family *family, u32 limit);
 

@@ -80,7 +80,8 @@ static inline bool dma_platform_has(const struct dma_platform *platform, u32 slo
 struct dma_limits {
 	unsigned int largest_leaf;	/* 1, 2 or 3 */
 	unsigned int address_bits;	/* that the map may use */
-	bool coherent;			/* units see tables in caches; else they must be written back */
+	bool coherent;		/* units see tables in caches; else they must be written back */
+	bool flush_on_show;	/* a unit may cache that something was absent (VT-d caching mode) */
 };
 
 /* The map's level-4 table, and the level-3 table of its first 512 GiB. */
@@ -125,7 +126,8 @@ const char *dma_probe(const struct dma_ops *ops, struct dma_platform *platform);
 /* Let devices reach [base, base + size), whole pages of it; or no longer. 0 or -1: no frame. */
 int dma_open(u64 base, u64 size);
 int dma_close(u64 base, u64 size);
-/* Switch it on, and take the units' registers out of the host view. NULL, or why not. */
+/* Switch it on, and take the units' registers out of the host view. The map was written back
+ * from all caches. NULL, or why not. */
 const char *dma_start(struct view *host);
 /* Frames of the pool that all this takes, for `ranges` calls of dma_open and RAM up to `top`. */
 u64 dma_pages(const struct dma_ops *ops, const struct dma_platform *platform, u32 ranges, u64 top);

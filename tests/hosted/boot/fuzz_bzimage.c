@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		info.module[0].end = 4 * MIB + size;
 		info.module[1].base = 5 * MIB;
 		info.module[1].end = 50 * MIB;
-		demand(!place_hypervisor(&place, &info, MIB, 2 * MIB, 4 * MIB), "no place");
+		demand(!place_hypervisor(&place, &info, &no_dma, MIB, 2 * MIB, 4 * MIB), "no place");
 		if (!place_linux(&place, &info, &image)) {
 			const char *wrong = check_place_linux(&place, &info, &image);
 

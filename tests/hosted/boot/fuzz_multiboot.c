@@ -30,7 +30,7 @@ static void place(const struct boot_info *info)
 	struct placement place;
 	u8 *efi;
 
-	if (place_hypervisor(&place, info, MIB, 2 * MIB, 4 * MIB))
+	if (place_hypervisor(&place, info, &no_dma, MIB, 2 * MIB, 4 * MIB))
 		return;
 	demand(check_place_hypervisor(&place, info, MIB, 2 * MIB, 4 * MIB));
 	if (place_e820(&map, info, &place))

@@ -3,6 +3,8 @@
 
 #include <base/bytes.h>
 
+const struct dma_platform no_dma;
+
 static bool apart(u64 a, u64 a_size, u64 b, u64 b_size)
 {
 	return a + a_size <= b || b + b_size <= a;

@@ -5,6 +5,9 @@
 
 #include <boot/place.h>
 
+/* A machine without IOMMU. */
+extern const struct dma_platform no_dma;
+
 /* Each returns NULL, or what is wrong. */
 const char *check_place_hypervisor(const struct placement *place, const struct boot_info *info,
 				   u64 image_base, u64 image_end, u64 hv_size);

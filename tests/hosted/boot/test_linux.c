@@ -6,6 +6,7 @@
 #include <boot/place.h>
 
 #include "make.h"
+#include "place_check.h"
 #include "test.h"
 
 static struct boot_info info;
@@ -142,7 +143,7 @@ static const char *load(u64 kernel_at, u64 kernel_size, u64 initrd_at, u64 initr
 	info.rsdp_size = 36;
 	error = linux_check(&image, phys(kernel_at), size);
 	if (!error)
-		error = place_hypervisor(&place, &info, 0x100000, 0x200000, 0x400000);
+		error = place_hypervisor(&place, &info, &no_dma, 0x100000, 0x200000, 0x400000);
 	if (!error)
 		error = place_linux(&place, &info, &image);
 	return error;

@@ -29,7 +29,7 @@ static void test_pc(void)
 {
 	mb2_pc(&block);
 	parse();
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x100000, 0x200000, 0x400000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x100000, 0x200000, 0x400000), NULL);
 	CHECK_ERROR(check_place_hypervisor(&place, &info, 0x100000, 0x200000, 0x400000), NULL);
 	CHECK_EQ(place.hv_base, 0x3FA00000);
 	CHECK_EQ(place.trampoline, 0x7F000);	/* Linux searches the upper half for an iBFT */
@@ -50,7 +50,7 @@ static void test_ovmf(void)
 
 	mb2_ovmf(&block);
 	parse();
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x200000, 0x300000, 0x400000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x200000, 0x300000, 0x400000), NULL);
 	CHECK_ERROR(check_place_hypervisor(&place, &info, 0x200000, 0x300000, 0x400000), NULL);
 	CHECK_EQ(place.hv_base, 0x3DE00000);
 	CHECK_EQ(place.trampoline, 0x7F000);
@@ -75,7 +75,7 @@ static void test_kernel_in_boot_services(void)
 	mb2_ovmf(&block);
 	parse();
 	fixed.relocatable = false;
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x200000, 0x300000, 0x400000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x200000, 0x300000, 0x400000), NULL);
 	CHECK_ERROR(place_linux(&place, &info, &fixed), NULL);
 	CHECK_EQ(place.kernel, 0x1000000);
 }
@@ -86,7 +86,7 @@ static void test_initrd_stays(void)
 	parse();
 	info.module[1].base = 0x8000000;
 	info.module[1].end = 0x9000000;
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x100000, 0x200000, 0x400000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x100000, 0x200000, 0x400000), NULL);
 	CHECK_ERROR(place_linux(&place, &info, &debian), NULL);
 	CHECK_EQ(place.initrd, 0x8000000);
 	info.module[1].base++;		/* not at a page: moved */
@@ -107,7 +107,7 @@ static void test_initrd_limit(void)
 	info.module[1].base = 0x30000000;
 	info.module[1].end = 0x31000000;
 	low.initrd_max = 0x10000000 - 1;
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x100000, 0x200000, 0x400000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x100000, 0x200000, 0x400000), NULL);
 	CHECK_ERROR(place_linux(&place, &info, &low), NULL);
 	CHECK_EQ(place.initrd, 0xF000000);
 	low.initrd_max = 0x1FFFFFF;	/* below it the kernel and its file fill all */
@@ -127,9 +127,9 @@ static void test_too_small(void)
 	mb2_map(&block, tiny, 2);
 	mb2_end(&block);
 	parse();
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x200000, 0x210000, 0x200000),
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x200000, 0x210000, 0x200000),
 		    "for the hypervisor: give the machine more memory");
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x100000, 0x200000, 0x200000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x100000, 0x200000, 0x200000), NULL);
 	CHECK_EQ(place.hv_base, 0x200000);
 	CHECK_ERROR(place_linux(&place, &info, &debian), "no free range for the kernel");
 	mb2_begin(&block);
@@ -137,7 +137,32 @@ static void test_too_small(void)
 	mb2_map(&block, no_low, 1);
 	mb2_end(&block);
 	parse();
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x200000, 0x210000, 0x200000),
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x200000, 0x210000, 0x200000),
+		    "below 512 KiB");
+}
+
+/* What devices reach on their own is never the hypervisor's, wherever the firmware put it. */
+static void test_device_ranges(void)
+{
+	static struct dma_platform dma;
+	u64 taken[3];
+
+	mb2_pc(&block);
+	parse();
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x200000, 0x300000, 0x400000), NULL);
+	taken[0] = place.hv_base;
+	taken[1] = place.host_base;
+	taken[2] = place.trampoline;
+	dma.range[0] = (struct dma_range){ taken[0] + 0x3FF000, taken[0] + 0x400000 };
+	dma.range[1] = (struct dma_range){ taken[1], taken[1] + 0x1000 };
+	dma.range[2] = (struct dma_range){ taken[2], taken[2] + 0x1000 };
+	dma.range_count = 3;
+	CHECK_ERROR(place_hypervisor(&place, &info, &dma, 0x200000, 0x300000, 0x400000), NULL);
+	CHECK_ERROR(check_place_hypervisor(&place, &info, 0x200000, 0x300000, 0x400000), NULL);
+	CHECK(place.hv_base < taken[0]);
+	CHECK(place.host_base != taken[1] && place.trampoline < taken[2]);
+	dma.range[0] = (struct dma_range){ 0, 1UL << 52 };
+	CHECK_ERROR(place_hypervisor(&place, &info, &dma, 0x200000, 0x300000, 0x400000),
 		    "below 512 KiB");
 }
 
@@ -155,7 +180,7 @@ static void test_efi_map_overlaps(void)
 	mb2_efi(&block, 0x1000, &overlapping);
 	mb2_end(&block);
 	parse();
-	CHECK_ERROR(place_hypervisor(&place, &info, 0x100000, 0x200000, 0x400000), NULL);
+	CHECK_ERROR(place_hypervisor(&place, &info, &no_dma, 0x100000, 0x200000, 0x400000), NULL);
 	memset(efi, 0xA5, sizeof(efi));
 	CHECK_EQ(place_efi_map(efi, &info, &place), 0);
 	CHECK_EQ(efi[place_efi_map_room(&info)], 0xA5);
@@ -216,7 +241,7 @@ static void test_random(void)
 		memcpy(phys(0x5000), block.bytes, block.size);
 		if (multiboot_parse(&info, MULTIBOOT2_MAGIC, 0x5000, 4 * GIB))
 			continue;
-		if (place_hypervisor(&place, &info, image, image + 0x123456, hv_size))
+		if (place_hypervisor(&place, &info, &no_dma, image, image + 0x123456, hv_size))
 			continue;
 		CHECK_ERROR(check_place_hypervisor(&place, &info, image, image + 0x123456, hv_size),
 			    NULL);
@@ -245,6 +270,7 @@ const struct test place_tests[] = {
 	{ "place: the initrd stays where it can", test_initrd_stays },
 	{ "place: the initrd's highest address", test_initrd_limit },
 	{ "place: machines too small", test_too_small },
+	{ "place: clear of what devices reach on their own", test_device_ranges },
 	{ "place: an EFI map that overlaps itself", test_efi_map_overlaps },
 	{ "place: 3,000 random machines against a slow search", test_random },
 	{ 0 }

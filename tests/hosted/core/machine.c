@@ -28,7 +28,6 @@ bool tracing;
 unsigned int log_lines;
 char log_last[256];
 bool generator_dry, generator_stuck;
-unsigned int drains_late;
 
 static struct chunk chunks[RAM_CHUNKS];
 static u64 pool_next;
@@ -212,6 +211,7 @@ void __wrap_scrub_page(u64 pa)
 	note(STEP_SCRUB, pa >> PAGE_SHIFT);
 	CHECK(!cached_by_process(pa >> PAGE_SHIFT));
 	CHECK(!cached_by_host(pa >> CHUNK_SHIFT));
+	CHECK(!device_cached(pa >> CHUNK_SHIFT));
 	__real_scrub_page(pa);
 }
 
@@ -243,28 +243,32 @@ int __wrap_frame_unlend(u64 block)
 	return __real_frame_unlend(block);
 }
 
-static void dma_hide(u64 pa, u64 size)
+int __real_dma_hide_chunk(u64 chunk);
+int __wrap_dma_hide_chunk(u64 chunk);
+int __wrap_dma_hide_chunk(u64 chunk)
 {
-	CHECK_EQ(size, CHUNK_SIZE);
-	note(STEP_DMA_HIDE, pa >> CHUNK_SHIFT);
+	note(STEP_DMA_HIDE, chunk);
+	return __real_dma_hide_chunk(chunk);
 }
 
-static bool dma_drained(u64 pa, u64 size)
+bool __real_dma_drained(void);
+bool __wrap_dma_drained(void);
+bool __wrap_dma_drained(void)
 {
-	CHECK_EQ(size, CHUNK_SIZE);
-	if (drains_late > 0)
-		return drains_late-- == 0;
-	note(STEP_DRAINED, pa >> CHUNK_SHIFT);
-	return true;
+	bool drained = __real_dma_drained();
+
+	if (drained)
+		note(STEP_DRAINED, 0);
+	return drained;
 }
 
-static void dma_show(u64 pa, u64 size)
+void __real_dma_show_chunk(u64 chunk);
+void __wrap_dma_show_chunk(u64 chunk);
+void __wrap_dma_show_chunk(u64 chunk)
 {
-	CHECK_EQ(size, CHUNK_SIZE);
-	note(STEP_DMA_SHOW, pa >> CHUNK_SHIFT);
+	note(STEP_DMA_SHOW, chunk);
+	__real_dma_show_chunk(chunk);
 }
-
-static const struct dma_guard guard = { dma_hide, dma_drained, dma_show };
 
 /* --- the back end ---------------------------------------------------------------------- */
 
@@ -451,7 +455,7 @@ static void pool_free(struct table_memory *memory, u64 pa)
 	memset(phys(pa), 0xDD, PAGE_SIZE);
 }
 
-static struct table_memory pool = { pool_alloc, pool_free };
+struct table_memory pool_tables = { pool_alloc, pool_free };
 
 static const struct ram_range map[] = {
 	{ 0, 0x9F000, true },
@@ -497,18 +501,17 @@ void machine_reset(void)
 	pool_next = HV_BASE;
 	frame_boot(chunks, RAM_CHUNKS, map, ARRAY_SIZE(map), HV_BASE, HV_SIZE);
 	machine.vt = &fake_ops;
-	machine.pool = &pool;
+	machine.pool = &pool_tables;
 	machine.hv_base = HV_BASE;
 	machine.hv_size = HV_SIZE;
 	machine.cpu_count = CPUS;
-	if (view_make_host(&machine.host_view, &svm_nested_format, 3, &pool, RAM_SIZE, HV_BASE,
+	if (view_make_host(&machine.host_view, &svm_nested_format, 3, &pool_tables, RAM_SIZE, HV_BASE,
 			   HV_SIZE, all_wb))
 		panic("no host view");
 	for (unsigned int i = 0; i < CPUS; i++)
 		reset_cpu(i);
-	dma_guard = &guard;
+	devices_reset(map, ARRAY_SIZE(map));
 	generator_dry = generator_stuck = false;
-	drains_late = 0;
 	if (process_boot())
 		panic("process_boot");
 	log_lines = traced = 0;
@@ -785,9 +788,24 @@ static void check_process(struct process *process)
 		check(false, __FILE__, __LINE__, wrong);
 }
 
+/* Invariant 1, and that a chunk which devices may still reach is nobody's. */
+static void check_devices(void)
+{
+	for (u64 i = 0; i < RAM_CHUNKS; i++) {
+		enum chunk_state state = owner(i);
+
+		if (state == CHUNK_HV || state == CHUNK_NOBODY || state == CHUNK_FAMILY)
+			CHECK(!device_cached(i));
+		if (state == CHUNK_HV || state == CHUNK_NOBODY || state == CHUNK_FAMILY ||
+		    state == CHUNK_LEAVING)
+			CHECK(device_cached(i) || !device_touch(i));
+	}
+}
+
 void check_machine(void)
 {
 	check_host_view();
+	check_devices();
 	for (unsigned int i = 0; i < CPUS; i++) {
 		const struct test_cpu *c = &cpus[i];
 

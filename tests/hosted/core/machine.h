@@ -158,7 +158,16 @@ void random_seed(u64 seed);
 
 /* What the fake generator gives next. */
 extern bool generator_dry, generator_stuck;
-/* This many more DMA drains are answered with "not yet". */
+
+/* Devices, behind a fake IOMMU that keeps translations until a flush has ended (devices.c). */
+void devices_reset(const struct ram_range *map, size_t count);
+/* A transfer to that chunk: false if it was refused; else its translation is cached now. */
+bool device_touch(u64 chunk);
+bool device_cached(u64 chunk);
+/* This many more questions whether a flush has ended are answered with "not yet". */
 extern unsigned int drains_late;
+/* What collect() says: NULL, or that the IOMMU failed. */
+extern const char *device_failure;
+extern unsigned int device_flushes;
 
 #endif

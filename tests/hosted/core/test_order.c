@@ -226,6 +226,8 @@ static void step_outside(struct test_cpu *c)
 	u64 chunk = random_below(RAM_CHUNKS);
 
 	touch_host(c, chunk);
+	device_touch(chunk);
+	drains_late = random_below(4) ? 0 : random_below(3);
 	if (!m->made) {
 		if (random_below(4) == 0)
 			make(m);
@@ -273,6 +275,7 @@ static void run(u64 seed)
 		if (test_failed)
 			printf("     seed %lu, step %u\n", seed, i);
 	}
+	drains_late = 0;
 	for (unsigned int i = 0; i < CARRIERS; i++)
 		if (models[i].made)
 			end_process(&models[i].carrier);

@@ -99,7 +99,7 @@ static void order(void)
 	dma = find_step(hide, STEP_DMA_HIDE, carrier.chunk[0]);
 	CHECK(hide < dma && dma < traced);
 	scrub = find_step(0, STEP_SCRUB, carrier.chunk[0] * CHUNK_PAGES);
-	drained = find_step(0, STEP_DRAINED, carrier.chunk[0]);
+	drained = find_step(dma, STEP_DRAINED, 0);
 	for (unsigned int i = 0; i < CPUS; i++) {
 		flush = find_step(dma, STEP_FLUSH, i);
 		CHECK(flush < drained);
@@ -120,6 +120,63 @@ static void order(void)
 	CHECK(show < dma_show && dma_show < traced);
 	for (unsigned int i = show; i < traced; i++)
 		CHECK(trace[i].step != STEP_SCRUB);
+}
+
+/* One flush of the IOMMU for 512 pages; what a device may still reach is nobody's until it has
+ * ended, however long that takes; returned, it is the devices' again. */
+static void devices(void)
+{
+	const u64 chunk = 5;
+	unsigned int before = device_flushes;
+
+	CHECK(device_touch(chunk) && !device_touch(16) && !device_touch(NO_RAM_CHUNK));
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, chunk, 0, 0, 0), CARREL_PENDING);
+	CHECK_EQ(device_flushes, before + 1);
+	flush_all_cpus();
+	drains_late = 3;
+	while (drains_late) {
+		CHECK(device_cached(chunk));
+		CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, chunk, 0, 0, 0), CARREL_PENDING);
+		CHECK_EQ(owner(chunk), CHUNK_LEAVING);
+	}
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, chunk, 0, 0, 0), 0);
+	CHECK_EQ(device_flushes, before + 1);
+	CHECK(!device_touch(chunk));
+	check_machine();
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, chunk, 0, 0, 0), 0);
+	CHECK(device_touch(chunk));
+}
+
+/* An IOMMU that stopped: what was on its way stays nobody's, nothing more is taken. */
+static void devices_lost(void)
+{
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 5, 0, 0, 0), CARREL_PENDING);
+	flush_all_cpus();
+	drains_late = ~0U;
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 5, 0, 0, 0), CARREL_PENDING);
+	device_failure = "it stopped";
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 5, 0, 0, 0), CARREL_EDMA);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 6, 0, 0, 0), CARREL_EDMA);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, 5, 0, 0, 0), CARREL_ESTATE);
+	CHECK_EQ(owner(5), CHUNK_LEAVING);
+	CHECK(!device_touch(5) && device_touch(6));
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INFO, CARREL_INFO_DMA, 0, 0, 0), 0);
+	CHECK_EQ(cpus[0].cpu.vt.regs->rdi, CARREL_DMA_LOST);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, 0, 0, 0), 0);
+	CHECK(!memcmp(&cpus[0].cpu.vt.regs->rdi, "it stopp", 8));
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, 1, 0, 0), CARREL_EARG);
+	machine_reset();
+}
+
+static void admitted(void)
+{
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADMIT, 0x10000, 0, 0, 0), CARREL_EARG);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADMIT, 0x00FF, 0, 0, 0), 0);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADMIT, 0x00FF, 0, 0, 0), 0);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADMIT, 0x0100, 0, 0, 0), CARREL_ELIMIT);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INFO, CARREL_INFO_DMA, 0, 0, 0), 0);
+	CHECK_EQ(cpus[0].cpu.vt.regs->r9, 1);
+	CHECK_EQ(user_call(&cpus[0], CARREL_HC_ADMIT, CARRIER_CR3, 0, 0, 0, 0, 0, 0), CARREL_ECALLER);
 }
 
 static void lent(void)
@@ -266,6 +323,9 @@ const struct test owner_tests[] = {
 	{ "each CPU that owes a flush is waited for", debts },
 	{ "a parked CPU is not", parked },
 	{ "unmap, flush, drain, scrub, map: in this order", order },
+	{ "devices: private only after one flush has ended", devices },
+	{ "devices: an IOMMU that failed", devices_lost },
+	{ "devices: admitted slots", admitted },
 	{ "lent blocks cannot be donated, nor anything else lent or added", lent },
 	{ "limits of a process", limits },
 	{ "two processes want one chunk", change_of_mind },
