@@ -123,6 +123,8 @@ static void pool_free(struct table_memory *memory, u64 pa)
 }
 
 struct table_memory pool = { pool_alloc, pool_free };
+/* what hv/mm/dma.c calls it */
+extern struct table_memory pool_tables __attribute__((alias("pool")));
 
 /* --- Memory and families -------------------------------------------------------------- */
 

@@ -45,7 +45,7 @@ struct test {
 	void (*run)(void);
 };
 extern const struct test flush_tests[], table_tests[], frame_tests[], view_tests[], space_tests[],
-	model_tests[];
+	dma_tests[], model_tests[];
 
 /* Repeatable randomness; seeded anew for each test. */
 u64 random_u64(void);
