@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ACPI 6.5: RSDP (5.2.5), RSDT and XSDT (5.2.7, 5.2.8), FADT (5.2.9), MADT (5.2.12). */
+/*
+ * ACPI 6.5: RSDP (5.2.5), RSDT and XSDT (5.2.7, 5.2.8), FADT (5.2.9), MADT (5.2.12). MCFG: PCI
+ * Firmware Specification 3.3, 4.1.2.
+ */
 #include <string.h>
 
-#include <base/bytes.h>
-#include <drivers/acpi/acpi.h>
+#include <drivers/acpi/iommu.h>
 
 #define TABLE_HEAD	36U
 #define TABLE_MAX	(1 * MIB)	/* none of the tables read here comes near */
@@ -27,6 +29,9 @@
 #define MADT_LAPIC	0
 #define MADT_X2APIC	9
 #define MADT_ENABLED	BIT(0)
+
+#define MCFG_ENTRIES	44
+#define MCFG_ENTRY	16	/* base, segment, first and last bus, reserved */
 
 #define GAS_IO		1	/* Generic Address Structure: address space, address at 4 */
 
@@ -124,68 +129,78 @@ static const char *parse_fadt(struct acpi_info *info, struct bytes fadt)
 	return NULL;
 }
 
-static const char *parse_iommu(struct acpi_info *info, struct bytes table)
+static const char *parse_mcfg(struct acpi_info *info, struct bytes mcfg)
 {
-	(void)table;
-	info->has_iommu = true;
+	if (!mcfg.at || bytes_sum(mcfg))
+		return "the MCFG is damaged: its length or checksum is wrong";
+	if (mcfg.size < MCFG_ENTRIES || (mcfg.size - MCFG_ENTRIES) % MCFG_ENTRY)
+		return "the MCFG is damaged: it is no whole number of entries";
+	for (u64 at = MCFG_ENTRIES; at < mcfg.size; at += MCFG_ENTRY) {
+		const u8 *entry = mcfg.at + at;
+		struct acpi_ecam ecam = { get64(entry), get16(entry + 8), entry[10], entry[11] };
+
+		if (!IS_ALIGNED(ecam.base, MIB) || ecam.first_bus > ecam.last_bus ||
+		    !(ecam.base + ecam.first_bus * MIB) || ecam.base > BIT(52) - 256 * MIB)
+			return "the MCFG is damaged: a senseless entry";
+		if (info->ecam_count == ACPI_ECAM_MAX)
+			return "the MCFG has more than 16 entries";
+		info->ecam[info->ecam_count++] = ecam;
+	}
 	return NULL;
 }
 
-static const struct {
-	const char *signature;
-	const char *(*parse)(struct acpi_info *info, struct bytes table);
-	const char *missing;	/* an error if the table is; NULL: optional */
-} wanted[] = {
-	{ "APIC", parse_madt, "ACPI: there is no MADT: the CPUs are not known" },
-	{ "FACP", parse_fadt, "ACPI: there is no FADT" },
-	{ "DMAR", parse_iommu, NULL },
-	{ "IVRS", parse_iommu, NULL },
-};
-
-/* The root table: entries of 8 bytes in the XSDT, 4 in the RSDT. */
+/* A root table: entries of 8 bytes in the XSDT, 4 in the RSDT. */
 struct root {
 	struct bytes table;
-	u32 entry_size;
+	u32 entry_size, count;
 };
 
-static const char *find_root(struct root *root, const u8 *rsdp, u32 rsdp_size, u64 reach)
+static const char *root_at(struct root *root, u64 pa, bool xsdt, u64 reach)
 {
-	u64 xsdt = rsdp_size >= 36 ? get64(rsdp + RSDP_XSDT) : 0;
-
 	root->entry_size = xsdt ? 8 : 4;
-	root->table = table_at(xsdt ? xsdt : get32(rsdp + RSDP_RSDT), reach);
+	root->table = table_at(pa, reach);
 	if (!has_signature(root->table, xsdt ? "XSDT" : "RSDT"))
 		return "ACPI: there is no root table where the RSDP points";
 	if (bytes_sum(root->table) || (root->table.size - TABLE_HEAD) % root->entry_size)
 		return "ACPI: the root table is damaged";
+	root->count = (root->table.size - TABLE_HEAD) / root->entry_size;
 	return NULL;
+}
+
+/* The table that an entry of the root points to, if it has that name; or 0. */
+static u64 root_entry(const struct root *root, u32 i, const char *signature, u64 reach)
+{
+	const u8 *at = root->table.at + TABLE_HEAD + i * root->entry_size;
+	u64 pa = root->entry_size == 8 ? get64(at) : get32(at);
+
+	return has_signature(bytes_phys(pa, 4, reach), signature) ? pa : 0;
 }
 
 /* The first table of that name, as Linux takes it; 0 if there is none. */
 static u64 find_table(const struct root *root, const char *signature, u64 reach)
 {
-	const u8 *at = root->table.at + TABLE_HEAD, *end = root->table.at + root->table.size;
+	u64 pa = 0;
 
-	for (; at < end; at += root->entry_size) {
-		u64 pa = root->entry_size == 8 ? get64(at) : get32(at);
-
-		if (has_signature(bytes_phys(pa, 4, reach), signature))
-			return pa;
-	}
-	return 0;
+	for (u32 i = 0; i < root->count && !pa; i++)
+		pa = root_entry(root, i, signature, reach);
+	return pa;
 }
 
-const char *acpi_parse(struct acpi_info *info, const u8 *rsdp, u32 rsdp_size, u64 reach)
-{
-	struct root root;
-	const char *error;
+static const struct {
+	const char *signature;
+	const char *(*parse)(struct acpi_info *info, struct bytes table);
+	const char *missing;
+} wanted[] = {
+	{ "APIC", parse_madt, "ACPI: there is no MADT: the CPUs are not known" },
+	{ "FACP", parse_fadt, "ACPI: there is no FADT" },
+};
 
-	memset(info, 0, sizeof(*info));
-	if (rsdp_size < 20)
-		return "ACPI: the firmware has no RSDP";
-	error = find_root(&root, rsdp, rsdp_size, reach);
+static const char *parse_wanted(struct acpi_info *info, const struct root *root, u64 reach)
+{
+	const char *error = NULL;
+
 	for (size_t i = 0; !error && i < ARRAY_SIZE(wanted); i++) {
-		u64 pa = find_table(&root, wanted[i].signature, reach);
+		u64 pa = find_table(root, wanted[i].signature, reach);
 		struct bytes table = pa ? table_at(pa, reach) : (struct bytes){ 0 };
 
 		if (!pa)
@@ -196,4 +211,46 @@ const char *acpi_parse(struct acpi_info *info, const u8 *rsdp, u32 rsdp_size, u6
 			error = wanted[i].parse(info, table);
 	}
 	return error;
+}
+
+/* Every one of them: what is not known cannot be hidden. */
+static void find_iommus(struct acpi_info *info, const struct root *root, u64 reach)
+{
+	for (u32 i = 0; i < root->count; i++) {
+		u64 dmar = root_entry(root, i, "DMAR", reach);
+		u64 ivrs = root_entry(root, i, "IVRS", reach);
+
+		if (dmar)
+			iommu_table(info, DMA_VTD, dmar, table_at(dmar, reach));
+		if (ivrs)
+			iommu_table(info, DMA_AMDVI, ivrs, table_at(ivrs, reach));
+	}
+}
+
+const char *acpi_parse(struct acpi_info *info, const u8 *rsdp, u32 rsdp_size, u64 reach)
+{
+	u64 xsdt, rsdt, mcfg;
+	struct root root, old;
+	const char *error;
+
+	memset(info, 0, sizeof(*info));
+	if (rsdp_size < 20)
+		return "ACPI: the firmware has no RSDP";
+	rsdt = get32(rsdp + RSDP_RSDT);
+	xsdt = rsdp_size >= 36 ? get64(rsdp + RSDP_XSDT) : 0;
+	error = root_at(&root, xsdt ? xsdt : rsdt, xsdt, reach);
+	if (!error)
+		error = parse_wanted(info, &root, reach);
+	if (error)
+		return error;
+	mcfg = find_table(&root, "MCFG", reach);
+	if (mcfg)
+		info->ecam_problem = parse_mcfg(info, table_at(mcfg, reach));
+	if (info->ecam_problem)
+		info->ecam_count = 0;
+	find_iommus(info, &root, reach);
+	/* an OS can be told to go by the RSDT although there is an XSDT (Linux: acpi=rsdt) */
+	if (xsdt && rsdt && !root_at(&old, rsdt, false, reach))
+		find_iommus(info, &old, reach);
+	return NULL;
 }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The DMA Remapping Reporting structure: Intel VT-d specification, "BIOS Considerations". */
+#include <drivers/acpi/iommu.h>
+
+#define DMAR_STRUCTURES	48
+
+/* Remapping structure: type, length */
+#define STRUCTURE_HEAD	4
+#define DRHD		0
+#define DRHD_FLAGS	4
+#define DRHD_SIZE	5	/* bits 3:0 N: 2^N pages of registers */
+#define DRHD_SEGMENT	6
+#define DRHD_REGISTERS	8
+#define DRHD_SCOPES	16
+#define RMRR		1
+#define RMRR_BASE	8
+#define RMRR_LIMIT	16	/* the last byte */
+#define RMRR_SCOPES	24
+
+/* Device scope: type, length, flags, reserved, enumeration ID, start bus, (device, function)s */
+#define SCOPE_IOAPIC	3
+#define SCOPE_HPET	4
+#define SCOPE_NAMESPACE	5
+#define SCOPE_BUS	5
+#define SCOPE_PATH	6
+#define SCOPE_MIN	8
+
+/* A device that a PCI scan does not find. None lies behind a bridge. */
+static const char *parse_scope(struct dma_platform *dma, struct bytes scope)
+{
+	const u8 *path = scope.at + SCOPE_PATH;
+
+	if (scope.at[0] < SCOPE_IOAPIC || scope.at[0] > SCOPE_NAMESPACE || scope.size != SCOPE_MIN)
+		return NULL;
+	if (path[0] > 31 || path[1] > 7)
+		return "the DMAR is damaged: a device number that cannot be";
+	dma_platform_slot(dma, (u16)(scope.at[SCOPE_BUS] << 8 | path[0] << 3 | path[1]));
+	return NULL;
+}
+
+static const char *parse_scopes(struct dma_platform *dma, struct bytes scopes)
+{
+	const char *error = NULL;
+
+	for (u64 at = 0; at < scopes.size && !error; ) {
+		struct bytes scope = bytes_part(scopes, at, SCOPE_MIN);
+
+		if (scope.at)
+			scope = bytes_part(scopes, at, scope.at[1]);
+		if (scope.size < SCOPE_MIN)
+			return "the DMAR is damaged: a device scope of senseless length";
+		error = parse_scope(dma, scope);
+		at += scope.size;
+	}
+	return error;
+}
+
+static const char *parse_drhd(struct dma_platform *dma, struct bytes drhd)
+{
+	struct dma_unit unit = {
+		.registers = get64(drhd.at + DRHD_REGISTERS),
+		.segment = get16(drhd.at + DRHD_SEGMENT),
+		.flags = drhd.at[DRHD_FLAGS],
+		.size = (u32)PAGE_SIZE << (drhd.at[DRHD_SIZE] & 15),
+	};
+	const char *error = iommu_add_unit(dma, &unit, PAGE_SIZE);
+
+	if (error)
+		return error;
+	return parse_scopes(dma, bytes_part(drhd, DRHD_SCOPES, drhd.size - DRHD_SCOPES));
+}
+
+static const char *parse_structure(struct dma_platform *dma, struct bytes structure)
+{
+	static const u8 sizes[] = { [DRHD] = DRHD_SCOPES, [RMRR] = RMRR_SCOPES };
+	u16 type = get16(structure.at);
+
+	if (type >= ARRAY_SIZE(sizes))	/* ATSR, RHSA, ANDD, SATC, SIDP, or newer */
+		return NULL;
+	if (structure.size < sizes[type])
+		return "the DMAR is damaged: a structure too short for its type";
+	if (type == DRHD)
+		return parse_drhd(dma, structure);
+	return iommu_add_range(dma, get64(structure.at + RMRR_BASE),
+			       get64(structure.at + RMRR_LIMIT) + 1);
+}
+
+const char *dmar_parse(struct dma_platform *dma, struct bytes dmar)
+{
+	const char *error = NULL;
+
+	if (dmar.size < DMAR_STRUCTURES)
+		return "the DMAR is damaged: it is too short";
+	for (u64 at = DMAR_STRUCTURES; at < dmar.size && !error; ) {
+		struct bytes structure = bytes_part(dmar, at, STRUCTURE_HEAD);
+
+		if (structure.at)
+			structure = bytes_part(dmar, at, get16(structure.at + 2));
+		if (structure.size < STRUCTURE_HEAD)
+			return "the DMAR is damaged: a structure of senseless length";
+		error = parse_structure(dma, structure);
+		at += structure.size;
+	}
+	return error || dma->unit_count ? error : "the DMAR names no IOMMU";
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside drivers/acpi: from acpi.c, which finds tables, to those that read a DMAR or an IVRS. */
+#ifndef DRIVERS_ACPI_IOMMU_H
+#define DRIVERS_ACPI_IOMMU_H
+
+#include <base/bytes.h>
+#include <drivers/acpi/acpi.h>
+
+/* A root table names a DMAR (DMA_VTD) or an IVRS (DMA_AMDVI) at `pa`; `table` has no bytes if
+ * its length is wrong. What is the matter with it goes to dma.broken. */
+void iommu_table(struct acpi_info *info, enum dma_kind kind, u64 pa, struct bytes table);
+
+/* Each returns NULL, or what is wrong with the table, whose checksum is right. */
+const char *dmar_parse(struct dma_platform *dma, struct bytes dmar);
+const char *ivrs_parse(struct dma_platform *dma, struct bytes ivrs);
+
+/* For those two. Registers at a multiple of `align`, unit->size bytes of them at least. */
+const char *iommu_add_unit(struct dma_platform *dma, const struct dma_unit *unit, u64 align);
+const char *iommu_add_range(struct dma_platform *dma, u64 base, u64 end);
+
+#endif
