@@ -174,6 +174,17 @@ static inline void outb(u16 port, u8 v) { asm volatile("outb %0, %1" : : "a"(v),
 static inline void outw(u16 port, u16 v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
 static inline void outl(u16 port, u32 v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
 
+/* OUT of 1, 2 or 4 bytes. */
+static inline void port_out(u16 port, u8 size, u32 value)
+{
+	if (size == 1)
+		outb(port, (u8)value);
+	else if (size == 2)
+		outw(port, (u16)value);
+	else
+		outl(port, value);
+}
+
 static inline void pause(void) { __builtin_ia32_pause(); }
 static inline void wbinvd(void) { asm volatile("wbinvd" : : : "memory"); }
 

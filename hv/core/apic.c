@@ -9,7 +9,7 @@
 #include <mm/flush.h>
 #include <mm/frame.h>
 
-#include "guestmem.h"
+#include "store.h"
 #include "trampoline.h"
 
 #define APIC_PAGE		0xFEE00000UL
@@ -277,89 +277,30 @@ int apic_park(u32 apic_id)
 	return parked ? 0 : CARREL_EBUSY;
 }
 
-/* --- Decoding the write ------------------------------------------------------------ */
-
-/* Registers of a ModRM byte, in the order of their encodings; RSP apart. */
-static u64 *register_of(struct vt_regs *regs, unsigned int number)
-{
-	return &regs->rax + number;
-}
-
-/* Bytes of ModRM, SIB and displacement; 0 for a register operand. 64-bit addressing. */
-static unsigned int modrm_length(const u8 *p, unsigned int left)
-{
-	unsigned int mod = p[0] >> 6, rm = p[0] & 7, length = 1;
-
-	if (mod == 3 || left < 2)
-		return 0;
-	if (rm == 4) {
-		length++;
-		if (mod == 0 && (p[1] & 7) == 5)
-			length += 4;
-	} else if (mod == 0 && rm == 5) {
-		length += 4;
-	}
-	return length + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
-}
-
-/*
- * Linux writes the xAPIC with `mov %r32, m32`, `movl $imm, m32`, or `xchg` where X86_BUG_11AP
- * holds. Anything else gets #GP and a line in the log. Returns the instruction's length,
- * 0 when it is none of these.
- */
-static unsigned int decode_store(struct cpu *cpu, u32 *value, u64 **exchange)
-{
-	u8 b[GUESTMEM_INSN_MAX];
-	unsigned int n = guestmem_fetch(cpu, b), at = 0, rex = 0, length, reg;
-
-	*exchange = NULL;
-	if (n >= 1 && (b[0] & 0xF0) == 0x40)
-		rex = b[at++];
-	if (n < at + 2 || rex & 8)
-		return 0;
-	length = modrm_length(b + at + 1, n - at - 1);
-	reg = (b[at + 1] >> 3 & 7) | (rex & 4 ? 8 : 0);
-	if (!length)
-		return 0;
-	if (b[at] == 0x89 || b[at] == 0x87) {
-		*value = reg == 4 ? (u32)machine.vt->get(&cpu->vt, VT_RSP) :
-			(u32)*register_of(cpu->vt.regs, reg);
-		if (b[at] == 0x87 && reg != 4)
-			*exchange = register_of(cpu->vt.regs, reg);
-		return at + 1 + length;
-	}
-	if (b[at] == 0xC7 && (b[at + 1] & 0x38) == 0 && n >= at + 5 + length) {
-		const u8 *imm = b + at + 1 + length;
-
-		*value = imm[0] | (u32)imm[1] << 8 | (u32)imm[2] << 16 | (u32)imm[3] << 24;
-		return at + 5 + length;
-	}
-	return 0;
-}
-
 bool apic_fault(struct cpu *cpu, const struct vt_exit *exit)
 {
 	volatile u32 *apic = phys(APIC_PAGE);
-	u32 offset = (u32)(exit->address - APIC_PAGE), value;
+	u32 offset = (u32)(exit->address - APIC_PAGE);
 	struct vt_exit skip = *exit;
-	u64 *exchange;
+	struct store store;
 
 	if (mode != APIC_TRAP || exit->address < APIC_PAGE || offset >= PAGE_SIZE || !exit->write)
 		return false;
 	if (!armed)
 		return true;	/* a stale entry: retry */
-	skip.length = (u8)decode_store(cpu, &value, &exchange);
-	if (!skip.length || offset & 15) {
+	/* Linux writes `mov %r32, m32`, `movl $imm, m32`, or `xchg` where X86_BUG_11AP holds */
+	if (!store_decode(cpu, &store) || store.size != 4 || offset & 15) {
 		log_guest("write to the APIC page at offset %x not understood", offset);
 		machine.vt->inject(&cpu->vt, VECTOR_GP, 0);
 		return true;
 	}
-	if (exchange)
-		*exchange = apic[offset / 4];
+	if (store.exchange)
+		*store.exchange = apic[offset / 4];
 	if (offset == APIC_ICR_LOW)
-		apic_icr_write(value, apic[APIC_ICR_HIGH / 4]);
+		apic_icr_write(store.value, apic[APIC_ICR_HIGH / 4]);
 	else
-		apic[offset / 4] = value;
+		apic[offset / 4] = store.value;
+	skip.length = store.length;
 	machine.vt->skip(&cpu->vt, &skip);
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "apic.h"
 #include "hypercall.h"
+#include "pci.h"
 #include "policy.h"
 #include "process.h"
 #include "stats.h"
@@ -89,7 +90,7 @@ static void refuse_memory(struct cpu *cpu, const struct vt_exit *exit)
 
 static void host_fault(struct cpu *cpu, const struct vt_exit *exit)
 {
-	if (apic_fault(cpu, exit))
+	if (apic_fault(cpu, exit) || pci_fault(cpu, exit))
 		return;
 	refuse_memory(cpu, exit);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The only reader of guest memory: instruction bytes of the host guest, for the APIC trap. */
+/* The only reader of guest memory: instruction bytes of the host guest, for store.c. */
 #ifndef HV_CORE_GUESTMEM_H
 #define HV_CORE_GUESTMEM_H
 

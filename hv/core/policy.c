@@ -10,6 +10,7 @@
 #include "apic.h"
 #include "exit.h"
 #include "leaves.h"
+#include "pci.h"
 #include "stats.h"
 
 /* --- CPUID ------------------------------------------------------------------------- */
@@ -418,8 +419,7 @@ void policy_msr(struct cpu *cpu, const struct vt_exit *exit)
 #define PORT_CMOS_INDEX		0x70
 #define PORT_CMOS_DATA		0x71
 #define PORT_SYSTEM_CONTROL	0x92
-#define PORT_PCI_ADDRESS	0xCF8	/* four bytes there are not the reset register */
-#define PORT_RESET_CONTROL	0xCF9
+#define PORT_RESET_CONTROL	0xCF9	/* by a byte: four at CF8h are PCI's */
 #define CMOS_SHUTDOWN_STATUS	0x0F
 #define CMOS_WARM_RESET		0x0A
 #define PM1_SLP_EN		BIT(13)
@@ -452,7 +452,7 @@ void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 	io_intercept(io_bitmap, PORT_KBC_COMMAND, 1);
 	io_intercept(io_bitmap, PORT_CMOS_INDEX, 2);
 	io_intercept(io_bitmap, PORT_SYSTEM_CONTROL, 1);
-	io_intercept(io_bitmap, PORT_RESET_CONTROL, 1);
+	io_intercept(io_bitmap, PCI_PORTS, PCI_PORTS_END - PCI_PORTS);
 	for (unsigned int i = 0; i < 2; i++) {
 		if (ports->pm1_cnt[i])
 			io_intercept(io_bitmap, ports->pm1_cnt[i], 2);
@@ -464,16 +464,6 @@ void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 static u32 port_in(u16 port, u8 size)
 {
 	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-}
-
-static void port_out(u16 port, u8 size, u32 value)
-{
-	if (size == 1)
-		outb(port, (u8)value);
-	else if (size == 2)
-		outw(port, (u16)value);
-	else
-		outl(port, value);
 }
 
 /* The byte that this write puts into `port`, or -1 when it does not touch it. */
@@ -555,9 +545,18 @@ static void __attribute__((noinline)) io_out(const struct vt_exit *exit, u32 val
 	if (closes_a20(exit, value)) {
 		stats_add(&stats.refused_registers, 1);
 		log_guest("address line 20 stays open");
+	} else if (exit->port < PCI_PORTS_END && exit->port + exit->size > PCI_PORTS) {
+		pci_out(exit->port, exit->size, value);
 	} else {
 		port_out(exit->port, exit->size, value);
 	}
+}
+
+/* PCI's address, or its data, and nothing else: thousands, while Linux finds its devices. */
+static bool only_pci(const struct vt_exit *exit)
+{
+	return (exit->port == PCI_PORTS && exit->size == 4) ||
+		(exit->port >= PCI_PORTS_DATA && exit->port + exit->size <= PCI_PORTS_END);
 }
 
 void policy_io(struct cpu *cpu, const struct vt_exit *exit)
@@ -568,10 +567,10 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 		refuse(cpu);
 		return;
 	}
-	if (exit->port == PORT_PCI_ADDRESS && exit->size == 4 && !exit->in)
-		outl(PORT_PCI_ADDRESS, (u32)*rax);	/* thousands, while Linux finds its devices */
-	else if (exit->in)
+	if (exit->in)
 		*rax = (*rax & ~mask) | (port_in(exit->port, exit->size) & mask);
+	else if (only_pci(exit))
+		pci_out(exit->port, exit->size, (u32)*rax);
 	else
 		io_out(exit, (u32)(*rax & mask));
 	machine.vt->skip(&cpu->vt, exit);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * PCI configuration that the guest may read but not write: of host bridges and IOMMUs, which
+ * decide where memory is, who reaches it, and where their own registers lie.
+ *
+ * That covers, of Intel's client chips and q35 (00:00.0): PAM, SMRAM, TSEGMB, BGSM, TOLUD, TOM,
+ * TOUUD, REMAPBASE, REMAPLIMIT, PCIEXBAR, MCHBAR, DMIBAR, DEVEN; of AMD's: the northbridge or
+ * data fabric (D18F0 to F7: DRAM and MMIO maps, bus maps, the interleave), the root complex
+ * (D0F0, with the index and data registers that lead to all others, so the kernel's k10temp
+ * and amd_energy do not work), and the IOMMU's capability block (D0F2: its base and its lock).
+ * Not covered: chipset functions of other classes (Intel Xeon's 0880h: VTBAR, TOLM, TOHM, the
+ * system address decoder; sideband by P2SB), which the firmware locks; what lies in memory
+ * that such a register points to, as MCHBAR; and ECAM that the firmware keeps from the MCFG.
+ * Mechanism #2 of PCI 2.0 was gone before CPUs had VMX or SVM.
+ */
+#ifndef HV_CORE_PCI_H
+#define HV_CORE_PCI_H
+
+#include "cpu.h"
+
+#define PCI_PORTS	0xCF8	/* the address, four bytes; then data, four bytes */
+#define PCI_PORTS_DATA	0xCFC
+#define PCI_PORTS_END	0xD00
+
+/* Boot, once there is a host view. First ECAM, a window for each allocation of the MCFG (`base`
+ * is where bus 0 would be); then the functions, any order. guard: 0, or -1: no memory. */
+void pci_window(u64 base, u16 segment, u8 first_bus, u8 last_bus);
+int pci_guard(u16 segment, u16 function);
+
+/* The guest writes to ports of which some are PCI_PORTS: done, or dropped. */
+void pci_out(u16 port, u8 size, u32 value);
+
+/* A nested fault of the host view: true if it was a store to ECAM, which was dropped. */
+bool pci_fault(struct cpu *cpu, const struct vt_exit *exit);
+
+#endif
