@@ -17,12 +17,13 @@
 #include <core/apic.h>
 #include <core/cpu.h>
 #include <core/exit.h>
+#include <core/pci.h>
 #include <core/policy.h>
 #include <core/process.h>
 #include <core/trampoline.h>
 #include <drivers/acpi/acpi.h>
-#include <drivers/iommu/amdvi.h>
 #include <drivers/iommu/vtd.h>
+#include <drivers/pci/pci.h>
 #include <drivers/screen/screen.h>
 #include <drivers/serial/serial.h>
 #include <mm/dma.h>
@@ -38,6 +39,7 @@
 #define MSR_TME_ACTIVATE	0x982
 /* Frames for objects whose number is small and fixed: see pool_size. */
 #define POOL_SPARE	(512 * KIB)
+#define GUARDED_MAX	256U
 
 extern char __text_begin[], __image_end[];	/* linker.ld */
 
@@ -55,7 +57,7 @@ static_assert(offsetof(struct linux_entry, gdt_limit) == 0x28, "start.S");
 
 static const struct vt_ops *const back_ends[] = { &svm_ops, &vmx_ops };
 static const struct dma_ops *const iommus[DMA_KINDS] = {
-	[DMA_VTD] = &vtd_ops, [DMA_AMDVI] = &amdvi_ops,
+	[DMA_VTD] = &vtd_ops,
 };
 
 static struct boot_info info;
@@ -64,6 +66,9 @@ static struct acpi_info acpi;
 static struct linux_image linux_image;
 static struct linux_entry linux_entry;
 static struct placement place;
+/* Functions whose configuration the guest must not change. */
+static struct { u16 segment, function; } guarded[GUARDED_MAX];
+static u32 guarded_count;
 static struct e820_map e820;
 static struct ram_range ram[E820_MAX + DMA_RANGES_MAX];
 
@@ -131,6 +136,50 @@ static u64 image_size(void)
 	return (u64)(__image_end - __text_begin);
 }
 
+static int remember(u16 segment, u16 function)
+{
+	if (guarded_count == GUARDED_MAX)
+		return -1;
+	guarded[guarded_count].segment = segment;
+	guarded[guarded_count++].function = function;
+	return 0;
+}
+
+static const char *scan_pci(void)
+{
+	const struct pci_scan scan = { &acpi.dma, remember };
+	int error = pci_scan_ports(&scan);
+
+	for (u32 i = 0; i < acpi.ecam_count && !error; i++) {
+		const struct acpi_ecam *ecam = &acpi.ecam[i];
+
+		error = pci_scan_ecam(&scan, ecam->base, ecam->segment, ecam->first_bus,
+				      ecam->last_bus, FOUR_GIB);
+	}
+	return error ? "PCI: more host bridges than GUARDED_MAX" : NULL;
+}
+
+static void find_hardware(void)
+{
+	must(acpi_parse(&acpi, info.rsdp, info.rsdp_size, FOUR_GIB));
+	if (acpi.ecam_problem)
+		log_line("%s", acpi.ecam_problem);
+	must(scan_pci());
+}
+
+static void guard_pci(void)
+{
+	int error = 0;
+
+	for (u32 i = 0; i < acpi.ecam_count; i++)
+		pci_window(acpi.ecam[i].base, acpi.ecam[i].segment, acpi.ecam[i].first_bus,
+			   acpi.ecam[i].last_bus);
+	for (u32 i = 0; i < guarded_count && !error; i++)
+		error = pci_guard(guarded[i].segment, guarded[i].function);
+	if (error)
+		give_up("no memory to guard the configuration of host bridges");
+}
+
 static bool dma_described(void)
 {
 	return acpi.dma.kind != DMA_NO_IOMMU && !acpi.dma.broken;
@@ -148,7 +197,7 @@ static u64 dma_size(void)
 static u64 pool_size(void)
 {
 	u64 limit = physical_limit(), ram_gib = ALIGN_UP(machine.ram_top, GIB) / GIB;
-	u64 view_pages = (limit >> 39) + 1 + ram_gib + 24;
+	u64 view_pages = (limit >> 39) + 1 + ram_gib + 24 + 2 * (guarded_count + acpi.dma.unit_count);
 	u64 map_pages = (ram_gib + 4) + 16;
 	u64 cpu_bytes = ALIGN_UP(sizeof(struct cpu), PAGE_SIZE) + ALIGN_UP(machine.vt->cpu_size(), PAGE_SIZE);
 
@@ -334,6 +383,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 	machine.pool = &pool_tables;
 	make_frames();
 	make_host_view();
+	guard_pci();
 	make_dma();
 	make_policy();
 	make_cpus();
@@ -383,7 +433,7 @@ void boot_main(u32 magic, u64 info_pa, u64 binary, u64 image_begin, u64 image_en
 	missing = choose_back_end();
 	machine.ram_top = ALIGN_UP(e820_ram_end(&info.map), CHUNK_SIZE);
 	if (!missing)
-		must(acpi_parse(&acpi, info.rsdp, info.rsdp_size, FOUR_GIB));
+		find_hardware();
 	size = ALIGN_UP(image_size(), PAGE_SIZE) + (missing ? POOL_SPARE : pool_size());
 	must(place_self(image_begin, image_end, ALIGN_UP(size, CHUNK_SIZE)));
 	must(place_linux(&place, &info, &linux_image));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* First and last steps that C cannot take: boot/entry.S jumps to hv_start. */
 
-	.section .text.start, "ax"
+	.section .head.text, "ax"
 	.globl	hv_start
 hv_start:
 	mov	$boot_stack_end, %rsp
