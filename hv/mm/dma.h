@@ -19,6 +19,7 @@
 #define DMA_UNITS_MAX		64
 #define DMA_RANGES_MAX		64
 #define DMA_SLOTS		8192
+#define DMA_SPECIALS_MAX	64
 #define DMA_REQUESTERS_MAX	32	/* that faults are counted for; more are counted together */
 #define DMA_NO_FUNCTION		0xFFFF
 
@@ -49,6 +50,12 @@ struct dma_range {
 	u64 base, end;		/* page-aligned */
 };
 
+/* AMD-Vi: a sender of interrupts that are not its own, an IOAPIC or HPET of the IVRS. */
+struct dma_special {
+	u16 requester;
+	u8 settings;		/* IVHD "data setting": INIT, NMI, SMI that it may send */
+};
+
 /* What the firmware says about IOMMUs, its lengths and pointers checked. */
 struct dma_platform {
 	u32 kind;		/* enum dma_kind */
@@ -59,6 +66,9 @@ struct dma_platform {
 	/* RMRR, IVMD: devices go there on their own, so it is never donated */
 	struct dma_range range[DMA_RANGES_MAX];
 	u8 slots[DMA_SLOTS / 8];	/* a bit for each slot that may send requests */
+	/* AMD-Vi: all that there are; or 0, if interrupts are not to be confined */
+	u32 special_count;
+	struct dma_special special[DMA_SPECIALS_MAX];
 };
 
 static inline u32 dma_slot(u16 requester)
