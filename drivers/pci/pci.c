@@ -86,33 +86,35 @@ static int found(const struct pci_scan *scan, const struct segment *segment, u16
 	return scan->guard(segment->number, function);
 }
 
-/* The device whose function 0 this is: without that there is none. */
+static bool present(const struct segment *segment, u16 function)
+{
+	return (read(segment, function, REG_ID) & 0xFFFF) != ID_NONE;
+}
+
 static int scan_device(const struct pci_scan *scan, const struct segment *segment, u16 first)
 {
-	u32 header = 0;
+	u32 header = read(segment, first, REG_HEADER);
 
-	for (u16 i = 0; i < 8; i++) {
-		u16 function = first + i;
-
-		if ((read(segment, function, REG_ID) & 0xFFFF) == ID_NONE) {
-			if (!i)
-				break;
-			continue;
-		}
-		header = read(segment, function, REG_HEADER);
-		if (found(scan, segment, function, header))
+	if (found(scan, segment, first, header))
+		return -1;
+	if (!(header & HEADER_MULTI))
+		return 0;
+	for (u16 function = first + 1; function < first + 8; function++) {
+		if (present(segment, function) &&
+		    found(scan, segment, function, read(segment, function, REG_HEADER)))
 			return -1;
-		if (!i && !(header & HEADER_MULTI))
-			break;
 	}
 	return 0;
 }
 
-/* Every bus: which of them are roots is told by AML alone, which nobody here reads. */
+/* Every bus: which of them are roots is told by AML alone, which nobody here reads. Without a
+ * function 0 there is no device. */
 static int scan_buses(const struct pci_scan *scan, const struct segment *segment, u8 first, u8 last)
 {
 	for (u32 slot = first * 32U; slot < (last + 1U) * 32; slot++) {
-		if (scan_device(scan, segment, (u16)(slot * 8)))
+		u16 function = (u16)(slot * 8);
+
+		if (present(segment, function) && scan_device(scan, segment, function))
 			return -1;
 	}
 	return 0;
