@@ -15,7 +15,7 @@ HB := $(B)/hosted/boot
 HB_SOURCES := boot/e820.c boot/multiboot.c boot/place.c boot/linux.c boot/options.c \
 	$(wildcard drivers/acpi/*.c) drivers/serial/serial.c drivers/screen/screen.c
 HB_TESTS := $(addprefix tests/hosted/boot/,test.c make.c place_check.c test_e820.c \
-	test_multiboot.c test_place.c test_linux.c test_acpi.c test_options.c test_serial.c \
+	test_multiboot.c test_place.c test_linux.c test_acpi.c test_iommu.c test_options.c test_serial.c \
 	test_screen.c)
 HB_FUZZERS := multiboot bzimage acpi
 HB_HEADERS := $(wildcard boot/*.h hv/base/*.h hv/mm/*.h drivers/acpi/*.h drivers/serial/*.h \

@@ -38,9 +38,57 @@ static void repair_all(u64 root, u32 entry, u64 reach)
 	repair(root, reach);
 }
 
+static void check(bool good)
+{
+	if (!good)
+		abort();
+}
+
+static void check_iommus(const struct dma_platform *dma)
+{
+	check(dma->unit_count <= DMA_UNITS_MAX && dma->range_count <= DMA_RANGES_MAX);
+	check(!dma->kind == (!dma->unit_count && !dma->broken));
+	check(!dma->broken || (!dma->unit_count && !dma->range_count));
+	for (u32 i = 0; i < dma->unit_count; i++) {
+		const struct dma_unit *unit = &dma->unit[i];
+
+		check(unit->registers >= MIB && IS_ALIGNED(unit->registers, PAGE_SIZE));
+		check(unit->size && unit->registers + unit->size <= BIT(52));
+		for (u32 j = 0; j < i; j++)
+			check(dma->unit[j].registers + dma->unit[j].size <= unit->registers ||
+			      unit->registers + unit->size <= dma->unit[j].registers);
+	}
+	for (u32 i = 0; i < dma->range_count; i++)
+		check(dma->range[i].base < dma->range[i].end && dma->range[i].end <= BIT(52) &&
+		      IS_ALIGNED(dma->range[i].base | dma->range[i].end, PAGE_SIZE));
+}
+
+static void check_info(const struct acpi_info *info)
+{
+	check(info->cpu_count && info->cpu_count <= MAX_CPUS);
+	check(info->ecam_count <= ACPI_ECAM_MAX && !(info->ecam_problem && info->ecam_count));
+	for (u32 i = 0; i < info->ecam_count; i++)
+		check(info->ecam[i].first_bus <= info->ecam[i].last_bus);
+	check_iommus(&info->dma);
+}
+
+/* A table that is hidden is found no more, unless it shared bytes with another one. */
+static void check_hidden(const struct acpi_info *info, u64 reach)
+{
+	for (u32 i = 0; i < info->iommu_table_count; i++)
+		check(info->iommu_table[i] <= reach - 36);
+	acpi_hide_iommu(info);
+	if (info->iommu_table_count == 1) {
+		u64 pa = info->iommu_table[0];
+
+		check(!memcmp(phys(pa), info->dma.kind == DMA_VTD ? "XMAR" : "XVRS", 4));
+		check(!bytes_sum(bytes_phys(pa, get32(phys(pa + 4)), reach)));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct acpi_info info;
+	static struct acpi_info info;
 	u8 rsdp[36] = { 0 };
 
 	if (size < 37)
@@ -49,13 +97,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	phys_base = malloc(size);
 	memcpy(phys_base, data + 1, size);
 	memcpy(rsdp, phys_base, 36);
+	repair_all(get32(rsdp + 16), 4, size);
 	if (data[0] >= 36 && get64(rsdp + 24))
 		repair_all(get64(rsdp + 24), 8, size);
-	else
-		repair_all(get32(rsdp + 16), 4, size);
-	if (!acpi_parse(&info, rsdp, data[0] >= 36 ? 36 : data[0], size) &&
-	    (!info.cpu_count || info.cpu_count > MAX_CPUS))
-		abort();
+	if (!acpi_parse(&info, rsdp, data[0] >= 36 ? 36 : data[0], size)) {
+		check_info(&info);
+		check_hidden(&info, size);
+	}
 	free(phys_base);
 	return 0;
 }

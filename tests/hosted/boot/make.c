@@ -264,8 +264,7 @@ void acpi_sum(struct block *block, u32 offset)
 	table[9] = -bytes_sum((struct bytes){ table, get32(table + 4) });
 }
 
-/* Begin a table; acpi_close sets length and checksum. */
-static u32 acpi_open(struct block *block, const char *signature)
+u32 acpi_open(struct block *block, const char *signature)
 {
 	u32 offset;
 
@@ -276,7 +275,7 @@ static u32 acpi_open(struct block *block, const char *signature)
 	return offset;
 }
 
-static void acpi_close(struct block *block, u32 offset)
+void acpi_close(struct block *block, u32 offset)
 {
 	put32(block->bytes + offset + 4, block->size - offset);
 	acpi_sum(block, offset);
@@ -346,4 +345,67 @@ void acpi_pc(struct block *block, u64 pa, bool xsdt)
 			block_put32(block, pa + table[i]);
 	acpi_close(block, root);
 	make_rsdp(block->bytes, xsdt, pa + root, pa + root);
+}
+
+void acpi_pc_more(struct block *block, u64 pa, const struct block *more)
+{
+	u32 table[16], count = 3, rsdt, xsdt;
+
+	block->size = 0;
+	block_zero(block, 36);
+	table[0] = acpi_madt(block);
+	table[1] = acpi_fadt(block);
+	table[2] = acpi_mcfg(block);
+	for (u32 at = 0; at < more->size; at = ALIGN_UP(at + get32(more->bytes + at + 4), 16)) {
+		assert(count < ARRAY_SIZE(table));
+		block_align(block, 16);
+		table[count++] = block->size;
+		block_put(block, more->bytes + at, get32(more->bytes + at + 4));
+	}
+	rsdt = acpi_open(block, "RSDT");
+	for (u32 i = 0; i < count; i++)
+		block_put32(block, pa + table[i]);
+	acpi_close(block, rsdt);
+	xsdt = acpi_open(block, "XSDT");
+	for (u32 i = 0; i < count; i++)
+		block_put64(block, pa + table[i]);
+	acpi_close(block, xsdt);
+	make_rsdp(block->bytes, true, pa + rsdt, pa + xsdt);
+}
+
+void acpi_dmar(struct block *tables)
+{
+	static const u8 content[] = {
+		38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0xD9, 0xFE, 0, 0, 0, 0,
+		3, 8, 0, 0, 0, 0xFF, 0, 0,
+		1, 8, 0, 0, 0, 0, 0, 0,
+		1, 8, 0, 0, 0, 0, 1, 0,
+		1, 8, 0, 0, 0, 0, 31, 0,
+		1, 8, 0, 0, 0, 0, 31, 2,
+		1, 8, 0, 0, 0, 0, 31, 3,
+	};
+	u32 offset = acpi_open(tables, "DMAR");
+
+	block_put(tables, content, sizeof(content));
+	acpi_close(tables, offset);
+}
+
+void acpi_ivrs(struct block *tables)
+{
+	static const u8 content[] = {
+		0, 0x28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0x10, 0xD1, 56, 0, 8, 0, 0x40, 0, 0, 0, 0xD8, 0xFE, 0, 0, 0, 0, 0, 0, 0, 0, 0x44, 0, 0, 0,
+		2, 0, 0, 0,
+		2, 8, 0, 0,
+		2, 0x10, 0, 0,
+		2, 0xF8, 0, 0,
+		2, 0xFA, 0, 0,
+		2, 0xFB, 0, 0,
+		0x48, 0, 0, 0, 0, 0xA0, 0, 1,
+	};
+	u32 offset = acpi_open(tables, "IVRS");
+
+	block_put(tables, content, sizeof(content));
+	acpi_close(tables, offset);
 }

@@ -47,6 +47,14 @@ u64 make_bzimage(u8 *file, u8 setup_sects, u32 kernel);
 /* Tables of a PC with four processors, its RSDT and XSDT, in `block`, which will lie at
  * physical address `pa`. The first 36 bytes are the RSDP. */
 void acpi_pc(struct block *block, u64 pa, bool xsdt);
+/* Begin a table; acpi_close sets length and checksum. */
+u32 acpi_open(struct block *block, const char *signature);
+void acpi_close(struct block *block, u32 offset);
+/* QEMU's tables for q35 with -device intel-iommu,intremap=off and amd-iommu, added to `tables`. */
+void acpi_dmar(struct block *tables);
+void acpi_ivrs(struct block *tables);
+/* Tables of that PC and those in `more`, all of them in an RSDT and in an XSDT. */
+void acpi_pc_more(struct block *block, u64 pa, const struct block *more);
 /* Set the checksum byte of the table at `offset`. */
 void acpi_sum(struct block *block, u32 offset);
 

@@ -7,7 +7,7 @@
 
 #include "make.h"
 
-static struct block block;
+static struct block block, more;
 
 static void save(const char *dir, const char *target, const char *name, u8 first)
 {
@@ -44,5 +44,12 @@ int main(int argc, char **argv)
 	save(argv[1], "acpi", "rsdt", 20);
 	acpi_pc(&block, 0, true);
 	save(argv[1], "acpi", "xsdt", 36);
+	acpi_dmar(&more);
+	acpi_pc_more(&block, 0, &more);
+	save(argv[1], "acpi", "dmar", 36);
+	more.size = 0;
+	acpi_ivrs(&more);
+	acpi_pc_more(&block, 0, &more);
+	save(argv[1], "acpi", "ivrs", 36);
 	return 0;
 }

@@ -43,7 +43,10 @@ static void check_pc(void)
 	CHECK_EQ(info.pm1_control[1], 0x704);
 	CHECK_EQ(info.reset_port, 0xCF9);
 	CHECK_EQ(info.reset_value, 0x0F);
-	CHECK(!info.has_iommu);
+	CHECK_EQ(info.dma.kind, DMA_NO_IOMMU);
+	CHECK_EQ(info.ecam_count, 1);
+	CHECK_EQ(info.ecam[0].base, 0xB0000000);
+	CHECK_EQ(info.ecam[0].last_bus, 0xFF);
 }
 
 static void test_rsdt(void)
@@ -60,21 +63,75 @@ static void test_xsdt(void)
 	check_pc();
 }
 
-static void test_iommu_tables(void)
+static void test_mcfg(void)
 {
+	static const struct { u64 base; u8 first, last; const char *problem; } cases[] = {
+		{ 0xB0000000, 0, 0xFF, NULL }, { 0xB0000000, 0xFF, 0xFF, NULL },
+		{ 0xB0000000, 2, 1, "senseless entry" }, { 0xB0080000, 0, 1, "senseless entry" },
+		{ 0, 0, 0xFF, "senseless entry" }, { 0, 1, 0xFF, NULL },
+		{ 0 - MIB, 1, 0xFF, "senseless entry" }, { 0 - 16 * MIB, 0, 0xFF, "senseless entry" },
+		{ BIT(52) - 255 * MIB, 0, 0xFF, "senseless entry" },
+		{ BIT(52) - 256 * MIB, 0, 0xFF, NULL },
+	};
 	u32 at;
 
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		build(true);
+		at = find("MCFG");
+		put64(block.bytes + at + 44, cases[i].base);
+		put16(block.bytes + at + 52, 0x102);
+		block.bytes[at + 54] = cases[i].first;
+		block.bytes[at + 55] = cases[i].last;
+		acpi_sum(&block, at);
+		CHECK_ERROR(parse(), NULL);
+		CHECK_ERROR(info.ecam_problem, cases[i].problem);
+		CHECK_EQ(info.ecam_count, !cases[i].problem);
+		if (cases[i].problem)
+			continue;
+		CHECK_EQ(info.ecam[0].base, cases[i].base);
+		CHECK_EQ(info.ecam[0].segment, 0x102);
+		CHECK_EQ(info.ecam[0].first_bus, cases[i].first);
+		CHECK_EQ(info.ecam[0].last_bus, cases[i].last);
+	}
+	for (u32 size = 0; size < 60; size++) {		/* a bad one stops nothing */
+		build(true);
+		at = find("MCFG");
+		put32(block.bytes + at + 4, size);
+		if (size >= 36)
+			acpi_sum(&block, at);
+		CHECK_ERROR(parse(), NULL);
+		CHECK_EQ(info.ecam_count, 0);
+		CHECK_ERROR(info.ecam_problem, size == 44 ? NULL : "damaged");
+	}
 	build(true);
-	at = find("SSDT");
-	memcpy(block.bytes + at, "DMAR", 4);
-	acpi_sum(&block, at);
+	block.bytes[find("MCFG") + 9]++;
 	CHECK_ERROR(parse(), NULL);
-	CHECK(info.has_iommu);
-	memcpy(block.bytes + at, "IVRS", 4);
-	CHECK_ERROR(parse(), "damaged");
-	acpi_sum(&block, at);
-	CHECK_ERROR(parse(), NULL);
-	CHECK(info.has_iommu);
+	CHECK_ERROR(info.ecam_problem, "checksum is wrong");
+}
+
+static void test_mcfg_count(void)
+{
+	struct block more = { .size = 0 };
+
+	for (u32 count = ACPI_ECAM_MAX; count < ACPI_ECAM_MAX + 2; count++) {
+		u32 at;
+
+		more.size = 0;
+		at = acpi_open(&more, "MCFG");
+		block_put64(&more, 0);
+		for (u32 i = 0; i < count; i++) {
+			block_put64(&more, (i + 1) * GIB);
+			block_put64(&more, 0xFF000000ULL | i);
+		}
+		acpi_close(&more, at);
+		acpi_pc_more(&block, AREA, &more);
+		memset(block.bytes + find("MCFG"), 'Z', 4);	/* the PC's own */
+		memory_reset();
+		memcpy(memory_add(AREA, block.size), block.bytes, block.size);
+		CHECK_ERROR(acpi_parse(&info, block.bytes, 36, 4 * GIB), NULL);
+		CHECK_ERROR(info.ecam_problem, count > ACPI_ECAM_MAX ? "more than 16" : NULL);
+		CHECK_EQ(info.ecam_count, count > ACPI_ECAM_MAX ? 0 : ACPI_ECAM_MAX);
+	}
 }
 
 /* Every table's length set to everything interesting, its checksum right again. */
@@ -258,7 +315,8 @@ static void test_missing(void)
 const struct test acpi_tests[] = {
 	{ "acpi: a PC's tables by the RSDT", test_rsdt },
 	{ "acpi: a PC's tables by the XSDT", test_xsdt },
-	{ "acpi: DMAR and IVRS", test_iommu_tables },
+	{ "acpi: MCFG", test_mcfg },
+	{ "acpi: number of ECAM ranges", test_mcfg_count },
 	{ "acpi: every length of every table", test_lengths },
 	{ "acpi: MADT entries", test_madt_entries },
 	{ "acpi: number of processors", test_cpu_count },
