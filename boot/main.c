@@ -22,6 +22,7 @@
 #include <core/process.h>
 #include <core/trampoline.h>
 #include <drivers/acpi/acpi.h>
+#include <drivers/iommu/amdvi.h>
 #include <drivers/iommu/vtd.h>
 #include <drivers/pci/pci.h>
 #include <drivers/screen/screen.h>
@@ -57,7 +58,7 @@ static_assert(offsetof(struct linux_entry, gdt_limit) == 0x28, "start.S");
 
 static const struct vt_ops *const back_ends[] = { &svm_ops, &vmx_ops };
 static const struct dma_ops *const iommus[DMA_KINDS] = {
-	[DMA_VTD] = &vtd_ops,
+	[DMA_VTD] = &vtd_ops, [DMA_AMDVI] = &amdvi_ops,
 };
 
 static struct boot_info info;

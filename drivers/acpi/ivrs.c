@@ -34,6 +34,7 @@
 #define ENTRY_SPECIAL	0x48		/* an IOAPIC or HPET */
 #define ENTRY_ACPI_HID	0xF0
 #define ENTRY_DEVICE	1
+#define ENTRY_SETTING	3
 #define ENTRY_SOURCE	5
 #define ACPI_HID_UID_LENGTH 21
 #define ACPI_HID_UID	22
@@ -80,10 +81,21 @@ static u64 entry_size(struct bytes entries, u64 at)
 	return bytes_part(entries, at, size).size;
 }
 
+static const char *add_special(struct dma_platform *dma, const u8 *entry)
+{
+	if (dma->special_count == DMA_SPECIALS_MAX)
+		return "the IVRS names more IOAPICs and HPETs than DMA_SPECIALS_MAX";
+	dma->special[dma->special_count++] = (struct dma_special){
+		get16(entry + ENTRY_SOURCE), entry[ENTRY_SETTING] };
+	return NULL;
+}
+
 /* Requester numbers that a PCI scan does not find. The rest says which unit serves a device. */
 static const char *parse_entries(struct dma_platform *dma, struct bytes entries)
 {
-	for (u64 at = 0, size; at < entries.size; at += size) {
+	const char *error = NULL;
+
+	for (u64 at = 0, size; at < entries.size && !error; at += size) {
 		const u8 *entry = entries.at + at;
 
 		size = entry_size(entries, at);
@@ -94,8 +106,10 @@ static const char *parse_entries(struct dma_platform *dma, struct bytes entries)
 			dma_platform_slot(dma, get16(entry + ENTRY_SOURCE));
 		else if (entry[0] == ENTRY_ACPI_HID)
 			dma_platform_slot(dma, get16(entry + ENTRY_DEVICE));
+		if (entry[0] == ENTRY_SPECIAL)
+			error = add_special(dma, entry);
 	}
-	return NULL;
+	return error;
 }
 
 static const char *parse_ivhd(struct dma_platform *dma, struct bytes ivrs, struct bytes ivhd)
