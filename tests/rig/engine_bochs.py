@@ -77,6 +77,8 @@ def _check(run):
         raise paths.RigError("bochs has no UEFI firmware: use --firmware bios or --rig tcg")
     if run.icount or run.qemu_args:
         raise paths.RigError("--icount and --qemu-arg are QEMU's: bochs always counts exactly")
+    if run.iommu[0] != "none":
+        raise paths.RigError("bochs has no IOMMU: use --iommu none or --rig tcg")
     for path, package in ((BOCHS, "bochs"), ("/usr/share/bochs/BIOS-bochs-latest", "bochsbios"),
                           ("/usr/share/vgabios/vgabios.bin", "vgabios")):
         paths.need_package(path, package)

@@ -37,12 +37,14 @@ def prepare(run, files, work):
     unusable = why_unusable()
     if unusable:
         raise paths.RigError(f"kvm cannot be used here: {unusable}; use --rig tcg")
-    return qemu.prepare(arguments(), run, files, work)
+    return qemu.prepare(arguments(run), run, files, work)
 
 
-def arguments(cpu="host"):
+def arguments(run, cpu="host"):
     """What makes a QEMU command line this engine's."""
-    return ["-M", "q35,smm=off", "-accel", "kvm", "-cpu", cpu]
+    # An IOMMU that is to see interrupt messages cannot do with KVM's own I/O APIC.
+    split = ",kernel-irqchip=split" if run.iommu[0] != "none" else ""
+    return ["-M", f"q35,smm=off{split}", "-accel", "kvm", "-cpu", cpu]
 
 
 def why_unusable():

@@ -28,6 +28,7 @@ def prepare(run, files, work):
     port = f"file,id=inner-kernel,path={qemu.escape(files.kernel_log)}"
     outer = nested.Outer(
         arguments=["--rig", "tcg", "--smp", str(max(2, run.smp)), "--module", "kvm-amd",
+                   "--iommu", "none",
                    "--qemu-arg=-chardev", f"--qemu-arg={port}",
                    "--qemu-arg=-device", f"--qemu-arg={EXTRA_PORT}"],
         setup="modprobe kvm-amd || exit 1",

@@ -8,6 +8,7 @@ import qemu
 MEMORY_MIB = 1024
 TIMEOUT_SECONDS = 120
 POWER_OFF_SECONDS = 20
+IOMMU = "vtd"
 
 
 def prepare(run, files, work):

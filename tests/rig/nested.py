@@ -91,7 +91,7 @@ def prepare(outer, run, files, work):
 def _inner_command(cpu, run, files):
     inner = dataclasses.replace(files, kernel_log="/dev/ttyS3", carrel_log="/dev/ttyS2",
                                 output="/dev/stdout")
-    return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments(cpu), "-no-reboot",
+    return [qemu.QEMU, "-L", f"{FOLDER}/roms", *engine_kvm.arguments(run, cpu), "-no-reboot",
             "-chardev", f"pipe,id=monitor,path={FOLDER}/monitor", "-mon", "chardev=monitor",
             *qemu.devices(run, inner), *_boot(run), *run.qemu_args]
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 
 import emulator
+import iommu
 import paths
 import qmp
 
@@ -32,7 +33,8 @@ def prepare(engine_arguments, run, files, work):
 def devices(run, files, terminal=None):
     """Arguments for CPUs, memory and ports; `terminal` stands in for the second serial port."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
-                 "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std"]
+                 "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std",
+                 *iommu.arguments(run)]
     for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
         backend = f"file,path={escape(path)}"
         if terminal and path == files.output:
