@@ -123,6 +123,7 @@ static int scan_buses(const struct pci_scan *scan, const struct segment *segment
 int pci_scan_ports(const struct pci_scan *scan)
 {
 	const struct segment ports = { 0 };
+	int failed;
 
 	for (u32 i = 0; i < scan->platform->unit_count; i++) {
 		const struct dma_unit *unit = &scan->platform->unit[i];
@@ -130,7 +131,9 @@ int pci_scan_ports(const struct pci_scan *scan)
 		if (unit->function != DMA_NO_FUNCTION && scan->guard(unit->segment, unit->function))
 			return -1;
 	}
-	return scan_buses(scan, &ports, 0, 0xFF);
+	failed = scan_buses(scan, &ports, 0, 0xFF);
+	outl(CONFIG_ADDRESS, 0);	/* selects nothing */
+	return failed;
 }
 
 int pci_scan_ecam(const struct pci_scan *scan, u64 base, u16 segment, u8 first_bus, u8 last_bus,

@@ -174,7 +174,12 @@ static inline void outb(u16 port, u8 v) { asm volatile("outb %0, %1" : : "a"(v),
 static inline void outw(u16 port, u16 v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
 static inline void outl(u16 port, u32 v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
 
-/* OUT of 1, 2 or 4 bytes. */
+/* IN and OUT of 1, 2 or 4 bytes. */
+static inline u32 port_in(u16 port, u8 size)
+{
+	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
 static inline void port_out(u16 port, u8 size, u32 value)
 {
 	if (size == 1)

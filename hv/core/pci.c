@@ -4,6 +4,7 @@
 
 #include <base/lock.h>
 #include <base/log.h>
+#include <base/mmio.h>
 #include <base/x86.h>
 #include <mm/frame.h>
 
@@ -11,13 +12,24 @@
 #include "store.h"
 
 #define ADDRESS_ENABLE	BIT(31)
+#define HEADER_SIZE	0x40
 #define ECAM_BUS	BIT(20)
 #define ECAM_FUNCTION	BIT(12)
 #define HOST_VIEW_MAX	BIT(46)		/* boot/main.c, physical_limit() */
 #define WINDOWS_MAX	64U
+#define INTERCEPT_ADDRESS	0x0F	/* CF8h to CFBh: CF9h is the reset register */
+#define INTERCEPT_ALL		0xFF
 
-/* Held from the look at the address to the write of data, so that no CPU moves it meanwhile. */
+/*
+ * The ports. A function that is guarded is never selected in the hardware's CF8h: its data is
+ * read by ECAM, so that the data ports may be open to the guest, and whatever CPUs do at one
+ * time, a write of theirs goes elsewhere. They exit only while the guest has such a function
+ * selected, in `hidden`. Without ECAM they always exit, and CF8h is what the guest wrote.
+ */
 static struct lock ports_lock;
+static u32 hidden;			/* 0: none */
+static bool no_ecam;
+static u8 *intercepts;			/* of CF8h to CFFh in the I/O bitmap */
 static u8 guarded[0x10000 / 8];		/* of segment 0, a bit a function */
 
 static struct window {
@@ -54,45 +66,81 @@ void pci_window(u64 base, u16 segment, u8 first_bus, u8 last_bus)
 		windows[window_count++] = (struct window){ base, begin, end, segment };
 }
 
-int pci_guard(u16 segment, u16 function)
+/* Of a function's ECAM, 0: there is none. */
+static u64 page_of(u16 segment, u16 function)
 {
-	if (!segment)
-		guarded[function / 8] |= (u8)(1U << function % 8);
 	for (unsigned int i = 0; i < window_count; i++) {
-		const struct window *window = &windows[i];
-		u64 page = window->base + function * ECAM_FUNCTION;
+		u64 page = windows[i].base + function * ECAM_FUNCTION;
 
-		if (window->segment != segment || page < window->begin || page >= window->end ||
-		    !table_walk(&machine.host_view.table, page).present)
-			continue;
-		if (view_limit_page(&machine.host_view, page, TABLE_R))
-			return -1;
+		if (windows[i].segment == segment && page >= windows[i].begin && page < windows[i].end)
+			return page;
 	}
 	return 0;
 }
 
-/* --- Writes of the guest ------------------------------------------------------------ */
+int pci_guard(u16 segment, u16 function)
+{
+	u64 page = page_of(segment, function);
 
+	if (!segment) {
+		guarded[function / 8] |= (u8)(1U << function % 8);
+		if (!page || page >= max_u64(machine.ram_top, BIT(32)))	/* phys() */
+			no_ecam = true;
+	}
+	if (!page || !table_walk(&machine.host_view.table, page).present)
+		return 0;
+	return view_limit_page(&machine.host_view, page, TABLE_R);
+}
+
+void pci_ports(u8 *io_bitmap)
+{
+	intercepts = &io_bitmap[PCI_PORTS / 8];
+	*intercepts = INTERCEPT_ALL;
+}
+
+/* --- Ports ------------------------------------------------------------------------- */
+
+/* A kernel writes the header of each function while it sizes BARs: no line for that. */
 static void __attribute__((noinline)) refuse(u16 segment, u32 function, u32 reg)
 {
 	stats_add(&stats.refused_registers, 1);
+	if (reg < HEADER_SIZE)
+		return;
 	log_guest("write to PCI %x:%02x:%02x.%x, register %x, dropped", segment, function >> 8,
 		  function >> 3 & 31, function & 7, reg);
 }
 
-/* Whether CF8h, as it is now, selects a function whose data is not to be written. AMD has more
- * bits of the register's number in 27:24. */
+static u16 function_of(u32 address)
+{
+	return (u16)(address >> 8);
+}
+
+/* AMD has more bits of the register's number in 27:24. */
+static u32 register_of(u32 address)
+{
+	return (address & 0xFC) | (address >> 16 & 0xF00);
+}
+
 static bool selects_guarded(u32 address)
 {
-	u32 function = address >> 8 & 0xFFFF;
+	u16 function = function_of(address);
 
 	return address & ADDRESS_ENABLE && guarded[function / 8] >> function % 8 & 1;
 }
 
-/*
- * Every write of these ports is an exit, of whatever size and alignment, and takes the lock:
- * the address is asked of the hardware, which alone knows what it took for one.
- */
+void pci_select(u32 address)
+{
+	bool secret = selects_guarded(address);
+
+	lock_take(&ports_lock);
+	hidden = secret && !no_ecam ? address : 0;
+	if (!hidden)
+		outl(PCI_PORTS, address);
+	/* For the CPU that selects: it is what the others see at their next exit for CF8h. */
+	*intercepts = secret || no_ecam ? INTERCEPT_ALL : INTERCEPT_ADDRESS;
+	lock_release(&ports_lock);
+}
+
 void pci_out(u16 port, u8 size, u32 value)
 {
 	bool data = port < PCI_PORTS_END && port + size > PCI_PORTS_DATA, drop;
@@ -100,14 +148,32 @@ void pci_out(u16 port, u8 size, u32 value)
 
 	lock_take(&ports_lock);
 	if (data)
-		address = inl(PCI_PORTS);
-	drop = data && selects_guarded(address);
+		address = hidden ? hidden : inl(PCI_PORTS);
+	drop = selects_guarded(address);
 	if (!drop)
 		port_out(port, size, value);
 	lock_release(&ports_lock);
 	if (drop)
-		refuse(0, address >> 8 & 0xFFFF, (address & 0xFC) | (address >> 16 & 0xF00));
+		refuse(0, function_of(address), register_of(address));
 }
+
+u32 pci_in(u16 port, u8 size)
+{
+	u32 value;
+
+	lock_take(&ports_lock);
+	if (hidden && port == PCI_PORTS && size == 4)
+		value = hidden;
+	else if (hidden && port >= PCI_PORTS_DATA && port < PCI_PORTS_END)
+		value = mmio_read32(page_of(0, function_of(hidden)) + register_of(hidden)) >>
+			8 * (port & 3);
+	else
+		value = port_in(port, size);
+	lock_release(&ports_lock);
+	return value;
+}
+
+/* --- ECAM -------------------------------------------------------------------------- */
 
 static const struct window *window_at(u64 pa)
 {

@@ -27,8 +27,14 @@
 void pci_window(u64 base, u16 segment, u8 first_bus, u8 last_bus);
 int pci_guard(u16 segment, u16 function);
 
-/* The guest writes to ports of which some are PCI_PORTS: done, or dropped. */
+/* The byte of PCI_PORTS is from now on pci.c's: it opens the data ports and closes them. */
+void pci_ports(u8 *io_bitmap);
+
+/* The guest's four bytes to PCI_PORTS; its other writes to ports of which some are in
+ * [PCI_PORTS, PCI_PORTS_END), done or dropped; and its reads there. */
+void pci_select(u32 address);
 void pci_out(u16 port, u8 size, u32 value);
+u32 pci_in(u16 port, u8 size);
 
 /* A nested fault of the host view: true if it was a store to ECAM, which was dropped. */
 bool pci_fault(struct cpu *cpu, const struct vt_exit *exit);

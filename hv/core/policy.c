@@ -452,7 +452,7 @@ void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 	io_intercept(io_bitmap, PORT_KBC_COMMAND, 1);
 	io_intercept(io_bitmap, PORT_CMOS_INDEX, 2);
 	io_intercept(io_bitmap, PORT_SYSTEM_CONTROL, 1);
-	io_intercept(io_bitmap, PCI_PORTS, PCI_PORTS_END - PCI_PORTS);
+	pci_ports(io_bitmap);
 	for (unsigned int i = 0; i < 2; i++) {
 		if (ports->pm1_cnt[i])
 			io_intercept(io_bitmap, ports->pm1_cnt[i], 2);
@@ -461,9 +461,15 @@ void policy_bitmaps(const struct vt_ops *vt, void *msr_bitmap, void *io_bitmap,
 		io_intercept(io_bitmap, ports->reset_port, 1);
 }
 
-static u32 port_in(u16 port, u8 size)
+/* Ports that PCI's are among. */
+static bool has_pci(const struct vt_exit *exit)
 {
-	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+	return exit->port < PCI_PORTS_END && exit->port + exit->size > PCI_PORTS;
+}
+
+static u32 io_in(const struct vt_exit *exit)
+{
+	return has_pci(exit) ? pci_in(exit->port, exit->size) : port_in(exit->port, exit->size);
 }
 
 /* The byte that this write puts into `port`, or -1 when it does not touch it. */
@@ -545,18 +551,11 @@ static void __attribute__((noinline)) io_out(const struct vt_exit *exit, u32 val
 	if (closes_a20(exit, value)) {
 		stats_add(&stats.refused_registers, 1);
 		log_guest("address line 20 stays open");
-	} else if (exit->port < PCI_PORTS_END && exit->port + exit->size > PCI_PORTS) {
+	} else if (has_pci(exit)) {
 		pci_out(exit->port, exit->size, value);
 	} else {
 		port_out(exit->port, exit->size, value);
 	}
-}
-
-/* PCI's address, or its data, and nothing else: thousands, while Linux finds its devices. */
-static bool only_pci(const struct vt_exit *exit)
-{
-	return (exit->port == PCI_PORTS && exit->size == 4) ||
-		(exit->port >= PCI_PORTS_DATA && exit->port + exit->size <= PCI_PORTS_END);
 }
 
 void policy_io(struct cpu *cpu, const struct vt_exit *exit)
@@ -567,10 +566,10 @@ void policy_io(struct cpu *cpu, const struct vt_exit *exit)
 		refuse(cpu);
 		return;
 	}
-	if (exit->in)
-		*rax = (*rax & ~mask) | (port_in(exit->port, exit->size) & mask);
-	else if (only_pci(exit))
-		pci_out(exit->port, exit->size, (u32)*rax);
+	if (exit->port == PCI_PORTS && exit->size == 4 && !exit->in)
+		pci_select((u32)*rax);	/* thousands, while Linux finds its devices */
+	else if (exit->in)
+		*rax = (*rax & ~mask) | (io_in(exit) & mask);
 	else
 		io_out(exit, (u32)(*rax & mask));
 	machine.vt->skip(&cpu->vt, exit);
