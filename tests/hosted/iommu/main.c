@@ -187,7 +187,7 @@ static bool run_one(const struct test *test)
 
 int main(int argc, char **argv)
 {
-	static const struct test *const lists[] = { vtd_tests };
+	static const struct test *const lists[] = { vtd_tests, amdvi_tests };
 	unsigned int passed = 0, failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

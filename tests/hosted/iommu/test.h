@@ -30,7 +30,7 @@ struct test {
 	void (*run)(void);
 };
 /* One list a driver, ended by an entry without a name. */
-extern const struct test vtd_tests[];
+extern const struct test vtd_tests[], amdvi_tests[];
 
 /*
  * Memory: the frames of the driver, then those of the map. Units see what CPUs wrote at once,
@@ -66,7 +66,7 @@ void map_close(u64 base, u64 size);
 struct dma_root map_root(void);
 
 /* What came by dma_fault() and dma_fault_lost(). */
-#define FAULTS_MAX 64U
+#define FAULTS_MAX 512U
 extern struct dma_fault faults[FAULTS_MAX];
 extern unsigned int fault_count, faults_lost;
 
