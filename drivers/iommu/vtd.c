@@ -27,8 +27,7 @@
 #define IRTA_REG	0xB8
 
 #define CAP_RWBF	BIT(4)		/* a write buffer stands between memory and the unit */
-#define CAP_PLMR	BIT(5)
-#define CAP_PHMR	BIT(6)
+#define CAP_PMR		(BIT(5) | BIT(6))	/* PLMR, PHMR */
 #define CAP_CM		BIT(7)		/* caches what is not present, too */
 #define CAP_SAGAW(cap)	((cap) >> 8 & 0x1F)
 #define SAGAW_39	BIT(1)		/* 3 levels */
@@ -50,23 +49,19 @@
 /* The same bits in GCMD and GSTS. */
 #define GCMD_TE		BIT(31)
 #define GCMD_SRTP	BIT(30)
-#define GCMD_EAFL	BIT(28)
 #define GCMD_WBF	BIT(27)
 #define GCMD_QIE	BIT(26)
 #define GCMD_IRE	BIT(25)
 #define GCMD_SIRTP	BIT(24)
 #define GCMD_CFI	BIT(23)
-#define GSTS_KEPT	(GCMD_TE | GCMD_EAFL | GCMD_QIE | GCMD_IRE | GCMD_CFI)
+#define GSTS_KEPT	(GCMD_TE | GCMD_QIE | GCMD_IRE | GCMD_CFI)
 
 #define RTADDR_TTM	(3ULL << 10)	/* 0: legacy mode */
 #define IRTA_256	7ULL		/* 2^(7 + 1) entries */
 
 #define FSTS_PFO	BIT(0)
 #define FSTS_PPF	BIT(1)
-#define FSTS_IQE	BIT(4)
-#define FSTS_ICE	BIT(5)
-#define FSTS_ITE	BIT(6)
-#define FSTS_QUEUE	(FSTS_IQE | FSTS_ICE | FSTS_ITE)
+#define FSTS_QUEUE	(BIT(4) | BIT(5) | BIT(6))	/* IQE, ICE, ITE */
 #define FSTS_FRI(fsts)	((fsts) >> 8 & 0xFF)
 #define FECTL_IM	BIT(31)
 #define PMEN_EPM	BIT(31)
@@ -82,20 +77,16 @@
 /* Fault reasons 20h to 2Fh are of interrupt remapping and name an index, no address. */
 #define FR_IS_INTERRUPT(reason) (((reason) & 0xF0) == 0x20)
 
-struct entry {		/* of a root table, of a context table */
+struct entry {		/* of a root table, of a context table, of an invalidation queue */
 	u64 low, high;
 };
-static_assert(sizeof(struct entry) == 16, "root and context entries");
+static_assert(sizeof(struct entry) == 16, "entries");
 #define ENTRY_P		BIT(0)
 #define CONTEXT_AW_39	1ULL
 #define CONTEXT_AW_48	2ULL
 #define CONTEXT_DID	((u64)DOMAIN << 8)
 #define DOMAIN		1		/* every unit has 16 domains or more; 0 is special with CM */
 
-struct descriptor {	/* of the invalidation queue */
-	u64 low, high;
-};
-static_assert(sizeof(struct descriptor) == 16, "invalidation descriptors");
 #define DESC_CONTEXT_GLOBAL	(1ULL | 1ULL << 4)
 #define DESC_IOTLB_GLOBAL	(2ULL | 1ULL << 4)
 #define DESC_IOTLB_DOMAIN	(2ULL | 2ULL << 4 | (u64)DOMAIN << 16)
@@ -289,21 +280,18 @@ static const char *probe(struct dma_platform *platform, struct dma_limits *limit
 
 /* --- Root and context tables -------------------------------------------------------------- */
 
-static bool has_bus(const struct dma_platform *platform, u32 bus)
-{
-	for (u32 device = 0; device < 32; device++)
-		if (dma_platform_has(platform, bus << 5 | device))
-			return true;
-	return false;
-}
-
 /* Root table, interrupt remapping table, status words; a queue a unit; a context table a bus. */
 static u64 pages(const struct dma_platform *platform)
 {
 	u64 buses = 0;
+	u32 last = DMA_SLOTS;
 
-	for (u32 bus = 0; bus < 256; bus++)
-		buses += has_bus(platform, bus);
+	for (u32 slot = 0; slot < DMA_SLOTS; slot++) {
+		if (dma_platform_has(platform, slot) && slot >> 5 != last) {
+			last = slot >> 5;
+			buses++;
+		}
+	}
 	return 3 + platform->unit_count + buses + SPARE_BUSES;
 }
 
@@ -405,9 +393,9 @@ static bool has_room(const struct vtd_unit *unit)
 
 static void put(struct vtd_unit *unit, u64 low, u64 high)
 {
-	struct descriptor *queue = phys(unit->queue);
+	struct entry *queue = phys(unit->queue);
 
-	queue[unit->tail] = (struct descriptor){ low, high };
+	queue[unit->tail] = (struct entry){ low, high };
 	unit->tail = (unit->tail + 1) % QUEUE_SIZE;
 }
 
@@ -573,11 +561,8 @@ static const char *take_over(const struct vtd_unit *unit)
 		return "VT-d: a unit does not stop the firmware's translation";
 	if (!off(unit, GCMD_IRE) || !off(unit, GCMD_CFI))
 		return "VT-d: a unit does not stop the firmware's interrupt remapping";
-	if (!queue_off(unit))
-		return "VT-d: a unit does not stop the firmware's invalidation queue";
-	if (!off(unit, GCMD_EAFL))
-		return "VT-d: a unit does not stop the firmware's fault log";
-	return NULL;
+	return queue_off(unit) ? NULL :
+		"VT-d: a unit does not stop the firmware's invalidation queue";
 }
 
 /* A queue begins at 0; errors of an older one would keep it from running. */
@@ -601,10 +586,8 @@ static const char *remap_interrupts(const struct vtd_unit *unit)
 	if (!has_extended(unit, ECAP_IR))
 		return NULL;
 	give(unit, GCMD_CFI, true);
-	if (!wait_for(unit, GSTS_REG, GCMD_CFI, GCMD_CFI, CFI_READS)) {
-		give(unit, GCMD_CFI, false);
+	if (!wait_for(unit, GSTS_REG, GCMD_CFI, GCMD_CFI, CFI_READS))
 		return NULL;
-	}
 	if (!command(unit, GCMD_IRE, true))
 		return "VT-d: a unit does not start to remap interrupts";
 	unit->dma->msi = DMA_MSI_COMPATIBLE;
@@ -614,7 +597,7 @@ static const char *remap_interrupts(const struct vtd_unit *unit)
 /* Memory that the firmware, or a measured launch, protected until now. */
 static bool open_protected_memory(const struct vtd_unit *unit)
 {
-	if (!has(unit, CAP_PLMR | CAP_PHMR) || !(read(unit, PMEN_REG) & PMEN_EPM))
+	if (!has(unit, CAP_PMR) || !(read(unit, PMEN_REG) & PMEN_EPM))
 		return true;
 	write(unit, PMEN_REG, 0);
 	return wait_for(unit, PMEN_REG, PMEN_PRS, 0, WAIT_READS);

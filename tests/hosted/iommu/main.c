@@ -168,7 +168,7 @@ static void reset(void)
 {
 	memset(phys(0), 0, MEMORY_SIZE);
 	memset(phys(POOL_BASE), 0xEE, POOL_FRAMES * PAGE_SIZE);
-	memset(seen, 0xEE, sizeof(seen));
+	memset(seen, 0xFF, sizeof(seen));	/* what would be present */
 	unit_sees = SEES_CACHES;
 	pool_limit = POOL_FRAMES;
 	pool_out = map_out = 0;

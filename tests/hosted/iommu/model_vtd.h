@@ -27,7 +27,6 @@
 
 #define TE	BIT(31)
 #define SRTP	BIT(30)
-#define EAFL	BIT(28)
 #define WBF	BIT(27)
 #define QIE	BIT(26)
 #define IRE	BIT(25)
