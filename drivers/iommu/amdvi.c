@@ -17,7 +17,6 @@
 #define EVENT_BASE	0x0010
 #define CONTROL		0x0018
 #define EXCLUSION_BASE	0x0020
-#define EXCLUSION_LIMIT	0x0028
 #define EXTENDED_FEATURE 0x0030
 #define COMMAND_HEAD	0x2000
 #define COMMAND_TAIL	0x2008
@@ -596,7 +595,6 @@ static bool take_over(const struct amdvi_unit *unit)
 static void set_tables(struct amdvi_unit *unit)
 {
 	write(unit, EXCLUSION_BASE, 0);
-	write(unit, EXCLUSION_LIMIT, 0);
 	write(unit, COMMAND_BASE, unit->commands | QUEUE_LENGTH);
 	write(unit, COMMAND_HEAD, 0);
 	write(unit, COMMAND_TAIL, 0);

@@ -25,10 +25,10 @@ static void record(struct amdvi_model *unit, u64 low, u64 high)
 	u64 next = (unit->event_tail + 16) % QUEUE_BYTES;
 	u64 *slot = phys((unit->events & MEMORY_BITS) + unit->event_tail);
 
-	if (!(unit->status & EVENTLOGRUN))
+	if ((unit->status & (EVENTLOGRUN | EVENTOVERFLOW)) != EVENTLOGRUN)
 		return;
 	if (next == unit->event_head) {
-		unit->status = (unit->status | EVENTOVERFLOW) & ~EVENTLOGRUN;
+		unit->status |= EVENTOVERFLOW;
 		return;
 	}
 	CHECK(!slot[0] && !slot[1]);	/* who reads knows a new one by this */
@@ -304,6 +304,8 @@ static void write_control(struct amdvi_model *unit, u64 value)
 	u64 change = ((unit->status & (CMDBUFRUN | EVENTLOGRUN | PPRLOGRUN)) ^ run) & ~unit->stuck;
 
 	unit->was_off |= unit->control & IOMMUEN && !on;
+	if (change & EVENTLOGRUN && !(run & EVENTLOGRUN))
+		amdvi_write_late(unit);	/* what is on its way arrives before it stands */
 	unit->control = value;
 	unit->status ^= change;
 	amdvi_run(unit, unit->hold ? 0 : AMDVI_ALL);
@@ -337,7 +339,6 @@ static void model_write(u64 pa, unsigned int size, u64 value)
 	case 0x0010: set_base(unit, EVENTLOGRUN, &unit->events, value); return;
 	case 0x0018: write_control(unit, value); return;
 	case 0x0020: unit->exclusion = value; return;
-	case 0x0028: unit->exclusion_limit = value; return;
 	case 0x2000: set_offset(!commands, &unit->command_head, value); return;
 	case 0x2008:
 		set_offset(true, &unit->command_tail, value);

@@ -163,6 +163,7 @@ static void admission(void)
 	for (u32 i = 0; i < 2; i++) {
 		CHECK(!amdvi_dma(&amdvi_model[i], STRANGER, HOST_RAM, false));
 		CHECK(!amdvi_interrupt(&amdvi_model[i], STRANGER, FIXED));
+		CHECK(!amdvi_dma(&amdvi_model[i], STRANGER + 7, HOST_RAM, false));
 	}
 	commands = amdvi_model[0].executed;
 	CHECK_EQ(ops->admit(dma_slot(STRANGER)), 0);
@@ -206,6 +207,13 @@ static void interrupts(void)
 	}
 }
 
+/* What the driver did not take is as it was. */
+static void check_untouched(void)
+{
+	for (u64 pa = POOL_BASE + pool_out * PAGE_SIZE; pa < POOL_BASE + POOL_FRAMES * PAGE_SIZE; pa++)
+		CHECK_EQ(*(u8 *)phys(pa), 0xEE);
+}
+
 /* What the IVRS lets an IOAPIC do, and none of its neighbours. One lies beyond the table. */
 static void interrupts_special(void)
 {
@@ -228,6 +236,7 @@ static void interrupts_special(void)
 				 fixed || modes[i] == kinds[k].mode);
 			CHECK_EQ(amdvi_interrupt(&amdvi_model[0], IOAPIC + 1, modes[i]), fixed);
 		}
+		check_untouched();
 	}
 }
 
@@ -451,6 +460,24 @@ static void event_late(void)
 	}
 }
 
+/* They come when the log is stopped, and are not left for the new one. */
+static void log_overflows_late(void)
+{
+	struct amdvi_model *unit = &amdvi_model[0];
+
+	started(1);
+	unit->late = true;
+	for (u32 n = 0; n < 300; n++)
+		amdvi_record(unit, STRANGER, n, IO_PAGE_FAULT, true);
+	CHECK_EQ(ops->collect(), 0);
+	CHECK_EQ(fault_count, AMDVI_QUEUE - 1);
+	unit->late = false;
+	amdvi_record(unit, STRANGER, 0x1000, IO_PAGE_FAULT, true);
+	CHECK_EQ(ops->collect(), 0);
+	CHECK_EQ(fault_count, AMDVI_QUEUE);
+	CHECK_EQ(faults[AMDVI_QUEUE - 1].address, 0x1000);
+}
+
 static void command_fails(void)
 {
 	static const u8 codes[] = { 5, 6 };
@@ -547,11 +574,12 @@ static void left_on(u64 efr)
 	CHECK_EQ(start(), 0);
 	for (u32 i = 0; i < 2; i++) {
 		CHECK(!amdvi_model[i].was_off);
+		CHECK(!amdvi_dma(&amdvi_model[i], STRANGER, HIDDEN, false));
 		check_reach(&amdvi_model[i]);
 		CHECK_EQ(amdvi_model[i].control, IOMMUEN | EVENTLOGEN | COHERENT | CMDBUFEN);
 	}
 	CHECK_EQ(ops->collect(), 0);
-	CHECK_EQ(fault_count, 2 * 2 * 7);
+	CHECK_EQ(fault_count, 2 * (1 + 2 * 7));
 	CHECK_EQ(faults_lost, 0);
 }
 
@@ -632,6 +660,7 @@ const struct test amdvi_tests[] = {
 	{ "AMD-Vi: the event log wraps", log_wraps },
 	{ "AMD-Vi: the event log overflows", log_overflows },
 	{ "AMD-Vi: the event log overflows for good", log_deaf },
+	{ "AMD-Vi: the event log overflows before events arrive", log_overflows_late },
 	{ "AMD-Vi: an event comes after the tail", event_late },
 	{ "AMD-Vi: a command fails", command_fails },
 	{ "AMD-Vi: a unit goes away", unit_goes },
