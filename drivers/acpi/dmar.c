@@ -82,7 +82,7 @@ static const char *parse_structure(struct dma_platform *dma, struct bytes struct
 	if (type == DRHD)
 		return parse_drhd(dma, structure);
 	return iommu_add_range(dma, get64(structure.at + RMRR_BASE),
-			       get64(structure.at + RMRR_LIMIT) + 1);
+			       get64(structure.at + RMRR_LIMIT));
 }
 
 const char *dmar_parse(struct dma_platform *dma, struct bytes dmar)

@@ -23,9 +23,12 @@ const char *iommu_add_unit(struct dma_platform *dma, const struct dma_unit *unit
 	return NULL;
 }
 
-const char *iommu_add_range(struct dma_platform *dma, u64 base, u64 end)
+const char *iommu_add_range(struct dma_platform *dma, u64 first, u64 last)
 {
-	if (!IS_ALIGNED(base | end, PAGE_SIZE) || end <= base || end > ADDRESS_END)
+	/* IOMMUs know pages only, and there are IVMDs of one byte that mean a page */
+	u64 base = ALIGN_DOWN(first, PAGE_SIZE), end = ALIGN_DOWN(last, PAGE_SIZE) + PAGE_SIZE;
+
+	if (last < first || last >= ADDRESS_END)
 		return "the firmware reserves senseless memory for DMA";
 	for (u32 i = 0; i < dma->range_count; i++)	/* an IVRS may tell it for each device */
 		if (dma->range[i].base == base && dma->range[i].end == end)

@@ -16,6 +16,7 @@ const char *ivrs_parse(struct dma_platform *dma, struct bytes ivrs);
 
 /* For those two. Registers at a multiple of `align`, unit->size bytes of them at least. */
 const char *iommu_add_unit(struct dma_platform *dma, const struct dma_unit *unit, u64 align);
-const char *iommu_add_range(struct dma_platform *dma, u64 base, u64 end);
+/* The pages from that of byte `first` to that of byte `last`. */
+const char *iommu_add_range(struct dma_platform *dma, u64 first, u64 last);
 
 #endif

@@ -136,14 +136,16 @@ static const char *parse_ivhd(struct dma_platform *dma, struct bytes ivrs, struc
 
 static const char *parse_block(struct dma_platform *dma, struct bytes ivrs, struct bytes block)
 {
+	u64 start;
+
 	if (is_ivhd(block))
 		return parse_ivhd(dma, ivrs, block);
 	if (block.at[0] < IVMD_ALL || block.at[0] > IVMD_RANGE)
 		return NULL;
 	if (block.size < IVMD_SIZE)
 		return "the IVRS is damaged: a block too short for its type";
-	return iommu_add_range(dma, get64(block.at + IVMD_START),
-			       get64(block.at + IVMD_START) + get64(block.at + IVMD_LENGTH));
+	start = get64(block.at + IVMD_START);
+	return iommu_add_range(dma, start, start + get64(block.at + IVMD_LENGTH) - 1);
 }
 
 const char *ivrs_parse(struct dma_platform *dma, struct bytes ivrs)

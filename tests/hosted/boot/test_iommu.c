@@ -117,7 +117,7 @@ static bool has_slot(u16 requester)
 	return dma_platform_has(&info.dma, dma_slot(requester));
 }
 
-/* Where a table of that name is, by the root that is `nth` in memory. */
+/* Where the first table of that name is, from offset `from` of the block on; 0: nowhere. */
 static u64 find(const char *signature, u32 from)
 {
 	for (u32 at = from; at + 4 <= machine.size; at += 4)
@@ -171,16 +171,19 @@ static void test_dmar(void)
 	PUT(2, 0, 8, 0, 1, 0, 0, 0);			/* ATSR */
 	PUT(3, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0xD9, 0xFE, 0, 0, 0, 0, 0, 0, 0, 0);
 	rmrr(0x7B000000, 0x7B7FFFFF);
-	drhd(0xFED91000, 44);
+	drhd(0xFED91000, 52);
 	PUT(3, 8, 0, 0, 2, 0xF0, 31, 0);
 	PUT(4, 8, 0, 0, 0, 0x00, 31, 7);
 	PUT(5, 8, 0, 0, 1, 0x12, 21, 1);
 	PUT(3, 10, 0, 0, 3, 1, 2, 3, 4, 5);		/* behind a bridge */
 	PUT(2, 10, 0, 0, 0, 0, 28, 0, 0, 0);
+	PUT(6, 8, 0, 0, 0, 0x55, 1, 0);			/* newer than this */
 	PUT(4, 0, 12, 0, 0, 0, 0, 1, 'A', 'B', 'C', 0);	/* ANDD */
 	PUT(0x77, 0x77, 5, 0, 0);			/* newer than this */
 	rmrr(0xFFFFFFFFF000, 0xFFFFFFFFFFFF);
-	rmrr(0x7B000000, 0x7B7FFFFF);
+	rmrr(0x7B000000, 0x7B7FFFFF);			/* the same again, and almost the same */
+	rmrr(0x7B000000, 0x7B6FFFFF);
+	rmrr(0x7B100000, 0x7B7FFFFF);
 	end();
 	run();
 	CHECK_ERROR(info.dma.broken, NULL);
@@ -190,7 +193,7 @@ static void test_dmar(void)
 	CHECK_EQ(info.dma.unit[1].flags, 1);
 	CHECK(has_slot(0xF0F8) && has_slot(0x00FF) && has_slot(0x12A9));
 	CHECK_EQ(count_slots(), 3);
-	CHECK_EQ(info.dma.range_count, 2);
+	CHECK_EQ(info.dma.range_count, 4);
 	CHECK_EQ(info.dma.range[0].base, 0x7B000000);
 	CHECK_EQ(info.dma.range[0].end, 0x7B800000);
 	CHECK_EQ(info.dma.range[1].end, BIT(48));
@@ -219,7 +222,7 @@ static void test_ivrs(void)
 	begin("IVRS");
 	ivhd(0x11, 0x0002, 0xFD300000, 0);
 	ivmd(0x20, 8, 0x7C000000, 0x1000);		/* an exclusion range, for all */
-	PUT(0x7F, 0, 4, 0);				/* newer than this */
+	PUT(0x7F, 0, 4, 0, 0x1F, 0, 4, 0, 0x23, 0, 4, 0);	/* newer than this */
 	ivmd(0x21, 7, 0x7D000000, 0x3000);
 	ivmd(0x22, 7, 0x7D000000, 0x3000);
 	ivhd(0x40, 0x6002, 0xD0100000, 136);
@@ -271,6 +274,16 @@ static void test_ivhd_types(void)
 		CHECK(has_slot(0x4000));
 		CHECK_EQ(count_slots(), 1);
 	}
+	for (u32 i = 0; i < 2; i++) {	/* but in another segment it is another unit */
+		tables.size = 0;
+		begin("IVRS");
+		ivhd(0x10, 2, 0xFD300000, 0);
+		ivhd(i ? 0x10 : 0x40, 2, 0xFD400000, 0);
+		put16(tables.bytes + open_table + 48 + 24 + 16, 4);
+		end();
+		run();
+		CHECK_EQ(info.dma.unit_count, 2);
+	}
 }
 
 /* --- Bad ones ------------------------------------------------------------------------------ */
@@ -308,8 +321,17 @@ static void test_dmar_broken(void)
 		tables.size = 0;
 	}
 	begin("DMAR");
-	drhd(0xFED90000, 8);
+	drhd(0xFED90000, 15);
+	PUT(2, 7, 0, 0, 0, 0, 28, 2, 8, 0, 0, 0, 0, 28, 1);
+	run_broken(DMA_VTD, "a device scope of senseless length");
+	begin("DMAR");			/* what is good after it changes nothing */
+	rmrr(1, 0);
+	drhd(0xFED90000, 0);
+	run_broken(DMA_VTD, "senseless memory");
+	begin("DMAR");
+	drhd(0xFED90000, 16);
 	PUT(3, 8, 0, 0, 0, 0, 32, 0);
+	PUT(3, 8, 0, 0, 0, 0, 31, 0);
 	run_broken(DMA_VTD, "a device number that cannot be");
 	begin("DMAR");
 	drhd(0xFED90000, 8);
@@ -351,6 +373,10 @@ static void test_ivrs_broken(void)
 	ivhd(0x10, 2, 0xFD300000, 0);
 	ivhd(0x10, 2, 0xFD400000, 0);
 	run_broken(DMA_AMDVI, "two IOMMUs are one PCI function");
+	begin("IVRS");			/* what is good after it changes nothing */
+	ivmd(0x20, 0, 1, 0);
+	ivhd(0x10, 2, 0xFD300000, 0);
+	run_broken(DMA_AMDVI, "senseless memory");
 }
 
 /* Every type of device entry, its last byte missing. */
@@ -364,8 +390,8 @@ static void test_ivhd_entries(void)
 			begin("IVRS");
 			ivhd(0x40, 2, 0xFD300000, 4 + size - cut);
 			PUT(1, 0, 0, 0, type);
-			for (u32 i = 1; i < size - cut; i++)
-				PUT(0);
+			for (u32 i = 1; i < size - cut; i++)	/* FFh: no entry that fits */
+				PUT(type == 0xF0 && i == 21 ? 0 : 0xFF);
 			end();
 			run();
 			CHECK_ERROR(info.dma.broken, cut ? "a device entry of senseless length" : NULL);
@@ -461,36 +487,72 @@ static void test_counts(void)
 	}
 }
 
+static void check_range(u64 base, u64 end)
+{
+	CHECK_ERROR(info.dma.broken, end ? NULL : "senseless memory for DMA");
+	CHECK_EQ(info.dma.range_count, end != 0);
+	CHECK_EQ(info.dma.range[0].base, base);
+	CHECK_EQ(info.dma.range[0].end, end);
+}
+
 static void test_ranges(void)
 {
-	static const struct { u64 base, limit; bool bad; } cases[] = {
-		{ 0x1000, 0x1FFF, false }, { 0, 0xFFF, false }, { 0x1000, 0xFFF, true },
-		{ 0x2000, 0xFFF, true }, { 0, 0, true }, { 0x800, 0x1FFF, true },
-		{ 0x1000, 0x2000, true }, { 0, ~0ULL, true }, { 0x1000, ~0ULL, true },
-		{ BIT(52), BIT(52) + 0xFFF, true }, { 0, BIT(52) - 1, false },
-		{ 0, BIT(52) + 0xFFF, true },
+	static const struct { u64 first, last, base, end; } cases[] = {
+		{ 0x1000, 0x1FFF, 0x1000, 0x2000 }, { 0, 0xFFF, 0, 0x1000 },
+		{ 0x98208000, 0x98208000, 0x98208000, 0x98209000 },	/* as seen in an IVMD */
+		{ 0x1800, 0x2000, 0x1000, 0x3000 }, { 0, 0, 0, 0x1000 },
+		{ 0, BIT(52) - 1, 0, BIT(52) },
+		{ 0x1000, 0xFFF, 0, 0 }, { 0x2000, 0xFFF, 0, 0 }, { 0x2800, 0x27FF, 0, 0 },
+		{ 0, ~0ULL, 0, 0 }, { 0x1000, ~0ULL, 0, 0 }, { 0, BIT(52), 0, 0 },
+		{ BIT(52), BIT(52) + 0xFFF, 0, 0 },
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		tables.size = 0;
 		begin("DMAR");
 		drhd(0xFD300000, 0);
-		rmrr(cases[i].base, cases[i].limit);
+		rmrr(cases[i].first, cases[i].last);
 		end();
 		run();
-		CHECK_ERROR(info.dma.broken, cases[i].bad ? "senseless memory for DMA" : NULL);
+		check_range(cases[i].base, cases[i].end);
 		tables.size = 0;
 		begin("IVRS");
 		ivhd(0x10, 2, 0xFD300000, 0);
-		ivmd(0x22, 1, cases[i].base, cases[i].limit - cases[i].base + 1);
+		ivmd(0x22, 1, cases[i].first, cases[i].last - cases[i].first + 1);
 		end();
 		run();
-		CHECK_ERROR(info.dma.broken, cases[i].bad ? "senseless memory for DMA" : NULL);
+		check_range(cases[i].base, cases[i].end);
 	}
 }
 
 /* Where the tables' first one lies when it is moved right before what is not there. */
 #define MOVED_END	0x38001000
+
+static void move_table(u32 size)
+{
+	u64 table = MOVED_END - size, root = find("XSDT", 0);
+
+	memcpy(memory_add(table, size), tables.bytes, size);
+	put32(phys(table + 4), size);
+	sum(table);
+	put64(phys(root + 36 + 3 * 8), table);
+	sum(root);
+	put32(phys(find("RSDT", 0)), 0);	/* nobody's */
+}
+
+/* A newer IVHD, too short to be looked into, at the end of what is there. */
+static void test_short_ivhd(void)
+{
+	tables.size = 0;
+	begin("IVRS");
+	ivhd(0x10, 2, 0xFD300000, 0);
+	PUT(0x40, 0, 4, 0);
+	end();
+	place();
+	move_table(tables.size);
+	CHECK_ERROR(acpi_parse(&info, phys(pa), 36, MOVED_END), NULL);
+	check_broken("a block too short for its type");
+}
 
 /* Cut short everywhere, with a right checksum, at the end of what is there and of reach. */
 static void test_lengths(void)
@@ -498,24 +560,14 @@ static void test_lengths(void)
 	static void (*const make[])(struct block *) = { acpi_dmar, acpi_ivrs };
 
 	for (u32 i = 0; i < ARRAY_SIZE(make); i++) {
-		u64 root, rsdt;
 		u32 whole;
 
 		tables.size = 0;
 		make[i](&tables);
 		whole = tables.size;
-		place();
-		root = find("XSDT", 0);
-		rsdt = find("RSDT", 0);
-		put32(phys(rsdt), 0);		/* nobody's */
 		for (u32 size = 36; size <= whole; size++) {
-			u64 table = MOVED_END - size;
-
-			memcpy(memory_add(table, size), tables.bytes, size);
-			put32(phys(table + 4), size);
-			sum(table);
-			put64(phys(root + 36 + 3 * 8), table);
-			sum(root);
+			place();
+			move_table(size);
 			CHECK_ERROR(acpi_parse(&info, phys(pa), 36, MOVED_END), NULL);
 			CHECK_EQ(info.dma.unit_count, size == whole);
 			if (size < whole)
@@ -603,6 +655,12 @@ static void test_both(void)
 	run();
 	check_broken("both a DMAR and an IVRS");
 	CHECK_EQ(info.dma.kind, DMA_AMDVI);
+	tables.size = 0;
+	begin("DMAR");
+	end();
+	acpi_ivrs(&tables);
+	run();
+	check_broken("the DMAR names no IOMMU");	/* the first reason is told */
 }
 
 static void test_two(void)
@@ -618,6 +676,13 @@ static void test_two(void)
 		acpi_dmar(&tables);
 	run();
 	check_broken("more than four copies");
+	tables.size = 0;
+	acpi_dmar(&tables);
+	acpi_dmar(&tables);
+	tables.bytes[tables.size - 1]++;	/* in the last one */
+	acpi_sum(&tables, ALIGN_UP(tables.size / 2, 16));
+	run();
+	check_broken("two DMARs, and they differ");
 	tables.size = 0;
 	acpi_dmar(&tables);
 	begin("DMAR");
@@ -733,6 +798,7 @@ const struct test iommu_tests[] = {
 	{ "iommu: number of units and ranges", test_counts },
 	{ "iommu: ranges", test_ranges },
 	{ "iommu: every length", test_lengths },
+	{ "iommu: an IVHD that is cut short", test_short_ivhd },
 	{ "iommu: damaged tables", test_damaged },
 	{ "iommu: every byte", test_bytes },
 	{ "iommu: DMAR and IVRS", test_both },
