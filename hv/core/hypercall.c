@@ -93,14 +93,14 @@ static const struct rule rules[CARREL_HC_MAX + 1] = {
 #define CODE_MAX	0xFFFF		/* of NOTE and DIE */
 #define LIMIT_MAX	0xFFFFFF	/* chunks of one process */
 
-/* Slots, and at least one block of arena behind them. */
+/* Flags; slots, and at least one block of arena behind them. */
 static bool sizes_ok(u64 packed)
 {
-	u64 slots = packed & 0xFFFF, blocks = packed >> 16;
+	u64 slots = packed & 0xFFFF, blocks = packed >> 16 & 0xFFFF;
 	u64 slot_blocks = (slots * CARREL_SLOT_STRIDE + CARREL_BLOCK_SIZE - 1) / CARREL_BLOCK_SIZE;
 
-	return slots && slots <= CARREL_SLOTS_MAX && blocks <= CARREL_BLOCKS_MAX &&
-		blocks > slot_blocks;
+	return !(packed >> 32 & ~(u64)CARREL_CREATE_FLAGS) && slots && slots <= CARREL_SLOTS_MAX &&
+		blocks <= CARREL_BLOCKS_MAX && blocks > slot_blocks;
 }
 
 static bool rights_ok(u64 rights)
@@ -181,8 +181,8 @@ static void give4(struct vt_regs *regs, const void *bytes)
 static s64 create(struct vt_regs *regs)
 {
 	u64 id, ticket[2];
-	int error = process_create(regs->rdi, (u32)regs->rdx & 0xFFFF, (u32)(regs->rdx >> 16),
-				   (u32)regs->r10, &id, ticket);
+	int error = process_create(regs->rdi, regs->rdx & 0xFFFF, regs->rdx >> 16 & 0xFFFF,
+				   (u32)regs->r10, (u32)(regs->rdx >> 32), &id, ticket);
 
 	if (error)
 		return error;

@@ -8,6 +8,7 @@
 #include <base/phys.h>
 #include <carrel/hypercall.h>
 #include <carrel/identity.h>
+#include <mm/dma.h>
 
 #include "cpu.h"
 #include "destroy.h"
@@ -95,6 +96,7 @@ static void measure_create(struct process *process)
 		.threads = CARREL_THREADS_VA,
 		.gate = CARREL_GATE_VA,
 		.channel = CARREL_CHANNEL_VA,
+		.flags = process->flags,
 	};
 
 	sha256_init(&process->measure);
@@ -138,12 +140,15 @@ static int make_object(u64 chunk, u64 id, struct process **made)
 	return 0;
 }
 
-int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u64 *id, u64 ticket[2])
+int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u32 flags, u64 *id,
+		   u64 ticket[2])
 {
 	struct process *process;
 	u8 random[RANDOM_SIZE];
 	int error;
 
+	if (flags & CARREL_CREATE_DMA && dma_state() != DMA_PROTECTED)
+		return CARREL_EDMA;
 	if (random_get(random))
 		return CARREL_ERANDOM;
 	*id = claim_slot();
@@ -159,6 +164,7 @@ int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u64 *id, u64 tic
 	process->slots = slots;
 	process->blocks = blocks;
 	process->limit = limit;
+	process->flags = flags;
 	error = build(process);
 	if (error)
 		destroy_unborn(process);

@@ -43,7 +43,7 @@ struct process {
 	u64 id;				/* what handles name; never 0 */
 	u64 ticket[2];
 	u64 carrier;			/* CR3 of the carrier, bits that may change masked; 0 none yet */
-	u32 slots, blocks, limit;	/* as given to CREATE */
+	u32 slots, blocks, limit, flags;	/* as given to CREATE */
 	u32 lent;			/* blocks lent so far */
 	u32 thread_count;
 	struct vt_process vt;
@@ -116,8 +116,9 @@ static inline enum process_state process_state(const struct process *process)
 }
 
 /* CREATE out of a chunk of nobody's; the arguments are checked. Writes the handle and the
- * ticket. 0, CARREL_EOWNER, CARREL_ELIMIT, CARREL_ERANDOM, CARREL_ENOMEM. */
-int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u64 *id, u64 ticket[2]);
+ * ticket. 0, CARREL_EDMA, CARREL_EOWNER, CARREL_ELIMIT, CARREL_ERANDOM, CARREL_ENOMEM. */
+int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u32 flags, u64 *id,
+		   u64 ticket[2]);
 
 /* ADD, LEND, INIT: `process` is BUILDING and its lock is held; arguments checked but for
  * frame and block numbers against their owner. See docs/abi.md for the errors. */

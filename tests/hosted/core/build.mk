@@ -20,7 +20,7 @@ CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) hv/crypto/sha256.c h
 CT_TESTS := main test_legality test_owner test_life test_crossing test_order test_race test_random
 
 CT_WRAP := scrub_page view_hide_chunk view_show_chunk frame_unlend \
-	dma_hide_chunk dma_drained dma_show_chunk
+	dma_hide_chunk dma_drained dma_show_chunk dma_state
 CT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Werror \
 	-include sched.h -D__builtin_ia32_pause=sched_yield -DCARREL_HOSTED -DCARREL_VERSION='"test"' -Ihv -Iguest-abi/include -isystem $(TP)/bearssl/inc
 CT_SHA_CFLAGS := -O2 -w -I$(TP)/bearssl/inc -I$(TP)/bearssl/src -DBR_SSE2=0 -DBR_AES_X86NI=0 -DBR_RDRAND=0

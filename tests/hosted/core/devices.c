@@ -75,8 +75,10 @@ static const struct dma_ops ops = {
 
 void devices_reset(const struct ram_range *map, size_t count)
 {
-	const char *error = dma_probe(&ops, &platform);
+	const char *error;
 
+	memset(&platform, 0, sizeof(platform));
+	error = dma_probe(&ops, &platform);
 	for (size_t i = 0; !error && i < count; i++)
 		if (map[i].usable && dma_open(map[i].base, map[i].size))
 			error = "dma_open";

@@ -28,6 +28,8 @@ bool tracing;
 unsigned int log_lines;
 char log_last[256];
 bool generator_dry, generator_stuck;
+u32 create_flags;
+bool no_iommu;
 
 static struct chunk chunks[RAM_CHUNKS];
 static u64 pool_next;
@@ -268,6 +270,13 @@ void __wrap_dma_show_chunk(u64 chunk)
 {
 	note(STEP_DMA_SHOW, chunk);
 	__real_dma_show_chunk(chunk);
+}
+
+enum dma_state __real_dma_state(void);
+enum dma_state __wrap_dma_state(void);
+enum dma_state __wrap_dma_state(void)
+{
+	return no_iommu ? DMA_UNPROTECTED : __real_dma_state();
 }
 
 /* --- the back end ---------------------------------------------------------------------- */
@@ -511,7 +520,8 @@ void machine_reset(void)
 	for (unsigned int i = 0; i < CPUS; i++)
 		reset_cpu(i);
 	devices_reset(map, ARRAY_SIZE(map));
-	generator_dry = generator_stuck = false;
+	generator_dry = generator_stuck = no_iommu = false;
+	create_flags = 0;
 	if (process_boot())
 		panic("process_boot");
 	log_lines = traced = 0;
@@ -659,7 +669,7 @@ void make_empty(struct carrier *carrier, u32 slots, u32 blocks, u32 limit)
 	carrier->chunk[0] = source;
 	CHECK_EQ(donate(c, source, 0), 0);
 	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, source, CARREL_ABI_VERSION,
-			     slots | (u64)blocks << 16, limit), 0);
+			     slots | (u64)blocks << 16 | (u64)create_flags << 32, limit), 0);
 	carrier->id = c->cpu.vt.regs->rdi;
 	carrier->ticket[0] = c->cpu.vt.regs->rsi;
 	carrier->ticket[1] = c->cpu.vt.regs->rdx;

@@ -18,6 +18,7 @@
 #include <core/cpu.h>
 #include <core/process.h>
 #include <core/thread.h>
+#include <mm/dma.h>
 
 /* A failed check is printed and fails the running test, which goes on. */
 #define CHECK(condition) check((condition), __FILE__, __LINE__, #condition)
@@ -159,6 +160,9 @@ void random_seed(u64 seed);
 /* What the fake generator gives next. */
 extern bool generator_dry, generator_stuck;
 
+/* CARREL_CREATE_* of the processes that make_empty and make_process make. */
+extern u32 create_flags;
+
 /* Devices, behind a fake IOMMU that keeps translations until a flush has ended (devices.c). */
 void devices_reset(const struct ram_range *map, size_t count);
 /* A transfer to that chunk: false if it was refused; else its translation is cached now. */
@@ -169,5 +173,7 @@ extern unsigned int drains_late;
 /* What collect() says: NULL, or that the IOMMU failed. */
 extern const char *device_failure;
 extern unsigned int device_flushes;
+/* What hv/core hears of the IOMMU: that there is none. */
+extern bool no_iommu;
 
 #endif

@@ -620,8 +620,47 @@ static void info(void)
 	CHECK_EQ(r->r8, 1);
 	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_PLATFORM, 0, 0, 0), 0);
 	CHECK_EQ(r->rdi, 1);
-	CHECK_EQ(r->rsi, 1);
+	CHECK_EQ(r->rsi, CARREL_DMA_PROTECTED);
 	stop();
+}
+
+/* Of the fake unit, and of a reason in two parts. */
+static void info_dma(void)
+{
+	static const struct dma_fault read = { 0x1234000, 0x10, 5, false };
+	static const struct dma_fault written = { 0x5678000, 0x10, 6, true };
+	const struct vt_regs *r = cpus[0].cpu.vt.regs;
+	struct test_cpu *k = &cpus[0];
+	char text[2 * 48 + 1] = "";
+	u64 faults;
+
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA, 0, 0, 0), 0);
+	CHECK_EQ(r->rdi, CARREL_DMA_PROTECTED);
+	CHECK(memcmp(&r->rsi, "fake\0\0\0", 8) == 0 && r->rdx == 1);
+	faults = r->r10;
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, 0, 0, 0), CARREL_EARG);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_UNIT, 0, 0, 0), 0);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_UNIT, 1, 0, 0), CARREL_EARG);
+	dma_fault(&read);
+	dma_fault(&written);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA, 0, 0, 0), 0);
+	CHECK_EQ(r->r10, faults + 2);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_FAULTS, 0, 0, 0), 0);
+	CHECK(r->rdi == 0x10 && r->rsi >= 2 && r->rdx == 0x5678000);
+	CHECK_EQ(r->r10, 6 | BIT(8));
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_FAULTS, DMA_REQUESTERS_MAX, 0, 0), 0);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_FAULTS, DMA_REQUESTERS_MAX + 1, 0, 0),
+		 CARREL_EARG);
+	device_failure = "a failure that takes more than forty-eight bytes to tell";
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_PLATFORM, 0, 0, 0), 0);
+	CHECK_EQ(r->rsi, CARREL_DMA_LOST);
+	for (u64 part = 0; part < 2; part++) {
+		CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, part, 0, 0), 0);
+		memcpy(text + part * 48, &(u64[]){ r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 }, 48);
+	}
+	CHECK_EQ(strcmp(text, device_failure), 0);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, 2, 0, 0), CARREL_EARG);
+	machine_reset();
 }
 
 const struct test crossing_tests[] = {
@@ -644,5 +683,6 @@ const struct test crossing_tests[] = {
 	{ "CPUID inside", cpuid_inside },
 	{ "RANDOM, NOTE, LOG", small_calls },
 	{ "INFO", info },
+	{ "INFO about DMA", info_dma },
 	{ 0 },
 };

@@ -14,7 +14,7 @@ enum who { NONE, KERNEL, CARRIER, PROCESS };
 
 static enum who who_may(u64 number)
 {
-	if (number >= 1 && number <= 11)
+	if (number >= 1 && number <= 12)
 		return KERNEL;
 	if (number == 16 || number == 17)
 		return CARRIER;
@@ -291,6 +291,7 @@ static u64 fingerprint(void)
 }
 
 #define P	0xF00D	/* stands for the process's handle below */
+#define ABI	CARREL_ABI_VERSION
 
 static const struct bad bad_kernel[] = {
 	{ CARREL_HC_DONATE, RAM_CHUNKS, 0, 0, 0 },
@@ -298,18 +299,21 @@ static const struct bad bad_kernel[] = {
 	{ CARREL_HC_DONATE, BIT(43), 0, 0, 0 },
 	{ CARREL_HC_DONATE, 12, ~0UL, 0, 0 },
 	{ CARREL_HC_RETURN, RAM_CHUNKS, 0, 0, 0 },
-	{ CARREL_HC_CREATE, RAM_CHUNKS, 1, 1 | 2 << 16, 1 },
+	{ CARREL_HC_CREATE, RAM_CHUNKS, ABI, 1 | 2 << 16, 1 },
 	{ CARREL_HC_CREATE, 12, 0, 1 | 2 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 2, 1 | 2 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 1 | BIT(32), 1 | 2 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 1, 0 | 2 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 1, 129 | 200 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 1, 1 | 257 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 1, 1 | 2UL << 32, 1 },
-	{ CARREL_HC_CREATE, 12, 1, 2 | 1 << 16, 1 },	/* no arena */
-	{ CARREL_HC_CREATE, 12, 1, 3 | 2 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, 1, 1 | 2 << 16, 0 },
-	{ CARREL_HC_CREATE, 12, 1, 1 | 2 << 16, ~0UL },
+	{ CARREL_HC_CREATE, 12, ABI - 1, 1 | 2 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI + 1, 1 | 2 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI | BIT(32), 1 | 2 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 0 | 2 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 129 | 200 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 257 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | 2UL << 32, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | 3UL << 32, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | BIT(63), 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 2 | 1 << 16, 1 },	/* no arena */
+	{ CARREL_HC_CREATE, 12, ABI, 3 | 2 << 16, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16, 0 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16, ~0UL },
 	{ CARREL_HC_ADD, P, RAM_CHUNKS * 512, CARREL_SHIM_VA, 1 },
 	{ CARREL_HC_ADD, P, BIT(52) + 512, CARREL_SHIM_VA, 1 },
 	{ CARREL_HC_ADD, P, 512, CARREL_SHIM_VA + 1, 1 },
@@ -333,7 +337,12 @@ static const struct bad bad_kernel[] = {
 	{ CARREL_HC_LEND, P, LEND_CHUNK * 32 + 20, 4, 0 },
 	{ CARREL_HC_LEND, P, LEND_CHUNK * 32 + 20, 256, 0 },
 	{ CARREL_HC_LEND, P, LEND_CHUNK * 32 + 20, ~0UL, 0 },
-	{ CARREL_HC_INFO, 8, 0, 0, 0 },
+	{ CARREL_HC_ADMIT, 0x10000, 0, 0, 0 },
+	{ CARREL_HC_ADMIT, BIT(32), 0, 0, 0 },
+	{ CARREL_HC_INFO, 12, 0, 0, 0 },
+	{ CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, 0, 0, 0 },
+	{ CARREL_HC_INFO, CARREL_INFO_DMA_UNIT, 1, 0, 0 },
+	{ CARREL_HC_INFO, CARREL_INFO_DMA_FAULTS, DMA_REQUESTERS_MAX + 1, 0, 0 },
 	{ CARREL_HC_PARK, BIT(32), 0, 0, 0 },
 	{ CARREL_HC_PARK, CPUS, 0, 0, 0 },
 	{ CARREL_HC_INFO, ~0UL, 0, 0, 0 },

@@ -36,10 +36,10 @@ static void put(FILE *file, u64 value, unsigned int bytes)
 	}
 }
 
-static void put_create(FILE *file, u32 limit, u32 slots, u32 blocks)
+static void put_create(FILE *file, u32 limit, u32 slots, u32 blocks, u64 flags)
 {
 	fwrite("CREAREC1", 8, 1, file);
-	put(file, 1, 4);
+	put(file, 2, 4);
 	put(file, limit, 4);
 	put(file, slots, 4);
 	put(file, blocks, 4);
@@ -47,6 +47,7 @@ static void put_create(FILE *file, u32 limit, u32 slots, u32 blocks)
 	put(file, 0x7E0050000000, 8);
 	put(file, 0x7E0000000000, 8);
 	put(file, 0x7E0000200000, 8);
+	put(file, flags, 8);
 }
 
 static void put_add(FILE *file, u64 address, u32 type, const void *page)
@@ -91,16 +92,14 @@ static void build(struct carrier *carrier, const unsigned int *order, u64 identi
 	identity[3] = cpus[0].cpu.vt.regs->r10;
 }
 
-static void measurement(void)
+/* The identity of what build() makes in this order, as the records' text has it. */
+static void expected_identity(u64 flags, u8 want[32])
 {
-	static const unsigned int order[] = { 0, 1, 2, 3, 4 }, swapped[] = { 1, 0, 2, 3, 4 };
 	char path[] = "/tmp/carrel-measure-XXXXXX";
-	u64 identity[4], other[4];
-	struct carrier carrier;
-	u8 page[PAGE_SIZE], want[32];
 	FILE *file = fdopen(mkstemp(path), "w");
+	u8 page[PAGE_SIZE];
 
-	put_create(file, 77, 3, 4);
+	put_create(file, 77, 3, 4, flags);
 	for (unsigned int n = 0; n < ARRAY_SIZE(added); n++) {
 		memset(page, (int)n + 1, sizeof(page));
 		page[n] = 0x99;
@@ -110,7 +109,16 @@ static void measurement(void)
 	fclose(file);
 	sha256sum(path, want);
 	unlink(path);
+}
 
+static void measurement(void)
+{
+	static const unsigned int order[] = { 0, 1, 2, 3, 4 }, swapped[] = { 1, 0, 2, 3, 4 };
+	u64 identity[4], other[4];
+	struct carrier carrier;
+	u8 want[32];
+
+	expected_identity(0, want);
 	build(&carrier, order, identity);
 	CHECK(memcmp(identity, want, sizeof(want)) == 0);
 	/* what was added is there, with those rights and no more, and the host changed nothing */
@@ -133,6 +141,12 @@ static void measurement(void)
 
 	build(&carrier, swapped, other);
 	CHECK(memcmp(identity, other, sizeof(other)) != 0);
+	end_process(&carrier);
+
+	create_flags = CARREL_CREATE_DMA;
+	expected_identity(CARREL_CREATE_DMA, want);
+	build(&carrier, order, other);
+	CHECK(memcmp(other, want, sizeof(want)) == 0 && memcmp(identity, other, sizeof(other)) != 0);
 	end_process(&carrier);
 }
 

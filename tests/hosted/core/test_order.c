@@ -276,6 +276,7 @@ static void run(u64 seed)
 			printf("     seed %lu, step %u\n", seed, i);
 	}
 	drains_late = 0;
+	flush_all_cpus();	/* nobody is inside now */
 	for (unsigned int i = 0; i < CARRIERS; i++)
 		if (models[i].made)
 			end_process(&models[i].carrier);

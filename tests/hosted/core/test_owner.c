@@ -192,7 +192,8 @@ static void lent(void)
 	end_process(&other);
 
 	CHECK_EQ(donate(&cpus[0], 3, 0), 0);
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, 1, 1 | 2 << 16, 1), 0);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, CARREL_ABI_VERSION,
+			     1 | 2 << 16, 1), 0);
 	other.id = cpus[0].cpu.vt.regs->rdi;
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_LEND, other.id, carrier.block[0], 0, 0), CARREL_EOWNER);
 	block = carrier.chunk[0] * 32;
@@ -262,19 +263,43 @@ static void change_of_mind(void)
 /* CREATE takes what is nobody's; what fails on the way leaves it so. */
 static void create_from(void)
 {
-	const u64 good = 1 | 2 << 16;
+	const u64 good = 1 | 2 << 16, abi = CARREL_ABI_VERSION;
 
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, 1, good, 1), CARREL_EOWNER);
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 16, 1, good, 1), CARREL_EOWNER);
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, NO_RAM_CHUNK, 1, good, 1), CARREL_EOWNER);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, abi, good, 1), CARREL_EOWNER);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 16, abi, good, 1), CARREL_EOWNER);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, NO_RAM_CHUNK, abi, good, 1), CARREL_EOWNER);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 3, 0, 0, 0), CARREL_PENDING);
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, 1, good, 1), CARREL_EOWNER);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, abi, good, 1), CARREL_EOWNER);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, 3, 0, 0, 0), CARREL_ESTATE);
 	CHECK_EQ(donate(&cpus[0], 3, 0), 0);
 	generator_dry = true;
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, 1, good, 1), CARREL_ERANDOM);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_CREATE, 3, abi, good, 1), CARREL_ERANDOM);
 	CHECK_EQ(owner(3), CHUNK_NOBODY);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, 3, 0, 0, 0), 0);
+}
+
+/* A process that wants protection from devices is refused where there is none; others are not. */
+static void required(void)
+{
+	const u64 plain = 1 | 2 << 16, wants = plain | (u64)CARREL_CREATE_DMA << 32;
+	const u64 abi = CARREL_ABI_VERSION;
+	struct test_cpu *c = &cpus[0];
+
+	CHECK_EQ(donate(c, 3, 0), 0);
+	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, 3, abi, wants, 1), 0);
+	CHECK_EQ(finish(c, CARREL_HC_DESTROY, c->cpu.vt.regs->rdi, 0, 0, 0), 0);
+	no_iommu = true;
+	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, 3, abi, wants, 1), CARREL_EDMA);
+	/* refused before the chunk is looked at: this one is the host's */
+	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, 4, abi, wants, 1), CARREL_EDMA);
+	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, 3, abi, plain, 1), 0);
+	CHECK_EQ(finish(c, CARREL_HC_DESTROY, c->cpu.vt.regs->rdi, 0, 0, 0), 0);
+	no_iommu = false;
+	device_failure = "it stopped";
+	CHECK_EQ(kernel_call(c, CARREL_HC_CREATE, 3, abi, wants, 1), CARREL_EDMA);
+	CHECK_EQ(owner(3), CHUNK_NOBODY);
+	CHECK_EQ(kernel_call(c, CARREL_HC_RETURN, 3, 0, 0, 0), 0);
+	machine_reset();
 }
 
 /* Private frames hold nothing of the host, and the host finds nothing of theirs. */
@@ -330,6 +355,7 @@ const struct test owner_tests[] = {
 	{ "limits of a process", limits },
 	{ "two processes want one chunk", change_of_mind },
 	{ "CREATE from chunks of every owner", create_from },
+	{ "CREATE that requires DMA protection", required },
 	{ "nothing of the host's inside, nothing private outside", scrubbed },
 	{ "the hypervisor's frames are used up", no_frame_to_split },
 	{ 0 },

@@ -49,7 +49,7 @@ static void make(struct test_cpu *c, struct shared *s, u64 chunk)
 		kernel_call(c, CARREL_HC_FLUSH, 0, 0, 0, 0);
 		sched_yield();
 	}
-	if (kernel_call(c, CARREL_HC_CREATE, chunk, 1, 1 | 2 << 16, 3))
+	if (kernel_call(c, CARREL_HC_CREATE, chunk, CARREL_ABI_VERSION, 1 | 2 << 16, 3))
 		return;
 	reached(&created);
 	new.id = c->cpu.vt.regs->rdi;
