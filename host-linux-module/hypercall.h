@@ -39,8 +39,8 @@ void hc_flush_all(void);
 
 /*
  * The errno for `code`, which hc_finish gave for hypercall `nr` instead of success.
- * What is not the caller's argument or a want of memory or of a CPU's flush goes
- * to the kernel log too.
+ * What is not the caller's argument or a want of memory, of a CPU's flush or of DMA
+ * protection goes to the kernel log too.
  */
 int hc_errno(unsigned int nr, long code);
 

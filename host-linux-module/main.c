@@ -14,6 +14,7 @@
 #include <linux/smp.h>
 #include <linux/suspend.h>
 #include "device.h"
+#include "dma.h"
 #include "hypercall.h"
 #include "mapping.h"
 #include "process.h"
@@ -96,10 +97,15 @@ static int __init carrel_init(void)
 	error = park_init();
 	if (error)
 		goto unregister_reboot;
-	error = device_init();
+	error = dma_init();
 	if (error)
 		goto unpark;
+	error = device_init();
+	if (error)
+		goto exit_dma;
 	return 0;
+exit_dma:
+	dma_exit();
 unpark:
 	cpuhp_remove_state_nocalls(park_state);
 unregister_reboot:
@@ -115,6 +121,7 @@ static void __exit carrel_exit(void)
 {
 	device_exit();
 	retry_exit();
+	dma_exit();
 	cpuhp_remove_state_nocalls(park_state);
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&sleep_notifier);

@@ -315,6 +315,8 @@ static int check_create(struct process *process, const struct carrel_ioc_create 
 		return -EINVAL;
 	if (create->slots * CARREL_SLOT_STRIDE > create->blocks * CARREL_BLOCK_SIZE)
 		return -EINVAL;
+	if (create->flags & ~CARREL_CREATE_FLAGS || create->reserved)
+		return -EINVAL;
 	return 0;
 }
 
@@ -324,7 +326,7 @@ static int create_process(struct process *process, struct carrel_ioc_create *cre
 	struct hc_regs regs = {
 		.rdi = first_chunk_number(process),
 		.rsi = create->abi,
-		.rdx = create->slots | create->blocks << 16,
+		.rdx = create->slots | create->blocks << 16 | (u64)create->flags << 32,
 		.r10 = create->limit,
 	};
 	long result = hc_finish(CARREL_HC_CREATE, &regs);

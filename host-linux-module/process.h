@@ -45,7 +45,7 @@ void process_end_all(void);
 /*
  * The calls of ioctl.h; all from the address space that is bound (else -EINVAL).
  * -EINVAL also: arguments or order; -EPROTO: ABI; -EBUSY: created before;
- * -ENOMEM, -ENOSPC, -EIO: as ioctl.h says; -EINTR: the task is being killed.
+ * -ENOMEM, -ENOSPC, -EPERM, -EIO: as ioctl.h says; -EINTR: the task is being killed.
  */
 int process_create(struct process *process, struct carrel_ioc_create *create);
 int process_add(struct process *process, struct page *page, u64 address, u32 type);

@@ -68,7 +68,6 @@ static const char *code_name(long code)
 	case CARREL_ELIMIT:	return "ELIMIT: a limit or a table is full";
 	case CARREL_EDEAD:	return "EDEAD: the process was killed";
 	case CARREL_ERANDOM:	return "ERANDOM: the random generator failed its health check";
-	case CARREL_EDMA:	return "EDMA: DMA protection is required and absent";
 	}
 	return "unknown code";
 }
@@ -83,6 +82,8 @@ int hc_errno(unsigned int nr, long code)
 	case CARREL_PENDING:
 	case CARREL_EBUSY:
 		return -ETIMEDOUT;
+	case CARREL_EDMA:
+		return -EPERM;
 	}
 	pr_err_ratelimited("hypercall %u refused: %ld (%s)\n", nr, code, code_name(code));
 	return code == CARREL_ELIMIT ? -ENOSPC : -EIO;
