@@ -10,8 +10,10 @@
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <carrel/hypercall.h>
 #include "carrier.h"
 #include "device.h"
+#include "dma.h"
 #include "fail.h"
 
 #define ADD_PAGES_MAX	512U
@@ -35,6 +37,26 @@ static void map(const struct carrier *carrier)
 		device_fail("mmap", mapping == MAP_FAILED ? errno : EEXIST);
 }
 
+/* Required and absent; or an IOMMU failed, and then nothing becomes private any more. */
+static _Noreturn void fail_dma(int device)
+{
+	struct dma dma;
+
+	dma_read(device, &dma);
+	if (dma.state == CARREL_DMA_LOST)
+		fail(EXIT_OWN, "restart the machine; 'hvreg status' says more",
+		     "DMA protection is lost, no memory becomes private any more: %s", dma.reason);
+	fail(EXIT_OWN, "run it on a machine whose IOMMU is on (see 'hvreg status'), or without "
+	     "--require dma", "DMA is not protected: %s", dma.reason);
+}
+
+static _Noreturn void refused(const struct carrier *carrier, const char *what)
+{
+	if (errno == EPERM)
+		fail_dma(carrier->device);
+	device_fail(what, errno);
+}
+
 static void create(struct carrier *carrier, const struct launch *launch)
 {
 	struct carrel_ioc_create create = {
@@ -42,6 +64,7 @@ static void create(struct carrier *carrier, const struct launch *launch)
 		.limit = launch->create.limit,
 		.slots = launch->create.slots,
 		.blocks = launch->create.blocks,
+		.flags = launch->create.flags,
 	};
 
 	if (ioctl(carrier->device, CARREL_IOC_CREATE, &create)) {
@@ -49,7 +72,7 @@ static void create(struct carrier *carrier, const struct launch *launch)
 			fail(EXIT_OWN, "choose a smaller --memory",
 			     "CREATE refused: more memory than this machine has (%lu MiB)",
 			     launch->create.limit * (CARREL_CHUNK_SIZE >> 20));
-		device_fail("CREATE", errno);
+		refused(carrier, "CREATE");
 	}
 	carrier->process = create.process;
 	memcpy(carrier->ticket, create.ticket, sizeof(carrier->ticket));
@@ -68,7 +91,7 @@ static void add(const struct carrier *carrier, const struct launch_run *run)
 			.type = run->type,
 		};
 		if (ioctl(carrier->device, CARREL_IOC_ADD, &request))
-			device_fail("ADD", errno);
+			refused(carrier, "ADD");
 	}
 }
 

@@ -83,7 +83,8 @@ static void add_manifest(struct launch *launch, const struct program *program)
 	add_run(launch, (const void *)manifest, CARREL_MANIFEST_VA, 1, CARREL_ADD_PAGE | CARREL_R);
 }
 
-void launch_build(struct launch *launch, const struct program *program, uint32_t limit)
+void launch_build(struct launch *launch, const struct program *program, uint32_t limit,
+		  uint32_t flags)
 {
 	memset(launch, 0, sizeof(*launch));
 	launch->create = (struct carrel_measure_create){
@@ -96,6 +97,7 @@ void launch_build(struct launch *launch, const struct program *program, uint32_t
 		.threads = CARREL_THREADS_VA,
 		.gate = CARREL_GATE_VA,
 		.channel = CARREL_CHANNEL_VA,
+		.flags = flags,
 	};
 	add_shim(launch);
 	add_manifest(launch, program);

@@ -29,8 +29,10 @@ struct launch {
 	unsigned int run_count;
 };
 
-/* Fills in all of it; `limit` is the most memory the process may use, in chunks of 2 MiB. */
-void launch_build(struct launch *launch, const struct program *program, uint32_t limit);
+/* Fills in all of it; `limit` is the most memory the process may use, in chunks of 2 MiB, `flags`
+ * are CARREL_CREATE_*. */
+void launch_build(struct launch *launch, const struct program *program, uint32_t limit,
+		  uint32_t flags);
 
 /* The identity that the hypervisor computes for it. */
 void launch_identity(const struct launch *launch, uint8_t identity[CARREL_IDENTITY_SIZE]);

@@ -9,9 +9,9 @@
 static const char help[] =
 "usage: hvreg COMMAND [OPTION]...\n"
 "\n"
-"  run [--json] [--memory MiB] [--] PROG [ARG]...\n"
+"  run [--json] [--memory MiB] [--require dma] [--] PROG [ARG]...\n"
 "                      run a program where the kernel cannot read it\n"
-"  measure [--json] [--memory MiB] [--] PROG\n"
+"  measure [--json] [--memory MiB] [--require dma] [--] PROG\n"
 "                      print the identity that the program would have\n"
 "  ps [--json]         list the protected processes\n"
 "  status [--json]     tell about the hypervisor\n"

@@ -9,14 +9,15 @@
 #include "text.h"
 
 static const char help[] =
-"usage: hvreg measure [--json] [--memory MiB] [--] PROG\n"
+"usage: hvreg measure [--json] [--memory MiB] [--require dma] [--] PROG\n"
 "\n"
 "Prints the identity that PROG would have under 'hvreg run' with the same\n"
-"--memory: the SHA-256 chain over the process's layout, the shim and the\n"
-"manifest, which holds PROG's path and hash. Works on any machine.\n"
+"--memory and --require: the SHA-256 chain over the process's layout, the shim\n"
+"and the manifest, which holds PROG's path and hash. Works on any machine.\n"
 "\n"
 "  --json         as one line of JSON: identity, program, sha256, size\n"
-"  --memory MiB   as for run\n";
+"  --memory MiB   as for run\n"
+"  --require dma  as for run\n";
 
 static void print_json(const struct program *program, const char *identity)
 {
@@ -42,13 +43,13 @@ int measure_command(int argc, char **argv)
 	struct program program;
 
 	(void)argc;
-	options_parse(&options, OPTION_JSON | OPTION_MEMORY, help, argv);
+	options_parse(&options, OPTION_JSON | OPTION_MEMORY | OPTION_REQUIRE, help, argv);
 	if (!options.operands[0])
 		fail_usage(argv[0], "measure: no program");
 	if (options.operands[1])
 		fail_usage(argv[0], "measure: unexpected '%s'", options.operands[1]);
 	program_find(&program, options.operands[0]);
-	launch_build(&launch, &program, options.limit);
+	launch_build(&launch, &program, options.limit, options.flags);
 	launch_identity(&launch, identity);
 	text_hex(hex, identity);
 	if (options.json)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <carrel/hypercall.h>
 #include <carrel/layout.h>
 #include "fail.h"
 #include "launch.h"
@@ -25,6 +26,15 @@ static uint32_t parse_memory(const char *command, const char *text)
 		fail_usage(command, "--memory: '%s' is not a number of MiB from 1 to %lu", text,
 			   MEMORY_MAX_MIB);
 	return (mib * MIB + CARREL_CHUNK_SIZE - 1) / CARREL_CHUNK_SIZE;
+}
+
+static uint32_t parse_require(const char *command, const char *text)
+{
+	if (!text)
+		fail_usage(command, "--require wants a word: dma");
+	if (strcmp(text, "dma"))
+		fail_usage(command, "--require: '%s' is not known; the only choice is: dma", text);
+	return CARREL_CREATE_DMA;
 }
 
 /* The value of option `name` in argv[0], as --name=VALUE or --name VALUE; moves *argv to it. */
@@ -67,6 +77,8 @@ void options_parse(struct options *options, unsigned int allowed, const char *he
 			options->follow = true;
 		} else if (allowed & OPTION_MEMORY && is_option(*argv, "--memory")) {
 			options->limit = parse_memory(command, value_of("--memory", &argv));
+		} else if (allowed & OPTION_REQUIRE && is_option(*argv, "--require")) {
+			options->flags |= parse_require(command, value_of("--require", &argv));
 		} else {
 			fail_usage(command, "%s: unknown option '%s'", command, *argv);
 		}

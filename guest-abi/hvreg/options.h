@@ -10,6 +10,7 @@ struct options {
 	bool json;
 	bool follow;
 	uint32_t limit;		/* --memory, in chunks of 2 MiB */
+	uint32_t flags;		/* --require, as CARREL_CREATE_* */
 	char **operands;	/* what follows the options; ends with NULL */
 };
 
@@ -17,6 +18,7 @@ enum {
 	OPTION_JSON = 1,
 	OPTION_FOLLOW = 2,
 	OPTION_MEMORY = 4,
+	OPTION_REQUIRE = 8,
 };
 
 /*

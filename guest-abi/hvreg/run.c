@@ -4,28 +4,34 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
+#include <carrel/hypercall.h>
 #include "carrier.h"
 #include "commands.h"
+#include "dma.h"
 #include "fail.h"
 #include "json.h"
 #include "options.h"
 #include "text.h"
 
 static const char help[] =
-"usage: hvreg run [--json] [--memory MiB] [--] PROG [ARG]...\n"
+"usage: hvreg run [--json] [--memory MiB] [--require dma] [--] PROG [ARG]...\n"
 "\n"
 "Runs PROG where neither the kernel nor another process can read or change its\n"
 "memory and registers. PROG is found as execvp(3) finds it and must be a\n"
 "statically linked program for x86-64.\n"
 "\n"
 "  --json         before the start, one line of JSON on standard error: pid,\n"
-"                 process (as in 'hvreg ps'), identity, program, sha256\n"
+"                 process (as in 'hvreg ps'), identity, program, sha256, dma,\n"
+"                 dma_reason\n"
 "  --memory MiB   the most memory it may use (128)\n"
+"  --require dma  refuse to run it where devices can reach its memory; without\n"
+"                 this, a warning\n"
 "\n"
 "Exit status: PROG's; 125 hvreg failed, 126 PROG cannot be run, 127 no PROG.\n";
 
 /* Composed first, so that it is one write. */
-static void print_json(const struct carrier *carrier, const struct program *program)
+static void print_json(const struct carrier *carrier, const struct program *program,
+		       const struct dma *dma)
 {
 	char line[8 * CARREL_PATH_MAX], hex[HEX_IDENTITY];
 	struct json json = { .stream = fmemopen(line, sizeof(line), "w") };
@@ -40,6 +46,8 @@ static void print_json(const struct carrier *carrier, const struct program *prog
 	json_string(&json, "program", program->path);
 	text_hex(hex, program->sha256);
 	json_string(&json, "sha256", hex);
+	json_string(&json, "dma", dma_state(dma));
+	json_string(&json, "dma_reason", dma->reason);
 	json_object_end(&json);
 	fputc('\n', json.stream);
 	fclose(json.stream);
@@ -53,9 +61,10 @@ int run_command(int argc, char **argv)
 	struct carrier carrier;
 	struct options options;
 	struct program program;
+	struct dma dma;
 
 	(void)argc;
-	options_parse(&options, OPTION_JSON | OPTION_MEMORY, help, argv);
+	options_parse(&options, OPTION_JSON | OPTION_MEMORY | OPTION_REQUIRE, help, argv);
 	if (!options.operands[0])
 		fail_usage(argv[0], "run: no program");
 	if (getauxval(AT_SECURE))
@@ -65,9 +74,13 @@ int run_command(int argc, char **argv)
 	if (program.filled >= options.limit * CARREL_CHUNK_SIZE)
 		fail(EXIT_OWN, "give it more by --memory", "%s: %lu MiB are too little to load it",
 		     program.path, options.limit * (CARREL_CHUNK_SIZE >> 20));
-	launch_build(&launch, &program, options.limit);
+	launch_build(&launch, &program, options.limit, options.flags);
 	carrier_create(&carrier, &launch);
+	dma_read(carrier.device, &dma);
 	if (options.json)
-		print_json(&carrier, &program);
+		print_json(&carrier, &program, &dma);
+	else if (dma.state == CARREL_DMA_UNPROTECTED)
+		warn("DMA unprotected: %s; devices reach this program's memory "
+		     "(hvreg run --require dma refuses)", dma.reason);
 	carrier_start(&carrier, &program, options.operands);
 }

@@ -6,6 +6,7 @@
 #include <carrel/hypercall.h>
 #include "commands.h"
 #include "device.h"
+#include "dma.h"
 #include "fail.h"
 #include "json.h"
 #include "options.h"
@@ -34,6 +35,7 @@ struct status {
 	uint64_t version[6], memory[6], refused[6], platform[6];	/* INFO, in its order */
 	char version_text[9], backend[9];
 	uint32_t online, known;
+	struct dma dma;
 	struct counters counters;
 };
 
@@ -83,6 +85,7 @@ static void read_status(int device, struct status *status)
 	text_of_registers(status->backend, &status->version[2], 1);
 	status->online = status->version[3];
 	status->known = status->version[3] >> 32;
+	dma_read(device, &status->dma);
 	read_reasons(device, counters);
 	counters->cpus = status->known < CPUS_MAX ? status->known : CPUS_MAX;
 	counters->exits = calloc(counters->cpus ? counters->cpus : 1, sizeof(*counters->exits));
@@ -102,11 +105,6 @@ static const char *init_text(uint64_t value)
 static const char *launch_text(uint64_t value)
 {
 	return value == CARREL_LAUNCH_UNMEASURED ? "unmeasured" : "unknown";
-}
-
-static const char *dma_text(uint64_t value)
-{
-	return value ? "protected" : "not protected";
 }
 
 static uint64_t total(const struct counters *counters, unsigned int reason)
@@ -140,7 +138,7 @@ static void print_exits(const struct counters *counters)
 	}
 }
 
-static void print(const struct status *status)
+static void print(int device, const struct status *status)
 {
 	const uint64_t *memory = status->memory, *refused = status->refused;
 	const uint64_t *platform = status->platform;
@@ -152,12 +150,13 @@ static void print(const struct status *status)
 	printf("donated    %" PRIu64 " MiB of %" PRIu64 "; %" PRIu64 " KiB lent as channels\n",
 	       memory[2] * 2, memory[3] * 2, memory[4] * 64);
 	printf("launch     %s\n", launch_text(status->version[4]));
-	printf("DMA        %s\n", dma_text(platform[1]));
+	dma_print(device, &status->dma);
 	printf("INIT       %s\n", init_text(platform[0]));
 	printf("APIC trap  %s\n", platform[2] ? "armed" : "off");
 	printf("refused    %" PRIu64 " reads, %" PRIu64 " writes, %" PRIu64 " fetches, %" PRIu64
 	       " MSR and port accesses, %" PRIu64 " hypercalls\n",
 	       refused[0], refused[1], refused[2], refused[3], refused[4]);
+	dma_print_faults(device);
 	print_exits(&status->counters);
 }
 
@@ -176,7 +175,7 @@ static void print_exits_json(struct json *json, const struct counters *counters)
 	json_list_end(json);
 }
 
-static void print_json(const struct status *status)
+static void print_json(int device, const struct status *status)
 {
 	static const char *const memory_names[] = {
 		"base", "size", "chunks_donated", "chunks_of_ram", "blocks_lent",
@@ -194,7 +193,7 @@ static void print_json(const struct status *status)
 	json_number(&json, "cpus_online", status->online);
 	json_number(&json, "cpus_known", status->known);
 	json_string(&json, "launch", launch_text(status->version[4]));
-	json_string(&json, "dma", dma_text(status->platform[1]));
+	dma_print_json(device, &json, &status->dma);
 	json_string(&json, "init", init_text(status->platform[0]));
 	json_bool(&json, "apic_trap", status->platform[2]);
 	json_object(&json, "memory");
@@ -214,14 +213,16 @@ int status_command(int argc, char **argv)
 {
 	static struct status status;
 	struct options options;
+	int device;
 
 	(void)argc;
 	options_parse(&options, OPTION_JSON, help, argv);
 	options_no_operands(&options, argv[0]);
-	read_status(device_open(), &status);
+	device = device_open();
+	read_status(device, &status);
 	if (options.json)
-		print_json(&status);
+		print_json(device, &status);
 	else
-		print(&status);
+		print(device, &status);
 	return text_done();
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#define TEXT_REGISTERS	6	/* the most that one INFO gives */
 #define HEX_IDENTITY	65	/* 32 bytes as hexadecimal digits, and the NUL */
 
 void text_hex(char hex[HEX_IDENTITY], const void *bytes32);
