@@ -420,12 +420,16 @@ int process_init(struct process *process, struct carrel_ioc_init *init)
 }
 
 /* Most programs die of it, and nothing else would tell why. */
-static void tell_no_memory(const struct process *process)
+static void tell_no_memory(const struct process *process, int error)
 {
+	const char *why = "memory.max of its cgroup, ulimit -l, or no 2 MiB in one piece are free";
+
+	if (error == -EPERM)
+		why = "an IOMMU failed, and nothing becomes private any more";
+	else if (process->chunk_count >= process->limit)
+		why = "it has all of its --memory";
 	pr_warn_ratelimited("process %llx (%s, pid %d) gets no more memory: %s\n", process->id,
-			    current->comm, task_pid_nr(current),
-			    process->chunk_count >= process->limit ? "it has all of its --memory" :
-			    "memory.max of its cgroup, ulimit -l, or no 2 MiB in one piece are free");
+			    current->comm, task_pid_nr(current), why);
 }
 
 int process_request(struct process *process, u64 request)
@@ -438,8 +442,8 @@ int process_request(struct process *process, u64 request)
 	switch (request) {
 	case CARREL_REQ_MEMORY:
 		error = grow(process);
-		if (error == -ENOMEM)
-			tell_no_memory(process);
+		if (error == -ENOMEM || error == -EPERM)
+			tell_no_memory(process, error);
 		break;
 	case CARREL_REQ_FLUSH:
 		hc_flush_all();

@@ -276,6 +276,138 @@ static void test_too_much_memory(void)
 	expect_failure(argv, environment, 125, "choose a smaller --memory");
 }
 
+static void set_parameter(const char *name, int value)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/carrel/parameters/%s", name);
+	file = fopen(path, "w");
+	EXPECT(file && fprintf(file, "%d", value) > 0 && !fclose(file));
+}
+
+#define REASON	"a made-up reason that is longer than forty-eight bytes"
+
+/* One line before the start; the program runs. With --json that line says it. */
+static void test_unprotected(void)
+{
+	static char *plain[] = { "hvreg", "run", "busybox", NULL };
+	static char *json[] = { "hvreg", "run", "--json", "busybox", NULL };
+	static struct run run;
+	int status;
+
+	set_parameter("dma", 0);
+	run_hvreg(&run, plain, environment, 0);
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42 && run.channel_size == CHANNEL_SIZE);
+	EXPECT(!strcmp(run.errors, "hvreg: warning: DMA unprotected: " REASON "; devices reach this "
+		       "program's memory (hvreg run --require dma refuses)\n"));
+	run_hvreg(&run, json, environment, 0);
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	EXPECT(!strncmp(run.errors, "{\"pid\":", 7) &&
+	       strstr(run.errors, ",\"dma\":\"unprotected\",\"dma_reason\":\"" REASON "\"}\n"));
+	EXPECT(!strstr(run.errors, "warning"));
+	set_parameter("dma", 1);
+}
+
+/* Nobody reads what it warns of: no reason to die. */
+static void test_unread_warning(void)
+{
+	int errors[2], null = open("/dev/null", O_RDWR), status = -1;
+	pid_t pid;
+
+	set_parameter("dma", 0);
+	EXPECT(!pipe(errors) && !close(errors[0]));
+	pid = fork();
+	if (!pid) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(errors[1], 2);
+		execl("/usr/bin/hvreg", "hvreg", "run", "busybox", NULL);
+		_exit(1);
+	}
+	close(errors[1]);
+	close(null);
+	EXPECT(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	set_parameter("dma", 1);
+}
+
+static void test_require_dma(void)
+{
+	static char *argv[] = { "hvreg", "run", "--json", "--require", "dma", "busybox", NULL };
+	static char *plain[] = { "hvreg", "run", "busybox", NULL };
+	static struct run run;
+	char measured[65] = "", member[128];
+	FILE *measure = popen("hvreg measure --require=dma busybox", "r");
+	int status;
+
+	EXPECT(measure && fread(measured, 1, 64, measure) == 64);
+	pclose(measure);
+	snprintf(member, sizeof(member), "\"identity\":\"%s\",", measured);
+	run_hvreg(&run, argv, environment, 0);
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42 && strstr(run.errors, member));
+	EXPECT(strstr(run.errors, ",\"dma\":\"protected\",\"dma_reason\":\"\"}\n"));
+	set_parameter("dma", 0);
+	expect_failure(argv, environment, 125, "hvreg: DMA is not protected: " REASON "\n");
+	set_parameter("dma", 2);
+	expect_failure(argv, environment, 125, "hvreg: DMA protection is lost");
+	expect_failure(plain, environment, 125, "hvreg: DMA protection is lost");
+	set_parameter("dma", 1);
+}
+
+/* The lines of hvreg status that tell of DMA, and its table. */
+static void expect_status(const char *command, const char *expected)
+{
+	char text[4096] = "";
+	FILE *status = popen(command, "r");
+
+	EXPECT(status && fread(text, 1, sizeof(text) - 1, status) > 0 && !pclose(status));
+	EXPECT(strstr(text, expected));
+	if (why)
+		printf("# %s", text);
+}
+
+static void test_status(void)
+{
+	const char *units = "  unit     registers FED90000h, segment 0, interrupts: any pass, 12 flushes\n"
+		"  unit     registers FED91000h, segment 7, interrupts: fixed only, 1 flush\nINIT ";
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "DMA        protected by VT-d, 2 units; 19 slots admitted, 0 faults\n%s", units);
+	expect_status("hvreg status", text);
+	expect_status("hvreg status | grep -c FAULTS; :", "0\n");
+	expect_status("hvreg status --json", "\"dma\":\"protected\",\"dma_detail\":{\"reason\":\"\","
+		      "\"driver\":\"VT-d\",\"slots_admitted\":19,\"faults_seen\":0,\"faults_lost\":0,"
+		      "\"units\":[{\"registers\":4275634176,\"segment\":0,\"interrupts\":\"any pass\","
+		      "\"features\":[210,244],\"flushes\":12},{");
+	expect_status("hvreg status --json", "],\"faults\":[]},");
+	set_parameter("faulting", 1);
+	expect_status("hvreg status", "admitted, 12 faults, and more that a unit had no room for\n");
+	expect_status("hvreg status",
+		      "\nDMA FAULTS OF                   TOTAL       LAST ADDRESS  CODE  ACCESS\n"
+		      "00:02.0                             3          12345000h    6h  read\n"
+		      "others                              9      FFFFFFFFF000h   22h  write\n"
+		      "\nEXITS ");
+	expect_status("hvreg status --json", "\"faults\":[{\"requester\":\"00:02.0\",\"faults\":3,"
+		      "\"last_address\":305418240,\"last_code\":6,\"last_access\":\"read\"},"
+		      "{\"requester\":\"others\",\"faults\":9,");
+	set_parameter("faulting", 0);
+	set_parameter("dma", 2);
+	snprintf(text, sizeof(text), "DMA        LOST: " REASON "; nothing new is protected\n%s", units);
+	expect_status("hvreg status", text);
+	expect_status("hvreg status --json",
+		      "\"dma\":\"lost\",\"dma_detail\":{\"reason\":\"" REASON "\",");
+	set_parameter("dma", 0);
+	expect_status("hvreg status", "DMA        UNPROTECTED: " REASON "\nINIT ");
+	expect_status("hvreg status --json", "\"dma\":\"unprotected\",\"dma_detail\":{\"reason\":\"" REASON
+		      "\",\"driver\":\"\",\"slots_admitted\":0,\"faults_seen\":0,\"faults_lost\":0,"
+		      "\"units\":[],\"faults\":[]},");
+	set_parameter("dma", 1);
+}
+
 /* ioctls work on any descriptor; INFO of the real thing needs the real thing. */
 static void test_log(void)
 {
@@ -295,6 +427,10 @@ static const struct {
 	{ "run and measure agree", test_identity },
 	{ "too many arguments", test_too_many_arguments },
 	{ "too much memory", test_too_much_memory },
+	{ "a warning where DMA is not protected", test_unprotected },
+	{ "a warning that nobody reads", test_unread_warning },
+	{ "--require dma", test_require_dma },
+	{ "what status tells of DMA", test_status },
 	{ "log", test_log },
 };
 

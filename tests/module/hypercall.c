@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -54,8 +55,11 @@ static unsigned long busy_turn;
 
 static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in;
 static unsigned int stuck, stuck_after_lend, parked;
+static unsigned int dma = CARREL_DMA_PROTECTED, faulting;
 static int fail_code;
 module_param(parked, uint, 0444);	/* calls of PARK */
+module_param(dma, uint, 0644);		/* CARREL_DMA_* */
+module_param(faulting, uint, 0644);	/* there were faults */
 module_param(stuck, uint, 0644);	/* a CPU does not flush */
 module_param(stuck_after_lend, uint, 0644);	/* ... from the next LEND on */
 module_param(violations, uint, 0444);
@@ -66,6 +70,23 @@ module_param(fail_times, uint, 0644);
 module_param(fail_skip, uint, 0644);	/* calls of that number that go through before */
 module_param(fail_code, int, 0644);
 module_param(kill_in, uint, 0644);	/* calls until the caller gets SIGKILL */
+
+/* Requesters that ADMIT was called for, as a list of ranges; any write empties it. */
+static DECLARE_BITMAP(admitted, 0x10000);
+
+static int admitted_get(char *buffer, const struct kernel_param *unused)
+{
+	return bitmap_print_to_pagebuf(true, buffer, admitted, 0x10000);
+}
+
+static int admitted_set(const char *text, const struct kernel_param *unused)
+{
+	bitmap_zero(admitted, 0x10000);
+	return 0;
+}
+
+static const struct kernel_param_ops admitted_ops = { .get = admitted_get, .set = admitted_set };
+module_param_cb(admitted, &admitted_ops, NULL, 0644);
 
 #define VIOLATION(what, ...) do {				\
 	violations++;						\
@@ -148,6 +169,8 @@ static long donate(struct hc_regs *regs)
 
 	if (regs->rsi && (!process || process->life != ALIVE))
 		return CARREL_EDEAD;
+	if (!owned && dma == CARREL_DMA_LOST)
+		return CARREL_EDMA;
 	if (!owned) {
 		check_donation(regs->rdi);
 		owned = kzalloc(sizeof(*owned), GFP_ATOMIC);
@@ -206,7 +229,8 @@ static long create(struct hc_regs *regs)
 		.abi = CARREL_ABI_VERSION,
 		.limit = regs->r10,
 		.slots = regs->rdx & 0xFFFF,
-		.blocks = regs->rdx >> 16,
+		.blocks = regs->rdx >> 16 & 0xFFFF,
+		.flags = regs->rdx >> 32,
 		.entry = CARREL_SHIM_VA,
 		.threads = CARREL_THREADS_VA,
 		.gate = CARREL_GATE_VA,
@@ -216,6 +240,8 @@ static long create(struct hc_regs *regs)
 
 	if (regs->rsi != CARREL_ABI_VERSION)
 		return CARREL_EARG;
+	if (record.flags & CARREL_CREATE_DMA && dma != CARREL_DMA_PROTECTED)
+		return CARREL_EDMA;
 	if (!owned || owned->step != OURS || owned->process)
 		return CARREL_EOWNER;
 	for (i = 0; i < PROCESSES && processes[i].id; i++)
@@ -227,7 +253,7 @@ static long create(struct hc_regs *regs)
 		.id = next_id,
 		.chunks = 1,
 		.limit = regs->r10,
-		.blocks = regs->rdx >> 16,
+		.blocks = regs->rdx >> 16 & 0xFFFF,
 	};
 	sha256_init(&processes[i].measure);
 	sha256_update(&processes[i].measure, (u8 *)&record, sizeof(record));
@@ -364,6 +390,71 @@ static long park(struct hc_regs *regs)
 	return 0;
 }
 
+/* What the text of a problem is cut into. */
+static long dma_text(struct hc_regs *regs)
+{
+	static const char text[] = "a made-up reason that is longer than forty-eight bytes";
+	u64 at = regs->rsi * sizeof(*regs);
+
+	if (dma == CARREL_DMA_PROTECTED || at >= sizeof(text) - 1)
+		return CARREL_EARG;
+	memset(regs, 0, sizeof(*regs));
+	memcpy(regs, text + at, min_t(u64, sizeof(text) - 1 - at, sizeof(*regs)));
+	return 0;
+}
+
+/* Two units. Faults of 00:02.0, of nobody, of many: rows may be empty. */
+static long dma_info(struct hc_regs *regs)
+{
+	static const struct hc_regs units[] = {
+		{ 0xFED90000, 0 | CARREL_MSI_ANY << 16, 0xD2, 0xF4, 12, 0 },
+		{ 0xFED91000, 7 | CARREL_MSI_FIXED << 16, 0, 0, 1, 0 },
+	}, faults[] = {
+		{ 0x10, 3, 0x12345000, 6, 0, 0 }, { 0 }, { 0xFFFF, 9, 0xFFFFFFFFF000, 0x22 | 1 << 8, 0, 0 },
+	};
+	u64 index = regs->rsi;
+	bool on = dma != CARREL_DMA_UNPROTECTED;
+
+	switch (regs->rdi) {
+	case CARREL_INFO_DMA:
+		*regs = (struct hc_regs){ .rdi = dma };
+		if (on)
+			*regs = (struct hc_regs){ dma, 0x642D5456, 2, faulting ? 12 : 0,
+						  faulting, 19 };
+		return 0;
+	case CARREL_INFO_DMA_TEXT:
+		return dma_text(regs);
+	case CARREL_INFO_DMA_UNIT:
+		if (!on || index >= ARRAY_SIZE(units))
+			return CARREL_EARG;
+		*regs = units[index];
+		return 0;
+	case CARREL_INFO_DMA_FAULTS:
+		if (!on || index >= ARRAY_SIZE(faults))
+			return CARREL_EARG;
+		*regs = faulting ? faults[index] : (struct hc_regs){ 0 };
+		return 0;
+	}
+	return CARREL_EARG;
+}
+
+/* Of the machine nothing is told: zeros. */
+static long info(struct hc_regs *regs)
+{
+	switch (regs->rdi) {
+	case CARREL_INFO_PROCESS:
+		if (regs->rsi >= PROCESSES)
+			return CARREL_EARG;
+		regs->rdi = processes[regs->rsi].id;
+		return 0;
+	case CARREL_INFO_VERSION: case CARREL_INFO_MEMORY: case CARREL_INFO_REFUSED:
+	case CARREL_INFO_PLATFORM:
+		*regs = (struct hc_regs){ 0 };
+		return 0;
+	}
+	return dma_info(regs);
+}
+
 static long call(unsigned int nr, struct hc_regs *regs)
 {
 	switch (nr) {
@@ -387,9 +478,12 @@ static long call(unsigned int nr, struct hc_regs *regs)
 	case CARREL_HC_PARK:
 		return park(regs);
 	case CARREL_HC_INFO:
-		if (regs->rdi != CARREL_INFO_PROCESS || regs->rsi >= PROCESSES)
-			return CARREL_EARG;
-		regs->rdi = processes[regs->rsi].id;
+		return info(regs);
+	case CARREL_HC_ADMIT:
+		if (regs->rdi > 0xFFFF)
+			VIOLATION("ADMIT of %llx", regs->rdi);
+		else
+			__set_bit(regs->rdi, admitted);
 		return 0;
 	case CARREL_HC_LOG:
 		return read_log(regs);

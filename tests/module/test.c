@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs as root in the guest, with the module of ./run loaded. Prints TAP. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -110,10 +112,14 @@ static void *map_at(int device, unsigned long size)
 		    MAP_SHARED | MAP_FIXED_NOREPLACE, device, 0);
 }
 
+/* CARREL_CREATE_* of what create() makes. */
+static uint32_t create_flags;
+
 static int create(int device, unsigned int limit)
 {
 	struct carrel_ioc_create request = {
 		.abi = CARREL_ABI_VERSION, .limit = limit, .slots = SLOTS, .blocks = BLOCKS,
+		.flags = create_flags,
 	};
 
 	return ioctl(device, CARREL_IOC_CREATE, &request);
@@ -248,6 +254,12 @@ static void test_create_refuses(void)
 	BAD(slots, 7, EINVAL);
 	BAD(blocks, BLOCKS + 1, EINVAL);
 	BAD(blocks, 0, EINVAL);
+	BAD(flags, CARREL_CREATE_FLAGS + 1, EINVAL);
+	BAD(flags, 0x80000000, EINVAL);
+	BAD(reserved, 1, EINVAL);
+	set_parameter("dma", CARREL_DMA_UNPROTECTED);
+	BAD(flags, CARREL_CREATE_DMA, EPERM);
+	set_parameter("dma", CARREL_DMA_PROTECTED);
 #undef BAD
 	EXPECT_ERRNO(start(device), EINVAL);
 	EXPECT(!ioctl(device, CARREL_IOC_CREATE, &good));
@@ -312,6 +324,7 @@ static void expected_identity(const unsigned char *image, uint8_t identity[32])
 		.magic = CARREL_MEASURE_CREATE, .abi = CARREL_ABI_VERSION, .limit = LIMIT,
 		.slots = SLOTS, .blocks = BLOCKS, .entry = CARREL_SHIM_VA,
 		.threads = CARREL_THREADS_VA, .gate = CARREL_GATE_VA, .channel = CARREL_CHANNEL_VA,
+		.flags = create_flags,
 	};
 	struct carrel_measure_add add = { .magic = CARREL_MEASURE_ADD, .type = CARREL_R };
 	struct carrel_measure_init init = { .magic = CARREL_MEASURE_INIT };
@@ -343,6 +356,12 @@ static void test_measured(void)
 	EXPECT(!add(device, image + 1, 3) && !ioctl(device, CARREL_IOC_INIT, &init));
 	expected_identity(image + 1, identity);
 	EXPECT(!memcmp(identity, init.identity, sizeof(identity)));
+}
+
+static void test_measured_with_flags(void)
+{
+	create_flags = CARREL_CREATE_DMA;
+	test_measured();
 }
 
 static void test_growth(void)
@@ -906,6 +925,131 @@ static void test_stuck_create(void)
 	settle();
 }
 
+/* An IOMMU failed: nothing new, no more for what is there, and that ends as ever. */
+static void test_dma_lost(void)
+{
+	static char page[PAGE];
+	int error = EPERM, device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, LIMIT));
+	EXPECT(!add(device, page, 1) && !start(device));
+	set_parameter("dma", CARREL_DMA_LOST);
+	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), EPERM);
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
+	EXPECT(in_child(map_and_create, &error) == 0);
+	set_parameter("dma", CARREL_DMA_PROTECTED);
+}
+
+/* --- devices ------------------------------------------------------------------------------ */
+
+/* Which requesters the hypervisor was told of. */
+static void read_admitted(bool told[0x10000])
+{
+	char text[4096] = "", *at = text;
+	int file = open("/sys/module/carrel/parameters/admitted", O_RDONLY);
+	unsigned long first, last;
+
+	EXPECT(file >= 0 && read(file, text, sizeof(text) - 1) >= 0);
+	close(file);
+	memset(told, 0, 0x10000);
+	while (*at >= '0' && *at <= '9') {
+		first = last = strtoul(at, &at, 10);
+		if (*at == '-')
+			last = strtoul(at + 1, &at, 10);
+		for (; first <= last && first < 0x10000; first++)
+			told[first] = true;
+		at += *at == ',';
+	}
+}
+
+/* Requesters of the devices that this kernel has, by their names in /sys; how many. The first
+ * that is not on bus 0 is the one behind the bridge. */
+static unsigned int read_devices(bool there[0x10000], unsigned int *behind)
+{
+	DIR *folder = opendir("/sys/bus/pci/devices");
+	unsigned int bus, device, function, count = 0;
+	struct dirent *entry;
+
+	memset(there, 0, 0x10000);
+	*behind = 0;
+	while (folder && (entry = readdir(folder))) {
+		if (sscanf(entry->d_name, "0000:%x:%x.%x", &bus, &device, &function) != 3)
+			continue;
+		there[bus << 8 | device << 3 | function] = true;
+		if (bus)
+			*behind = bus << 8 | device << 3 | function;
+		count++;
+	}
+	if (folder)
+		closedir(folder);
+	return count;
+}
+
+static bool there[0x10000], told[0x10000];
+
+static void test_admitted(void)
+{
+	unsigned int behind, i;
+
+	EXPECT(read_devices(there, &behind) > 4 && behind & 0xff);
+	there[behind & 0xff00] = true;	/* what the bridge calls all that is behind it */
+	read_admitted(told);
+	for (i = 0; i < 0x10000; i++)
+		if (there[i] != told[i])
+			wrong("requester %x is %s, and %s told of", i, there[i] ? "there" : "absent",
+			      told[i] ? "was" : "was not");
+}
+
+/* Takes the device behind the bridge away and lets the kernel find it again. */
+static unsigned int plug_again(void)
+{
+	unsigned int behind, again;
+	char path[64];
+
+	read_devices(there, &behind);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/0000:%02x:%02x.%x/remove", behind >> 8,
+		 behind >> 3 & 31, behind & 7);
+	write_file(path, "1");
+	read_devices(there, &again);
+	EXPECT(!again);
+	set_parameter("admitted", 0);
+	write_file("/sys/bus/pci/rescan", "1");
+	read_devices(there, &again);
+	EXPECT(again == behind);
+	read_admitted(told);
+	return behind;
+}
+
+static void test_hot_plug(void)
+{
+	unsigned int behind = plug_again(), i, count = 0;
+
+	EXPECT(told[behind] && told[behind & 0xff00]);
+	for (i = 0; i < 0x10000; i++)
+		count += told[i];
+	EXPECT(count == 2);
+}
+
+/* The device stays, and the kernel's log says once that it gets no DMA. */
+static void test_not_admitted(void)
+{
+	static char log[1 << 18];
+	unsigned int behind;
+	char line[64], *at;
+
+	EXPECT(klogctl(5 /* SYSLOG_ACTION_CLEAR */, NULL, 0) == 0);
+	inject(CARREL_HC_ADMIT, 0, 1, CARREL_ELIMIT);
+	behind = plug_again();
+	inject(0, 0, 0, 0);
+	EXPECT(!told[behind] && !told[behind & 0xff00]);
+	EXPECT(klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1) > 0);
+	snprintf(line, sizeof(line), "device %02x:%02x.%x gets no DMA", behind >> 8,
+		 behind >> 3 & 31, behind & 7);
+	at = strstr(log, line);
+	EXPECT(at && !strstr(at + strlen(line), "gets no DMA"));
+	plug_again();
+}
+
 /* --- tests that lose pages for good: last ------------------------------------------------- */
 
 static void test_return_refused(void)
@@ -939,6 +1083,7 @@ static const struct {
 	{ "calls out of order are refused", test_order, false },
 	{ "ADD refuses bad arguments", test_add_refuses, false },
 	{ "ADD hands over the right bytes", test_measured, false },
+	{ "CREATE's flags are measured", test_measured_with_flags, false },
 	{ "memory on request, up to the limit", test_growth, false },
 	{ "ADD takes memory, up to the limit", test_growth_in_add, false },
 	{ "gate and channel pages", test_pages, false },
@@ -965,6 +1110,10 @@ static const struct {
 	{ "a CPU does not flush: DONATE", test_stuck_donation, false },
 	{ "a CPU does not flush: CREATE", test_stuck_create, false },
 	{ "a CPU does not flush: exit", test_stuck_end, false },
+	{ "an IOMMU failed", test_dma_lost, false },
+	{ "devices that are there", test_admitted, false },
+	{ "a device comes", test_hot_plug, false },
+	{ "a device that the hypervisor refuses", test_not_admitted, false },
 	{ "RETURN is refused: the chunk leaks", test_return_refused, true },
 	{ "DESTROY is refused: all leaks", test_destroy_refused, true },
 };
