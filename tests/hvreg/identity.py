@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""identity.py SHIM.ELF PROGRAM LIMIT: the identity of PROGRAM with a limit of LIMIT chunks.
+"""identity.py SHIM.ELF PROGRAM LIMIT FLAGS: the identity of PROGRAM with a limit of LIMIT chunks.
 
 Written from guest-abi/include/carrel/identity.h alone, to hold hvreg measure against.
 """
@@ -11,7 +11,7 @@ import struct
 import sys
 
 PAGE = 4096
-SLOTS, BLOCKS, ABI = 2, 4, 1
+SLOTS, BLOCKS, ABI = 2, 4, 2
 SHIM, MANIFEST, THREADS = 0x7E0040000000, 0x7E0041000000, 0x7E0050000000
 GATE, CHANNEL = 0x7E0000000000, 0x7E0000200000
 R, W, X = 1, 2, 4
@@ -45,9 +45,9 @@ def manifest(path):
 
 
 def main():
-    shim, program, limit = sys.argv[1:]
-    chain = hashlib.sha256(struct.pack("<8sIIIIQQQQ", b"CREAREC1", ABI, int(limit), SLOTS, BLOCKS,
-                                       SHIM, THREADS, GATE, CHANNEL))
+    shim, program, limit, flags = sys.argv[1:]
+    chain = hashlib.sha256(struct.pack("<8sIIIIQQQQQ", b"CREAREC1", ABI, int(limit), SLOTS,
+                                       BLOCKS, SHIM, THREADS, GATE, CHANNEL, int(flags)))
     with open(shim, "rb") as file:
         for address, rights, page in shim_pages(file.read()):
             chain.update(add(address, rights, page))

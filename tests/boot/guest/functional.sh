@@ -23,6 +23,13 @@ side()
 	[ ! -e /tmp/work/how ] || cat /tmp/work/how >>"$1/status"
 }
 
+# unwarned FILE: takes away what hvreg itself says on a machine without an IOMMU. The command may
+# run several programs.
+unwarned()
+{
+	sed -i '/^hvreg: warning: DMA unprotected: .*refuses)$/d' "$1"
+}
+
 # same NAME COMMAND: COMMAND, in which $P stands before each program, does the same with $P empty
 # and with $P hvreg run: both streams, the status, and what `outcome how` saw.
 same()
@@ -33,6 +40,7 @@ same()
 	side /tmp/bare
 	P='hvreg run --'
 	side /tmp/protected
+	unwarned /tmp/protected/err
 	: >/tmp/why
 	for file in status err out; do
 		diff /tmp/bare/$file /tmp/protected/$file >/tmp/difference 2>&1 ||
@@ -177,6 +185,16 @@ ends 'a 32-bit program' 126 'is a 32-bit program' hvreg run /tmp/narrow
 ends 'a dynamic program' 126 'dynamically linked' hvreg run /usr/bin/dynamic
 ends 'a truncated program' 126 'is cut short' hvreg run /tmp/truncated
 ends 'a truncated header' 126 'is not a program for x86-64' hvreg run /tmp/short
+if hvreg status | grep -q '^DMA  *protected by'; then
+	warnings=0
+	ends '--require dma' 0 'it runs' hvreg run --require dma busybox echo it runs
+else
+	warnings=1
+	ends '--require dma' 125 'DMA is not protected' hvreg run --require dma busybox echo it runs
+fi
+hvreg run busybox true 2>/tmp/why
+[ "$(grep -c '^hvreg: warning: DMA unprotected: ' /tmp/why)" = $warnings ]
+result 'a warning where DMA is not protected, and only there' $?
 ends 'no program named' 125 'no program' hvreg run
 ends 'an unknown option' 125 'unknown option' hvreg run --frob program
 
