@@ -124,15 +124,21 @@ void dma_print_faults(int device)
 	}
 }
 
+/* Features are 64 bits, which some readers of JSON do not keep in a number. */
 static void print_unit_json(struct json *json, const struct unit *unit)
 {
+	unsigned int i;
+	char text[17];
+
 	json_object(json, NULL);
 	json_number(json, "registers", unit->registers);
 	json_number(json, "segment", unit->segment);
 	json_string(json, "interrupts", msi_text(unit->msi));
 	json_list(json, "features");
-	json_number(json, NULL, unit->features[0]);
-	json_number(json, NULL, unit->features[1]);
+	for (i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "%" PRIx64, unit->features[i]);
+		json_string(json, NULL, text);
+	}
 	json_list_end(json);
 	json_number(json, "flushes", unit->flushes);
 	json_object_end(json);

@@ -382,7 +382,7 @@ static void test_status(void)
 	expect_status("hvreg status --json", "\"dma\":\"protected\",\"dma_detail\":{\"reason\":\"\","
 		      "\"driver\":\"VT-d\",\"slots_admitted\":19,\"faults_seen\":0,\"faults_lost\":0,"
 		      "\"units\":[{\"registers\":4275634176,\"segment\":0,\"interrupts\":\"any pass\","
-		      "\"features\":[210,244],\"flushes\":12},{");
+		      "\"features\":[\"d2\",\"f4\"],\"flushes\":12},{");
 	expect_status("hvreg status --json", "],\"faults\":[]},");
 	set_parameter("faulting", 1);
 	expect_status("hvreg status", "admitted, 12 faults, and more that a unit had no room for\n");
