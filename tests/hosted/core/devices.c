@@ -13,6 +13,7 @@
 unsigned int drains_late, device_flushes;
 const char *device_failure;
 
+/* Bits of chunks. Transfers go on while flushes end, which is under dma.c's lock. */
 static u64 cached[WORDS], leaving[WORDS];
 static struct table walked;
 static struct dma_platform platform;
@@ -47,7 +48,7 @@ static void flush(void)
 {
 	device_flushes++;
 	for (unsigned int i = 0; i < WORDS; i++)
-		leaving[i] |= cached[i];
+		leaving[i] |= __atomic_load_n(&cached[i], __ATOMIC_SEQ_CST);
 }
 
 static bool flushed(void)
@@ -57,7 +58,7 @@ static bool flushed(void)
 		return false;
 	}
 	for (unsigned int i = 0; i < WORDS; i++) {
-		cached[i] &= ~leaving[i];
+		__atomic_fetch_and(&cached[i], ~leaving[i], __ATOMIC_SEQ_CST);
 		leaving[i] = 0;
 	}
 	return true;
@@ -96,13 +97,13 @@ void devices_reset(const struct ram_range *map, size_t count)
 
 bool device_cached(u64 chunk)
 {
-	return cached[chunk / 64] >> chunk % 64 & 1;
+	return __atomic_load_n(&cached[chunk / 64], __ATOMIC_SEQ_CST) >> chunk % 64 & 1;
 }
 
 bool device_touch(u64 chunk)
 {
 	if (!device_cached(chunk) && !table_walk(&walked, chunk << CHUNK_SHIFT).present)
 		return false;
-	cached[chunk / 64] |= BIT(chunk % 64);
+	__atomic_fetch_or(&cached[chunk / 64], BIT(chunk % 64), __ATOMIC_SEQ_CST);
 	return true;
 }
