@@ -98,7 +98,28 @@ enum attack_op {
 	/* Write buffer to in[1] of process in[0], whatever its rights, within one page. out: the
 	 * eight bytes that were there first. */
 	ATTACK_POKE,
+	/* One transfer by DMA of the device (QEMU's edu) at PCI address in[0], a bus << 8 | devfn:
+	 * `size` bytes, at most 2048, from physical address in[2] to buffer, or to there (in[1]). */
+	ATTACK_DMA,
+	/* Have the device at in[0] decode its addresses and master its bus. */
+	ATTACK_DMA_ENABLE,
+	/* Read each frame of buffer by DMA of the device at in[0]. out: transfers, those that
+	 * brought other things than zeros, words of the secret with key in[1] among them. */
+	ATTACK_DMA_SCAN,
+	/* Read (in[1] = 0) or write (1) in[3] bytes, 4 or 8, of a device's registers at physical
+	 * address in[0]; in[2]: the value. out: trap + 1, the value read. */
+	ATTACK_REGISTER,
+	/* PCI configuration of the function at in[0], register in[1], in[2] bytes, by in[3]
+	 * (CONFIG_*); in[4] is the base of MMCONFIG. in[5]: write in[6], then read again, and put
+	 * the value before back if in[7]. out: trap + 1, the value before, the value after. */
+	ATTACK_CONFIG,
+	/* Look for ACPI tables with signature in[0] in all that is no RAM. out: those found whose
+	 * checksum is right, address of the first. */
+	ATTACK_TABLES,
 };
+
+#define CONFIG_PORTS	0	/* CF8h and CFCh */
+#define CONFIG_MEMORY	1	/* MMCONFIG */
 
 /* How ATTACK_READ reads. */
 #define READ_ACCESS	0	/* access_process_vm */

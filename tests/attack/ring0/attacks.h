@@ -45,6 +45,7 @@ long physical_page(struct attack *a);
 long physical_page_free(struct attack *a);
 long physical_chunk(struct attack *a);
 long physical_chunk_free(struct attack *a);
+long physical_tables(struct attack *a);
 long task_read(struct attack *a);
 long task_pte_get(struct attack *a);
 long task_pte_set(struct attack *a);
@@ -62,6 +63,11 @@ long platform_start_cpu(struct attack *a);
 long platform_port(struct attack *a);
 long platform_a20(struct attack *a);
 long platform_triple_fault(struct attack *a);
+long dma_transfer(struct attack *a);
+long dma_enable(struct attack *a);
+long dma_scan(struct attack *a);
+long register_access(struct attack *a);
+long config_access(struct attack *a);
 
 /* physical.c: the first frame past all RAM, 0 if unknown. */
 u64 last_frame(void);

@@ -36,6 +36,12 @@ static const op_fn ops[] = {
 	[ATTACK_TRIPLE_FAULT] = platform_triple_fault,
 	[ATTACK_FLIP] = task_flip,
 	[ATTACK_POKE] = task_poke,
+	[ATTACK_DMA] = dma_transfer,
+	[ATTACK_DMA_ENABLE] = dma_enable,
+	[ATTACK_DMA_SCAN] = dma_scan,
+	[ATTACK_REGISTER] = register_access,
+	[ATTACK_CONFIG] = config_access,
+	[ATTACK_TABLES] = physical_tables,
 };
 
 static long attack_ioctl(struct file *file, unsigned int command, unsigned long argument)

@@ -6,6 +6,7 @@
 #include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <asm/asm.h>
 #include <asm/set_memory.h>
@@ -158,6 +159,72 @@ long physical_scan(struct attack *a)
 	a->out[2] = scan.found;
 	a->out[3] = scan.first;
 	return error;
+}
+
+/* --- ACPI tables --------------------------------------------------------------------------- */
+
+#define TABLE_HEADER	36	/* ACPI "System Description Table Header" */
+#define TABLE_MAX	65536
+
+/* The bytes of a table add up to zero, unlike those of code that mentions its name. */
+static bool is_table(u64 at, u32 bytes)
+{
+	const u8 *table;
+	u8 sum = 0;
+	u32 i;
+
+	if (bytes < TABLE_HEADER || bytes > TABLE_MAX)
+		return false;
+	table = memremap(at, bytes, MEMREMAP_WB);
+	if (!table)
+		return false;
+	for (i = 0; i < bytes; i++)
+		sum += table[i];
+	memunmap((void *)table);
+	return !sum;
+}
+
+static void find_tables(struct attack *a, u64 frame, const u8 *page)
+{
+	u32 i, signature = a->in[0];
+
+	for (i = 0; i + 8 <= PAGE_SIZE; i++) {
+		u64 at = (frame << PAGE_SHIFT) + i;
+
+		if (memcmp(page + i, &signature, 4) || !is_table(at, *(const u32 *)(page + i + 4)))
+			continue;
+		if (!a->out[0]++)
+			a->out[1] = at;
+	}
+}
+
+static void tables_between(struct attack *a, u64 at, u64 end)
+{
+	u64 word;
+	u8 *page;
+
+	for (; at < end; at += PAGE_SIZE) {
+		page = memremap(at, PAGE_SIZE, MEMREMAP_WB);
+		if (!page)
+			continue;
+		if (!probe_read(page, &word))
+			find_tables(a, at >> PAGE_SHIFT, page);
+		memunmap(page);
+	}
+}
+
+long physical_tables(struct attack *a)
+{
+	static const char *const names[] = { "Reserved", "ACPI Tables",
+					     "ACPI Non-volatile Storage" };
+	struct resource *at;
+
+	tables_between(a, 0xe0000, 0x100000);
+	for (at = iomem_resource.child; at; at = at->sibling)
+		if (at->name && match_string(names, ARRAY_SIZE(names), at->name) >= 0)
+			tables_between(a, PAGE_ALIGN(at->start),
+				       min_t(u64, (at->end + 1) & PAGE_MASK, DEVICES));
+	return 0;
 }
 
 /* --- single frames ------------------------------------------------------------------------- */

@@ -9,53 +9,13 @@
 #include <carrel/hypercall.h>
 #include <carrel/layout.h>
 #include <secret.h>
+#include "frames.h"
 #include "module.h"
 #include "report.h"
 #include "tests.h"
 #include "victim.h"
 
-#define PAGE		4096UL
-#define FRAMES_MAX	65536
-#define FRAME_MASK	0x000ffffffffff000UL
 #define PTE_USER	0x267UL		/* present, writable, user, accessed, dirty, "special" */
-
-/* Frames that the last scan could not read. */
-static uint64_t frames[FRAMES_MAX];
-
-static struct attack scan(uint64_t key)
-{
-	struct attack a = {
-		.op = ATTACK_SCAN, .in = { key },
-		.buffer = (uintptr_t)frames, .size = sizeof(frames),
-	};
-
-	module_do(&a);
-	return a;
-}
-
-static size_t refused_frames(const struct attack *scan)
-{
-	return scan->out[1] < FRAMES_MAX ? scan->out[1] : FRAMES_MAX;
-}
-
-static struct attack touch(const uint64_t *list, size_t count, bool write, uint64_t key)
-{
-	struct attack a = {
-		.op = ATTACK_TOUCH, .in = { write, key },
-		.buffer = (uintptr_t)list, .size = count * sizeof(*list),
-	};
-
-	module_do(&a);
-	return a;
-}
-
-static uint64_t pte(pid_t pid, uint64_t address)
-{
-	struct attack a = { .op = ATTACK_PTE_GET, .in = { (uint64_t)pid, address } };
-
-	module_do(&a);
-	return a.out[0];
-}
 
 static void set_pte(pid_t pid, uint64_t address, uint64_t entry)
 {
@@ -121,27 +81,6 @@ static void direct_map(void)
 }
 
 /* --- the hypervisor's own ------------------------------------------------------------------ */
-
-/* Reserved pages below 1 MiB, as this kernel knows them; the trampoline is one. */
-static size_t low_reserved(uint64_t *list, size_t room)
-{
-	FILE *file = fopen("/proc/iomem", "r");
-	unsigned long first, last;
-	char line[128];
-	size_t count = 0;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx : ", &first, &last) != 2 || !strstr(line, "Reserved"))
-			continue;
-		if (!first || first % PAGE || last >= 0xa0000)
-			continue;
-		for (; first + PAGE - 1 <= last && count < room; first += PAGE)
-			list[count++] = first / PAGE;
-	}
-	if (file)
-		fclose(file);
-	return count;
-}
 
 static void hypervisor_memory(void)
 {
