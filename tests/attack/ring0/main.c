@@ -39,6 +39,7 @@ static const op_fn ops[] = {
 	[ATTACK_DMA] = dma_transfer,
 	[ATTACK_DMA_ENABLE] = dma_enable,
 	[ATTACK_DMA_SCAN] = dma_scan,
+	[ATTACK_MSI] = dma_message,
 	[ATTACK_REGISTER] = register_access,
 	[ATTACK_CONFIG] = config_access,
 	[ATTACK_TABLES] = physical_tables,

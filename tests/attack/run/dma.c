@@ -179,8 +179,7 @@ static size_t refused_only(uint64_t *list, size_t count)
 	return left;
 }
 
-/* Of the frames that the last scan found refused, those that are in no reserved range. */
-static size_t private_frames(const struct attack *scan)
+size_t private_frames(const struct attack *scan)
 {
 	uint64_t memory[6];
 	size_t count = 0;

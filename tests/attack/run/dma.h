@@ -27,6 +27,9 @@ struct attack dma_scan(unsigned int device, uint64_t key, const uint64_t *list, 
 /* Overwrite a handful of the frames, spread over the list; how many. */
 size_t dma_spoil(unsigned int device, const uint64_t *list, size_t count);
 
+/* Of `frames`, as the last scan left them, those of programs alone; how many. */
+size_t private_frames(const struct attack *scan);
+
 /* CARREL_DMA_*. */
 uint64_t dma_state(void);
 /* Counted for the requester number that a device has. QEMU's AMD-Vi takes bus 0 for all. */

@@ -17,7 +17,9 @@ static const struct test *const lists[] = {
 	memory_tests, owner_tests, trace_tests, context_tests, call_tests, many_tests, platform_tests,
 };
 /* These want devices of their own: they run only when they are named. */
-static const struct test *const named[] = { ending_tests, dma_tests };
+static const struct test *const named[] = {
+	ending_tests, dma_tests, device_tests,
+};
 
 size_t secret_pairs(uint64_t key, const void *bytes, size_t size)
 {
@@ -50,7 +52,8 @@ int main(int argc, char **argv)
 
 	setrlimit(RLIMIT_CORE, &core);
 	run_on(0);
-	carrel_new_log();
+	if (carrel_there())
+		carrel_new_log();
 	for (size_t list = 0; list < sizeof(lists) / sizeof(*lists); list++)
 		run(lists[list], argc, argv);
 	for (size_t list = 0; argc > 1 && list < sizeof(named) / sizeof(*named); list++)

@@ -42,6 +42,11 @@ static int carrel(void)
 	return open_once(&file, CARREL_DEVICE);
 }
 
+bool carrel_there(void)
+{
+	return !access(CARREL_DEVICE, F_OK);
+}
+
 bool carrel_info(uint64_t what, uint64_t index, uint64_t sub, uint64_t value[6])
 {
 	struct carrel_ioc_info info = { .what = what, .index = index, .sub = sub };

@@ -12,6 +12,9 @@ int module_try(struct attack *a);
 /* ... which must be possible. */
 void module_do(struct attack *a);
 
+/* This kernel runs under Carrel; without, nothing below can be asked. */
+bool carrel_there(void);
+
 /* INFO `what` of `index`, `sub`. False: no such thing. */
 bool carrel_info(uint64_t what, uint64_t index, uint64_t sub, uint64_t value[6]);
 
