@@ -93,9 +93,9 @@ static void takeover(void)
 	unsigned int list[DMA_DEVICES_MAX], done = 0, arrived = 0, tried = 0;
 	struct refused before = carrel_refused(), after;
 	uint64_t value[6], hpet = 0;
-	bool guarded;
+	bool guarded, read = registers(HPET, false, 0, 4, &hpet);
 
-	judge(registers(HPET, false, 0, 4, &hpet) && hpet, "control-38",
+	judge(read && hpet, "control-38",
 	      "the HPET's registers can be read in this way: %" PRIx64, hpet);
 	if (dma_state() != CARREL_DMA_PROTECTED || !dma_devices(list)) {
 		skip("attack-38", "no IOMMU, or no device that does DMA at our word");
@@ -195,8 +195,8 @@ static unsigned int configure(unsigned int function, const struct setting *setti
 
 /* Intel's q35: PCIEXBAR (over memory of ours), PAM, SMRAM, ESMRAMC, the command register. */
 static const struct setting bridge_settings[] = {
-	{ 0x60, 4, 0x20000001 }, { 0x60, 4, 0 }, { 0x64, 4, 1 }, { 0x90, 1, 0x33 }, { 0x91, 4, 0x33333333 },
-	{ 0x95, 2, 0x3333 }, { 0x9d, 1, 0x48 }, { 0x9e, 1, 0x07 }, { 0x04, 2, 0 },
+	{ 0x60, 4, 0x20000001 }, { 0x60, 4, 0 }, { 0x64, 4, 1 }, { 0x90, 1, 0x33 }, { 0x90, 4, 0x33333333 },
+	{ 0x94, 2, 0x3333 }, { 0x9d, 1, 0x48 }, { 0x9e, 1, 0x07 }, { 0x04, 2, 0 },
 };
 /* The capability block of AMD-Vi is added to the register's number. */
 static const struct setting unit_settings[] = {
@@ -315,7 +315,6 @@ static void window(void)
 
 #define MESSAGES	0xfee00000UL	/* and the APIC's number << 12 */
 #define MODE_FIXED	(0u << 8)
-#define MODE_SMI	(2u << 8)
 #define MODE_NMI	(4u << 8)
 #define MODE_INIT	(5u << 8)
 #define RESCHEDULE	0xfd		/* Linux' vector: it does nothing but count */
@@ -387,7 +386,8 @@ static const char *policy_text(int policy)
 
 /*
  * Where units pass it, an NMI of a device is no more than what the kernel's own APIC
- * can send. The victim must survive either.
+ * can send. The victim must survive either. (No SMI: these machines have no SMM, and a CPU
+ * that is told to enter it runs whatever is there.)
  */
 static void spoof(void)
 {
@@ -405,7 +405,6 @@ static void spoof(void)
 		victim_start(&victim, PROTECTED);
 		fixed = arrivals(list[0], capability, MODE_FIXED | RESCHEDULE, "RES:");
 		nmi = arrivals(list[0], capability, MODE_NMI, "NMI:");
-		message(list[0], capability, MODE_SMI);
 		victim_finish(&victim);
 		judge(fixed >= 4 && (nmi > 0) == (policy != CARREL_MSI_FIXED) &&
 		      victim_right(&victim), policy < 0 ? "control-40" : "attack-40",

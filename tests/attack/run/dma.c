@@ -269,18 +269,18 @@ static void masters(void)
 
 /* --- a requester that nobody knows --------------------------------------------------------- */
 
-#define BRIDGE_SECONDARY	0x19	/* PCI-to-PCI bridge: secondary and subordinate bus number */
+#define BRIDGE_BUSES	0x18	/* PCI-to-PCI bridge: primary, secondary, subordinate bus number */
 #define UNKNOWN_BUS		0x60
 
 static bool bridge_buses(unsigned int bridge, uint64_t secondary)
 {
+	uint64_t value = bridge >> 8 | secondary << 8 | secondary << 16;
 	struct attack a = {
-		.op = ATTACK_CONFIG,
-		.in = { bridge, BRIDGE_SECONDARY, 2, CONFIG_PORTS, 0, 1, secondary * 0x101, 0 },
+		.op = ATTACK_CONFIG, .in = { bridge, BRIDGE_BUSES, 4, CONFIG_PORTS, 0, 1, value, 0 },
 	};
 
 	module_do(&a);
-	return !a.out[0] && a.out[2] == secondary * 0x101;
+	return !a.out[0] && a.out[2] == value;
 }
 
 /* The bridge that has a device's bus behind it. */
@@ -337,9 +337,9 @@ static void stranger(unsigned int device, uint64_t page)
 	hidden = !reaches(device, memory[0]);
 	bridge_buses(bridge, device >> 8);
 	judge(renumbered && !before && faults && !answer && after && hidden, "attack-37-unknown",
-	      "%s behind a bus of another number: memory %s before ADMIT (%" PRIu64 " faults), which "
+	      "%s behind a bus %s another number: memory %s before ADMIT (%" PRIu64 " faults), which "
 	      "answers %" PRId64 ", and %s after it; the hypervisor %s", dma_name(device),
-	      before ? "reached" : "not reached", faults, answer, after ? "reached" : "not reached",
+	      renumbered ? "of" : "that refuses", before ? "reached" : "not reached", faults, answer, after ? "reached" : "not reached",
 	      hidden ? "not" : "also");
 }
 
