@@ -109,7 +109,6 @@ struct amdvi_unit {
 	u64 status;		/* where it writes the number of the last request that is over */
 	u64 sequence;		/* of the last request */
 	bool failed;		/* a request could not be made: nothing is ever over again */
-	bool deaf;		/* its log overflowed, and stays so */
 };
 
 static struct {
@@ -262,9 +261,9 @@ static struct device_entry *entry_of(u32 requester)
 }
 
 /*
- * Nobody gets through: a table, but neither the right to read nor to write, in a domain without
- * translations. Not an entry of zeros, which lets everything pass ("V, TV, and GV Fields in
- * Device Table Entry"), nor one of mode 0, where nothing but IR and IW stops a request.
+ * Nobody gets through: neither the right to read nor to write, in a domain where nothing else
+ * is cached, and behind that no more than the map. An entry of zeros would let everything pass
+ * ("V, TV, and GV Fields in Device Table Entry"), one of mode 0 does not translate.
  */
 static void block_all(u64 interrupts)
 {
@@ -527,21 +526,19 @@ static bool take_events(struct amdvi_unit *unit)
 	return good;
 }
 
-/* It stopped when it was full. What comes late while it stops would be in the way of the new
- * one. A log that stays as it is lost what it lost only once. */
+/* It stopped when it was full. What comes late, while it is switched off, would be in the way
+ * of the new one. */
 static bool restart_log(struct amdvi_unit *unit)
 {
 	u64 control = read(unit, CONTROL);
 	bool good;
 
-	if (!unit->deaf)
-		dma_fault_lost();
+	dma_fault_lost();
 	write(unit, CONTROL, control & ~CONTROL_EVENTLOGEN);
 	wait_for(unit, STATUS, STATUS_EVENTLOGRUN, 0);
 	good = take_events(unit);
 	log_on(unit);
 	write(unit, CONTROL, control);
-	unit->deaf = read(unit, STATUS) & STATUS_EVENTOVERFLOW;
 	return good;
 }
 

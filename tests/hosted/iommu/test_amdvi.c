@@ -426,21 +426,6 @@ static void log_overflows(void)
 	CHECK_EQ(faults_lost, 3);
 }
 
-/* A log whose overflow cannot be cleared. */
-static void log_deaf(void)
-{
-	struct amdvi_model *unit = &amdvi_model[0];
-
-	started(1);
-	unit->stuck = EVENTOVERFLOW;
-	for (u32 n = 0; n < 300; n++)
-		amdvi_record(unit, STRANGER, n, IO_PAGE_FAULT, true);
-	for (u32 i = 0; i < 5; i++)
-		CHECK_EQ(ops->collect(), 0);
-	CHECK_EQ(fault_count, AMDVI_QUEUE - 1);
-	CHECK_EQ(faults_lost, 1);
-}
-
 /* The tail moves before the event is there: it is told once, later, whole. */
 static void event_late(void)
 {
@@ -659,7 +644,6 @@ const struct test amdvi_tests[] = {
 	{ "AMD-Vi: events", events },
 	{ "AMD-Vi: the event log wraps", log_wraps },
 	{ "AMD-Vi: the event log overflows", log_overflows },
-	{ "AMD-Vi: the event log overflows for good", log_deaf },
 	{ "AMD-Vi: the event log overflows before events arrive", log_overflows_late },
 	{ "AMD-Vi: an event comes after the tail", event_late },
 	{ "AMD-Vi: a command fails", command_fails },
