@@ -27,6 +27,7 @@
 
 #define MADT_ENTRIES	44
 #define MADT_LAPIC	0
+#define MADT_IOAPIC	1
 #define MADT_X2APIC	9
 #define MADT_ENABLED	BIT(0)
 
@@ -67,12 +68,16 @@ static const char *add_cpu(struct acpi_info *info, u32 id, u32 flags)
 /* One interrupt controller structure; its length was checked to be inside the table. */
 static const char *madt_entry(struct acpi_info *info, const u8 *entry, u8 size)
 {
-	static const u8 sizes[] = { [MADT_LAPIC] = 8, [MADT_X2APIC] = 16 };
+	static const u8 sizes[] = {
+		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_X2APIC] = 16,
+	};
 
 	if (entry[0] < ARRAY_SIZE(sizes) && size < sizes[entry[0]])
 		return "ACPI: an entry of the MADT is too short for its type";
 	if (entry[0] == MADT_LAPIC && entry[3] != 0xFF)
 		return add_cpu(info, entry[3], get32(entry + 4));
+	if (entry[0] == MADT_IOAPIC)
+		info->ioapics[entry[2] / 8] |= (u8)(1U << entry[2] % 8);
 	if (entry[0] == MADT_X2APIC && get32(entry + 4) != 0xFFFFFFFF)
 		return add_cpu(info, get32(entry + 4), get32(entry + 8));
 	return NULL;

@@ -27,6 +27,7 @@ struct acpi_info {
 	struct acpi_ecam ecam[ACPI_ECAM_MAX];
 	const char *ecam_problem;	/* NULL, or why the MCFG gives none of them */
 
+	u8 ioapics[256 / 8];		/* a bit for each of the MADT that no IVRS names */
 	struct dma_platform dma;
 	u32 iommu_table_count;		/* what acpi_hide_iommu() hides */
 	u64 iommu_table[ACPI_IOMMU_TABLES_MAX];

@@ -60,7 +60,7 @@ static const char *add_table(struct acpi_info *info, enum dma_kind kind, u64 pa,
 	info->iommu_table[info->iommu_table_count++] = pa;
 	if (info->iommu_table_count > 1)
 		return NULL;
-	return kind == DMA_VTD ? dmar_parse(dma, table) : ivrs_parse(dma, table);
+	return kind == DMA_VTD ? dmar_parse(dma, table) : ivrs_parse(info, table);
 }
 
 void iommu_table(struct acpi_info *info, enum dma_kind kind, u64 pa, struct bytes table)

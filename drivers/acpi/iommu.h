@@ -12,7 +12,7 @@ void iommu_table(struct acpi_info *info, enum dma_kind kind, u64 pa, struct byte
 
 /* Each returns NULL, or what is wrong with the table, whose checksum is right. */
 const char *dmar_parse(struct dma_platform *dma, struct bytes dmar);
-const char *ivrs_parse(struct dma_platform *dma, struct bytes ivrs);
+const char *ivrs_parse(struct acpi_info *info, struct bytes ivrs);
 
 /* For those two. Registers at a multiple of `align`, unit->size bytes of them at least. */
 const char *iommu_add_unit(struct dma_platform *dma, const struct dma_unit *unit, u64 align);

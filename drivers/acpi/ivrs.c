@@ -35,7 +35,10 @@
 #define ENTRY_ACPI_HID	0xF0
 #define ENTRY_DEVICE	1
 #define ENTRY_SETTING	3
+#define ENTRY_HANDLE	4		/* of an IOAPIC: its ID in the MADT */
 #define ENTRY_SOURCE	5
+#define ENTRY_VARIETY	7
+#define VARIETY_IOAPIC	1
 #define ACPI_HID_UID_LENGTH 21
 #define ACPI_HID_UID	22
 
@@ -81,18 +84,24 @@ static u64 entry_size(struct bytes entries, u64 at)
 	return bytes_part(entries, at, size).size;
 }
 
-static const char *add_special(struct dma_platform *dma, const u8 *entry)
+static const char *add_special(struct acpi_info *info, const u8 *entry)
 {
+	struct dma_platform *dma = &info->dma;
+	u8 handle = entry[ENTRY_HANDLE];
+
 	if (dma->special_count == DMA_SPECIALS_MAX)
 		return "the IVRS names more IOAPICs and HPETs than DMA_SPECIALS_MAX";
+	if (entry[ENTRY_VARIETY] == VARIETY_IOAPIC)
+		info->ioapics[handle / 8] &= (u8)~(1U << handle % 8);
 	dma->special[dma->special_count++] = (struct dma_special){
 		get16(entry + ENTRY_SOURCE), entry[ENTRY_SETTING] };
 	return NULL;
 }
 
 /* Requester numbers that a PCI scan does not find. The rest says which unit serves a device. */
-static const char *parse_entries(struct dma_platform *dma, struct bytes entries)
+static const char *parse_entries(struct acpi_info *info, struct bytes entries)
 {
+	struct dma_platform *dma = &info->dma;
 	const char *error = NULL;
 
 	for (u64 at = 0, size; at < entries.size && !error; at += size) {
@@ -107,13 +116,14 @@ static const char *parse_entries(struct dma_platform *dma, struct bytes entries)
 		else if (entry[0] == ENTRY_ACPI_HID)
 			dma_platform_slot(dma, get16(entry + ENTRY_DEVICE));
 		if (entry[0] == ENTRY_SPECIAL)
-			error = add_special(dma, entry);
+			error = add_special(info, entry);
 	}
 	return error;
 }
 
-static const char *parse_ivhd(struct dma_platform *dma, struct bytes ivrs, struct bytes ivhd)
+static const char *parse_ivhd(struct acpi_info *info, struct bytes ivrs, struct bytes ivhd)
 {
+	struct dma_platform *dma = &info->dma;
 	u64 size = ivhd.at[0] == IVHD_10H ? IVHD_10H_SIZE : IVHD_SIZE;
 	struct dma_unit unit = { .size = REGISTERS_MIN };
 	const char *error;
@@ -131,24 +141,26 @@ static const char *parse_ivhd(struct dma_platform *dma, struct bytes ivrs, struc
 		if (dma->unit[i].function == unit.function && dma->unit[i].segment == unit.segment)
 			return "the IVRS is damaged: two IOMMUs are one PCI function";
 	error = iommu_add_unit(dma, &unit, REGISTERS_MIN);
-	return error ? error : parse_entries(dma, bytes_part(ivhd, size, ivhd.size - size));
+	return error ? error : parse_entries(info, bytes_part(ivhd, size, ivhd.size - size));
 }
 
-static const char *parse_block(struct dma_platform *dma, struct bytes ivrs, struct bytes block)
+static const char *parse_block(struct acpi_info *info, struct bytes ivrs, struct bytes block)
 {
 	u64 start;
 
 	if (is_ivhd(block))
-		return parse_ivhd(dma, ivrs, block);
+		return parse_ivhd(info, ivrs, block);
 	if (block.at[0] < IVMD_ALL || block.at[0] > IVMD_RANGE)
 		return NULL;
 	if (block.size < IVMD_SIZE)
 		return "the IVRS is damaged: a block too short for its type";
 	start = get64(block.at + IVMD_START);
-	return iommu_add_range(dma, start, start + get64(block.at + IVMD_LENGTH) - 1);
+	return iommu_add_range(&info->dma, start, start + get64(block.at + IVMD_LENGTH) - 1);
 }
 
-const char *ivrs_parse(struct dma_platform *dma, struct bytes ivrs)
+/* A requester number that is not known would lose its interrupts: then all pass. Linux, too,
+ * goes without interrupt remapping where an IOAPIC is missing. */
+const char *ivrs_parse(struct acpi_info *info, struct bytes ivrs)
 {
 	const char *error = NULL;
 
@@ -159,8 +171,11 @@ const char *ivrs_parse(struct dma_platform *dma, struct bytes ivrs)
 
 		if (!block.at)
 			return "the IVRS is damaged: a block of senseless length";
-		error = parse_block(dma, ivrs, block);
+		error = parse_block(info, ivrs, block);
 		at += block.size;
 	}
-	return error || dma->unit_count ? error : "the IVRS names no IOMMU";
+	for (u32 i = 0; i < ARRAY_SIZE(info->ioapics); i++)
+		if (info->ioapics[i])
+			info->dma.special_count = 0;
+	return error || info->dma.unit_count ? error : "the IVRS names no IOMMU";
 }

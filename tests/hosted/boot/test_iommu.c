@@ -230,7 +230,7 @@ static void test_ivrs(void)
 	PUT(0x42, 0x10, 3, 0, 0, 0x08, 0x30, 0);
 	PUT(0x43, 0x00, 4, 0, 0, 0xA5, 0x40, 0, 4, 0xFF, 4, 0);
 	PUT(0x46, 0x00, 5, 0, 0, 0, 0, 0, 0x47, 0, 6, 0, 0, 0, 0, 0, 4, 0xFF, 6, 0);
-	PUT(0x48, 0, 0, 0xD7, 0x21, 0xA0, 0x00, 1, 0x48, 0, 0, 0, 0, 0xB0, 0x00, 2);
+	PUT(0x48, 0, 0, 0xD7, 0x00, 0xA0, 0x00, 1, 0x48, 0, 0, 0, 0, 0xB0, 0x00, 2);
 	PUT(0x80, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	PUT(0xF0, 0xA8, 0x50, 0x40, 'A', 'M', 'D', 'I', '0', '0', '2', '0', 0, 0, 0, 0, 0, 0, 0, 0,
 	    2, 0);
@@ -246,10 +246,35 @@ static void test_ivrs(void)
 	CHECK(has_slot(0x3008) && has_slot(0x40A5) && has_slot(0x00A0) && has_slot(0x00B0));
 	CHECK(has_slot(0x50A8) && has_slot(0x51B8));
 	CHECK_EQ(count_slots(), 6);
+	CHECK_EQ(info.dma.special_count, 2);
+	CHECK_EQ(info.dma.special[0].requester, 0xA0);
+	CHECK_EQ(info.dma.special[0].settings, 0xD7);
+	CHECK_EQ(info.dma.special[1].requester, 0xB0);
 	CHECK_EQ(info.dma.range_count, 2);
 	CHECK_EQ(info.dma.range[0].base, 0x7C000000);
 	CHECK_EQ(info.dma.range[0].end, 0x7C001000);
 	CHECK_EQ(info.dma.range[1].end, 0x7D003000);
+}
+
+/* The MADT has the IOAPIC 0: if no entry names it, none counts. */
+static void test_ivrs_ioapics(void)
+{
+	static const struct { u8 handle, variety; u32 count; } kinds[] = {
+		{ 0, 1, 2 }, { 1, 1, 0 }, { 0, 2, 0 }, { 8, 1, 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+		tables.size = 0;
+		begin("IVRS");
+		ivhd(0x10, 0x0002, 0xFD300000, 16);
+		PUT(0x48, 0, 0, 0xD7, kinds[i].handle, 0xA0, 0x00, kinds[i].variety);
+		PUT(0x48, 0, 0, 0, 0x21, 0x01, 0x00, 1);
+		end();
+		run();
+		CHECK_ERROR(info.dma.broken, NULL);
+		CHECK_EQ(info.dma.special_count, kinds[i].count);
+		CHECK(has_slot(0xA0) && has_slot(0x01));
+	}
 }
 
 /* For old software there are several IVHDs of one unit; the newest type counts, in any order. */
@@ -790,6 +815,7 @@ const struct test iommu_tests[] = {
 	{ "iommu: a DMAR of everything", test_dmar },
 	{ "iommu: QEMU's IVRS", test_ivrs_qemu },
 	{ "iommu: an IVRS of everything", test_ivrs },
+	{ "iommu: IOAPICs of MADT and IVRS", test_ivrs_ioapics },
 	{ "iommu: one unit in IVHDs of several types", test_ivhd_types },
 	{ "iommu: bad DMARs", test_dmar_broken },
 	{ "iommu: bad IVRSs", test_ivrs_broken },
