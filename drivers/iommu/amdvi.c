@@ -195,7 +195,7 @@ static const char *probe_unit(struct dma_unit *unit)
 {
 	u64 efr = mmio_read64(unit->registers + EXTENDED_FEATURE);
 
-	if (efr == ~0ULL || mmio_read64(unit->registers + STATUS) == ~0ULL)
+	if (efr == ~0ULL)
 		return "AMD-Vi: a unit does not answer";
 	if (EFR_HATS(efr) == HATS_NONE)
 		return "AMD-Vi: a unit has no page tables for the host";

@@ -278,6 +278,25 @@ static u64 read_command_head(struct amdvi_model *unit)
 	return unit->command_head;
 }
 
+/* What runs is known by the status. */
+static void set_run(struct amdvi_model *unit)
+{
+	u64 change = ((unit->status & (CMDBUFRUN | EVENTLOGRUN | PPRLOGRUN)) ^ unit->run) &
+		~unit->stuck;
+
+	if (change & EVENTLOGRUN && !(unit->run & EVENTLOGRUN))
+		amdvi_write_late(unit);	/* what is on its way arrives before it stands */
+	unit->status ^= change;
+	amdvi_run(unit, unit->hold ? 0 : AMDVI_ALL);
+}
+
+static u64 read_status(struct amdvi_model *unit)
+{
+	if (unit->slow_left && !--unit->slow_left)
+		set_run(unit);
+	return unit->status;
+}
+
 static u64 model_read(u64 pa, unsigned int size)
 {
 	struct amdvi_model *unit = unit_at(pa);
@@ -289,7 +308,7 @@ static u64 model_read(u64 pa, unsigned int size)
 	case 0x0018: return unit->control;
 	case 0x0030: return unit->efr;
 	case 0x2000: return read_command_head(unit);
-	case 0x2020: return unit->status;
+	case 0x2020: return read_status(unit);
 	}
 	CHECK(!"a register that there is");
 	return 0;
@@ -298,17 +317,15 @@ static u64 model_read(u64 pa, unsigned int size)
 static void write_control(struct amdvi_model *unit, u64 value)
 {
 	bool on = value & IOMMUEN;
-	u64 run = (on && value & CMDBUFEN ? CMDBUFRUN : 0) |
-		(on && value & EVENTLOGEN && !(unit->status & EVENTOVERFLOW) ? EVENTLOGRUN : 0) |
-		(on && value & PPRLOGEN ? PPRLOGRUN : 0);
-	u64 change = ((unit->status & (CMDBUFRUN | EVENTLOGRUN | PPRLOGRUN)) ^ run) & ~unit->stuck;
 
 	unit->was_off |= unit->control & IOMMUEN && !on;
-	if (change & EVENTLOGRUN && !(run & EVENTLOGRUN))
-		amdvi_write_late(unit);	/* what is on its way arrives before it stands */
 	unit->control = value;
-	unit->status ^= change;
-	amdvi_run(unit, unit->hold ? 0 : AMDVI_ALL);
+	unit->run = (on && value & CMDBUFEN ? CMDBUFRUN : 0) |
+		(on && value & EVENTLOGEN && !(unit->status & EVENTOVERFLOW) ? EVENTLOGRUN : 0) |
+		(on && value & PPRLOGEN ? PPRLOGRUN : 0);
+	unit->slow_left = unit->slow;
+	if (!unit->slow)
+		set_run(unit);
 }
 
 /* A buffer is moved while it does not run; it has 256 entries in its page. */

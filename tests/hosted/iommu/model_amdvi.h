@@ -60,6 +60,7 @@ struct amdvi_model {
 	u64 lag;		/* with hold: one command after so many reads of its head; 0: none */
 	u64 stuck;		/* bits of the status register that never change */
 	bool breaks;		/* ILLEGAL_COMMAND_ERROR at the next command */
+	u32 slow;		/* what runs begins and ends after so many reads of the status */
 	bool late;		/* events reach memory only by amdvi_write_late() */
 
 	/* registers */
@@ -70,7 +71,8 @@ struct amdvi_model {
 	struct amdvi_entry entry[AMDVI_CACHE];
 	struct amdvi_page page[AMDVI_CACHE];
 	struct { u64 low, high; } held[AMDVI_QUEUE];	/* events, with late */
-	u64 lag_left;
+	u64 lag_left, run;	/* with slow: what is to run then */
+	u32 slow_left;
 
 	/* what happened */
 	u32 executed, invalidations, entries_forgotten, waits;
