@@ -64,7 +64,8 @@ struct carrel_ioc_log {
  * versions differ; EINVAL an argument; EBUSY already created; ENOMEM no 2 MiB
  * of contiguous memory to donate, or the limit of the cgroup or of
  * RLIMIT_MEMLOCK; ENOSPC a table of the hypervisor is full; ETIMEDOUT a CPU
- * does not pay its flush; EPERM CARREL_CREATE_DMA was asked for and DMA is not protected; EINTR the task is being killed; EIO the hypervisor refused (the kernel
- * log names the code).
+ * does not pay its flush; EPERM CARREL_CREATE_DMA was asked for and DMA is not
+ * protected, or an IOMMU failed; EINTR the task is being killed; EIO the
+ * hypervisor refused (the kernel log names the code).
  */
 #endif
