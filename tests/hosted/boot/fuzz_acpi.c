@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The input is the RSDP's size, then all of physical memory, the RSDP at its start. Checksums
- * would stop almost every input, so each table's is made right before it is parsed.
+ * The input is a byte, then: if that is 0 a DMAR, if 1 an IVRS, nothing behind it; else the byte
+ * is the RSDP's size and the rest all of physical memory, the RSDP at its start. Checksums would
+ * stop almost every input, so each table's is made right before it is parsed.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <base/bytes.h>
-#include <drivers/acpi/acpi.h>
+#include <drivers/acpi/iommu.h>
 
 unsigned char *phys_base;
 
@@ -47,7 +48,6 @@ static void check(bool good)
 static void check_iommus(const struct dma_platform *dma)
 {
 	check(dma->unit_count <= DMA_UNITS_MAX && dma->range_count <= DMA_RANGES_MAX);
-	check(!dma->kind == (!dma->unit_count && !dma->broken));
 	check(!dma->broken || (!dma->unit_count && !dma->range_count));
 	for (u32 i = 0; i < dma->unit_count; i++) {
 		const struct dma_unit *unit = &dma->unit[i];
@@ -69,6 +69,7 @@ static void check_info(const struct acpi_info *info)
 	check(info->ecam_count <= ACPI_ECAM_MAX && !(info->ecam_problem && info->ecam_count));
 	for (u32 i = 0; i < info->ecam_count; i++)
 		check(info->ecam[i].first_bus <= info->ecam[i].last_bus);
+	check(!info->dma.kind == (!info->dma.unit_count && !info->dma.broken));
 	check_iommus(&info->dma);
 }
 
@@ -86,24 +87,43 @@ static void check_hidden(const struct acpi_info *info, u64 reach)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+static void fuzz_table(bool ivrs, struct bytes table)
+{
+	static struct dma_platform dma;
+	const char *error;
+
+	memset(&dma, 0, sizeof(dma));
+	error = ivrs ? ivrs_parse(&dma, table) : dmar_parse(&dma, table);
+	check(error || dma.unit_count);
+	check_iommus(&dma);
+}
+
+static void fuzz_machine(u8 rsdp_size, u64 size)
 {
 	static struct acpi_info info;
-	u8 rsdp[36] = { 0 };
+	u8 rsdp[36];
 
+	memcpy(rsdp, phys_base, 36);
+	repair_all(get32(rsdp + 16), 4, size);
+	if (rsdp_size >= 36 && get64(rsdp + 24))
+		repair_all(get64(rsdp + 24), 8, size);
+	if (!acpi_parse(&info, rsdp, rsdp_size >= 36 ? 36 : rsdp_size, size)) {
+		check_info(&info);
+		check_hidden(&info, size);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
 	if (size < 37)
 		return 0;
 	size--;
 	phys_base = malloc(size);
 	memcpy(phys_base, data + 1, size);
-	memcpy(rsdp, phys_base, 36);
-	repair_all(get32(rsdp + 16), 4, size);
-	if (data[0] >= 36 && get64(rsdp + 24))
-		repair_all(get64(rsdp + 24), 8, size);
-	if (!acpi_parse(&info, rsdp, data[0] >= 36 ? 36 : data[0], size)) {
-		check_info(&info);
-		check_hidden(&info, size);
-	}
+	if (data[0] < 2)
+		fuzz_table(data[0], (struct bytes){ phys_base, size });
+	else
+		fuzz_machine(data[0], size);
 	free(phys_base);
 	return 0;
 }

@@ -46,10 +46,16 @@ int main(int argc, char **argv)
 	save(argv[1], "acpi", "xsdt", 36);
 	acpi_dmar(&more);
 	acpi_pc_more(&block, 0, &more);
-	save(argv[1], "acpi", "dmar", 36);
+	save(argv[1], "acpi", "dmar-pc", 36);
 	more.size = 0;
 	acpi_ivrs(&more);
 	acpi_pc_more(&block, 0, &more);
-	save(argv[1], "acpi", "ivrs", 36);
+	save(argv[1], "acpi", "ivrs-pc", 36);
+	block.size = 0;
+	acpi_dmar(&block);
+	save(argv[1], "acpi", "dmar", 0);
+	block.size = 0;
+	acpi_ivrs(&block);
+	save(argv[1], "acpi", "ivrs", 1);
 	return 0;
 }

@@ -13,7 +13,8 @@ static struct acpi_info info;
 static u64 pa;
 static u32 open_table;
 
-#define PUT(...) block_put(&tables, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
+#define PUT(...) \
+	block_put(&tables, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
 
 /* --- Makers: a table is begun, filled, and ended ------------------------------------------- */
 
