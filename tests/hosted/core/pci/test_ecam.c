@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Configuration by memory. */
+#include "model.h"
+
+#define PAGE(function)	(ECAM_BASE + (function) * PAGE_SIZE)
+
+static unsigned int rights(u64 pa)
+{
+	return table_walk(&machine.host_view.table, pa).rights & (TABLE_R | TABLE_W | TABLE_X);
+}
+
+static bool fault(u64 pa, const void *code, unsigned int size)
+{
+	struct vt_exit exit = { .reason = VT_NESTED_FAULT, .write = true, .address = pa };
+
+	memcpy(guest_code, code, size);
+	guest_code_size = size;
+	guest_rip = 0x1000;
+	return pci_fault(&guest, &exit);
+}
+
+static const u8 movl[] = { 0x89, 0x03 };	/* mov %eax, (%rbx) */
+
+static void test_rights(void)
+{
+	model_start(true);
+	CHECK_EQ(rights(PAGE(GUARDED)), TABLE_R);
+	CHECK_EQ(rights(PAGE(GUARDED) - PAGE_SIZE), TABLE_R | TABLE_W | TABLE_X);
+	CHECK_EQ(rights(PAGE(FREE)), TABLE_R | TABLE_W | TABLE_X);
+}
+
+static void test_stores(void)
+{
+	static const u8 movb[] = { 0x88, 0x03 }, movw[] = { 0x66, 0x89, 0x03 },
+		imm[] = { 0xC7, 0x43, 0x60, 1, 2, 3, 4 };
+
+	model_start(true);
+	CHECK(fault(PAGE(GUARDED) + 0x60, movb, sizeof(movb)));
+	CHECK_EQ(guest_rip, 0x1002);
+	CHECK(fault(PAGE(GUARDED) + 0x60, movw, sizeof(movw)));
+	CHECK_EQ(guest_rip, 0x1003);
+	CHECK(fault(PAGE(GUARDED) + 0x60, movl, sizeof(movl)));
+	CHECK(fault(PAGE(GUARDED) + 0xFFC, imm, sizeof(imm)));
+	CHECK_EQ(guest_rip, 0x1007);
+	CHECK_EQ(stats.refused_registers, 4);
+	CHECK_EQ(guest_lines, 4);
+	CHECK(config_same(GUARDED));
+}
+
+/* What is not a plain store is refused as memory is, by the caller. */
+static void test_others(void)
+{
+	static const u8 xchg[] = { 0x87, 0x03 }, orl[] = { 0x83, 0x0B, 0x02 };
+	struct vt_exit exit = { .reason = VT_NESTED_FAULT, .address = PAGE(GUARDED) };
+
+	model_start(true);
+	CHECK(!fault(PAGE(GUARDED), xchg, sizeof(xchg)));
+	CHECK(!fault(PAGE(GUARDED), orl, sizeof(orl)));
+	CHECK(!fault(ECAM_BASE - 1, movl, sizeof(movl)));
+	CHECK(!fault(ECAM_BASE + 256 * MIB, movl, sizeof(movl)));
+	CHECK(!pci_fault(&guest, &exit));	/* a fetch */
+	exit.write = exit.delivering = true;
+	CHECK(!pci_fault(&guest, &exit));
+	CHECK_EQ(guest_rip, 0x1000);
+	CHECK_EQ(stats.refused_registers, 0);
+}
+
+static void test_segments(void)
+{
+	model_start(true);
+	pci_window(0x40000000, 1, 0x10, 0x1F);
+	CHECK_EQ(pci_guard(1, 0x1005), 0);
+	CHECK_EQ(pci_guard(1, 0x0F05), 0);	/* in no window */
+	CHECK_EQ(rights(0x40000000 + 0x1005 * PAGE_SIZE), TABLE_R);
+	CHECK_EQ(rights(0x40000000 + 0x0F05 * PAGE_SIZE), TABLE_R | TABLE_W | TABLE_X);
+	CHECK(fault(0x40000000 + 0x1005 * PAGE_SIZE + 0x60, movl, sizeof(movl)));
+	/* segment 0 by its ports is another function */
+	guest_out(0xCF8, 4, ADDRESS(0x1005, 0x60));
+	CHECK_EQ(model_address, ADDRESS(0x1005, 0x60));
+}
+
+/* Windows that the firmware cannot mean are said and left. */
+static void test_bad_windows(void)
+{
+	model_start(false);
+	pci_window(ECAM_BASE + 0x1000, 0, 0, 0xFF);
+	pci_window(ECAM_BASE, 0, 2, 1);
+	pci_window(BIT(46), 0, 0, 0);
+	pci_window(BIT(46) - 16 * MIB, 0, 0, 0xFF);
+	pci_window(~0UL - MIB + 1, 0, 0, 0xFF);
+	pci_window(16 * MIB, 0, 0, 0xFF);		/* RAM of the host */
+	pci_window(0, 0, 32, 33);			/* the hypervisor */
+	CHECK_EQ(guest_lines, 7);
+	CHECK_EQ(pci_guard(0, FREE), 0);
+	CHECK_EQ(rights(PAGE(FREE)), TABLE_R | TABLE_W | TABLE_X);
+	CHECK_EQ(rights(16 * MIB + FREE * PAGE_SIZE), TABLE_R | TABLE_W | TABLE_X);
+}
+
+/* Beyond the host view the guest does not get, nor can the direct map read there. */
+static void test_far_window(void)
+{
+	u32 value;
+
+	model_start(false);
+	pci_window(16 * GIB, 0, 0, 0xFF);
+	CHECK_EQ(pci_guard(0, FREE), 0);
+	CHECK(!table_walk(&machine.host_view.table, 16 * GIB + FREE * PAGE_SIZE).present);
+	guest_out(0xCF8, 4, ADDRESS(FREE, 0x60));
+	CHECK(guest_in(0xCFC, 4, &value));
+	CHECK_EQ(value, 0x63626160);
+}
+
+const struct test ecam_tests[] = {
+	{ "pages of guarded functions are read-only", test_rights },
+	{ "stores to them are dropped", test_stores },
+	{ "nothing else is", test_others },
+	{ "other segments", test_segments },
+	{ "windows that cannot be", test_bad_windows },
+	{ "a window out of reach", test_far_window },
+	{ 0 }
+};
