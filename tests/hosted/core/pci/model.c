@@ -80,6 +80,7 @@ static u32 in(u16 port, unsigned int size)
 		for (unsigned int i = 0; i < size; i++)
 			value |= (u32)*place((u16)(port + i)) << 8 * i;
 	pthread_mutex_unlock(&bus);
+	sched_yield();		/* other CPUs are quicker */
 	return value;
 }
 
