@@ -99,7 +99,9 @@ static int scan_device(const struct pci_scan *scan, const struct segment *segmen
 		return -1;
 	if (!(header & HEADER_MULTI))
 		return 0;
-	for (u16 function = first + 1; function < first + 8; function++) {
+	for (u16 i = 1; i < 8; i++) {
+		u16 function = first + i;
+
 		if (present(segment, function) &&
 		    found(scan, segment, function, read(segment, function, REG_HEADER)))
 			return -1;

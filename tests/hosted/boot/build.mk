@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Hosted tests of boot/ and of drivers/acpi, serial and screen: the real sources on Linux, under
-# the address and undefined-behaviour sanitizers, and libFuzzer (clang).
+# Hosted tests of boot/ and of drivers/acpi, pci, serial and screen: the real sources on Linux,
+# under the address and undefined-behaviour sanitizers, and libFuzzer (clang).
 #
 # Wants:  B, CC
 # Gives:  check-hosted-boot      target: all of it, briefly; last line: N passed, N failed, N skipped
@@ -13,12 +13,13 @@ FUZZ_SECONDS ?= 5
 
 HB := $(B)/hosted/boot
 HB_SOURCES := boot/e820.c boot/multiboot.c boot/place.c boot/linux.c boot/options.c \
-	$(wildcard drivers/acpi/*.c) drivers/serial/serial.c drivers/screen/screen.c
+	$(wildcard drivers/acpi/*.c) drivers/pci/pci.c drivers/serial/serial.c drivers/screen/screen.c
 HB_TESTS := $(addprefix tests/hosted/boot/,test.c make.c place_check.c test_e820.c \
 	test_multiboot.c test_place.c test_linux.c test_acpi.c test_iommu.c test_options.c test_serial.c \
-	test_screen.c)
+	test_screen.c test_pci.c)
 HB_FUZZERS := multiboot bzimage acpi
-HB_HEADERS := $(wildcard boot/*.h hv/base/*.h hv/mm/*.h drivers/acpi/*.h drivers/serial/*.h \
+HB_HEADERS := $(wildcard boot/*.h hv/base/*.h hv/mm/*.h drivers/acpi/*.h drivers/pci/*.h \
+	drivers/serial/*.h \
 	drivers/screen/*.h tests/hosted/boot/*.h tests/hosted/boot/fake/base/*.h)
 HB_CFLAGS := -O1 -g -std=gnu11 -Wall -Wextra -Werror -DCARREL_HOSTED \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
@@ -35,7 +36,7 @@ $(HB)/seeds: tests/hosted/boot/seeds.c tests/hosted/boot/make.c $(HB_HEADERS)
 $(HB)/fuzz-%: tests/hosted/boot/fuzz_%.c tests/hosted/boot/place_check.c $(HB_SOURCES) $(HB_HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) $(HB_CFLAGS) -fsanitize=fuzzer -o $@ $< tests/hosted/boot/place_check.c \
-		$(filter-out drivers/serial/%,$(HB_SOURCES))
+		$(filter-out drivers/serial/% drivers/pci/%,$(HB_SOURCES))
 
 HB_HAS_CLANG := $(shell command -v $(CLANG))
 HB_FUZZ_BINS := $(if $(HB_HAS_CLANG),$(HB_FUZZERS:%=$(HB)/fuzz-%))

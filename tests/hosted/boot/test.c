@@ -114,7 +114,8 @@ static void run(const struct test *test)
 int main(int argc, char **argv)
 {
 	static const struct test *const all[] = { e820_tests, multiboot_tests, place_tests,
-		linux_tests, acpi_tests, iommu_tests, options_tests, serial_tests, screen_tests };
+		linux_tests, acpi_tests, iommu_tests, options_tests, serial_tests, screen_tests,
+		pci_tests };
 
 	if (argc > 1 && *argv[1])
 		kernel_path = argv[1];

@@ -7,6 +7,8 @@
 
 u8 inb(u16 port);
 void outb(u16 port, u8 value);
+u32 inl(u16 port);
+void outl(u16 port, u32 value);
 static inline void pause(void) { }
 
 #endif
