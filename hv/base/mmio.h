@@ -12,7 +12,15 @@ u64 mmio_read64(u64 pa);
 void mmio_write32(u64 pa, u32 value);
 void mmio_write64(u64 pa, u64 value);
 #else
-static inline u32 mmio_read32(u64 pa) { return *(volatile u32 *)phys(pa); }
+/* By EAX, as AMD wants it of PCI configuration (BKDG "MMIO Configuration Coding Requirements"). */
+static inline u32 mmio_read32(u64 pa)
+{
+	u32 value;
+
+	asm volatile("movl %1, %0" : "=a"(value) : "m"(*(volatile u32 *)phys(pa)));
+	return value;
+}
+
 static inline u64 mmio_read64(u64 pa) { return *(volatile u64 *)phys(pa); }
 static inline void mmio_write32(u64 pa, u32 value) { *(volatile u32 *)phys(pa) = value; }
 static inline void mmio_write64(u64 pa, u64 value) { *(volatile u64 *)phys(pa) = value; }

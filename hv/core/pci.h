@@ -6,12 +6,14 @@
  * That covers, of Intel's client chips and q35 (00:00.0): PAM, SMRAM, TSEGMB, BGSM, TOLUD, TOM,
  * TOUUD, REMAPBASE, REMAPLIMIT, PCIEXBAR, MCHBAR, DMIBAR, DEVEN; of AMD's: the northbridge or
  * data fabric (D18F0 to F7: DRAM and MMIO maps, bus maps, the interleave), the root complex
- * (D0F0, with the index and data registers that lead to all others, so the kernel's k10temp
- * and amd_energy do not work), and the IOMMU's capability block (D0F2: its base and its lock).
+ * (D0F0, with the index and data registers that lead to all others, so k10temp and amd64_edac
+ * of a kernel do not work), and the IOMMU's capability block (D0F2: its base and its lock).
+ * ECAM moves by PCIEXBAR and by MSR C0010058h (policy.c) alone.
+ *
  * Not covered: chipset functions of other classes (Intel Xeon's 0880h: VTBAR, TOLM, TOHM, the
- * system address decoder; sideband by P2SB), which the firmware locks; what lies in memory
- * that such a register points to, as MCHBAR; and ECAM that the firmware keeps from the MCFG.
- * Mechanism #2 of PCI 2.0 was gone before CPUs had VMX or SVM.
+ * system address decoder; sideband by P2SB), which the firmware locks; registers in the memory
+ * that MCHBAR points to (5400h, 5410h: where client VT-d units lie); ECAM that the firmware
+ * keeps from the MCFG. Mechanism #2 of PCI 2.0 was gone before CPUs had VMX or SVM.
  */
 #ifndef HV_CORE_PCI_H
 #define HV_CORE_PCI_H
