@@ -100,12 +100,12 @@ void pci_ports(u8 *io_bitmap)
 
 /* --- Ports ------------------------------------------------------------------------- */
 
-/* A kernel writes the header of each function while it sizes BARs: no line for that. */
+/* A kernel writes the header of each function while it sizes BARs: that is no attack. */
 static void __attribute__((noinline)) refuse(u16 segment, u32 function, u32 reg)
 {
-	stats_add(&stats.refused_registers, 1);
 	if (reg < HEADER_SIZE)
 		return;
+	stats_add(&stats.refused_registers, 1);
 	log_guest("write to PCI %x:%02x:%02x.%x, register %x, dropped", segment, function >> 8,
 		  function >> 3 & 31, function & 7, reg);
 }
