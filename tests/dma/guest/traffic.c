@@ -217,7 +217,7 @@ static int starts(unsigned int count)
 		if (pid < 0)
 			die("fork");
 		if (endless) {
-			usleep((useconds_t)(mix(i) % 150000));
+			usleep((useconds_t)(mix(i) % 200000));
 			kill(pid, SIGKILL);
 		}
 		if (waitpid(pid, &status, 0) != pid)
