@@ -89,13 +89,13 @@ static void check_hidden(const struct acpi_info *info, u64 reach)
 
 static void fuzz_table(bool ivrs, struct bytes table)
 {
-	static struct dma_platform dma;
+	static struct acpi_info info;
 	const char *error;
 
-	memset(&dma, 0, sizeof(dma));
-	error = ivrs ? ivrs_parse(&dma, table) : dmar_parse(&dma, table);
-	check(error || dma.unit_count);
-	check_iommus(&dma);
+	memset(&info, 0, sizeof(info));
+	error = ivrs ? ivrs_parse(&info, table) : dmar_parse(&info.dma, table);
+	check(error || info.dma.unit_count);
+	check_iommus(&info.dma);
 }
 
 static void fuzz_machine(u8 rsdp_size, u64 size)
