@@ -10,6 +10,7 @@
 #include <base/log.h>
 #include <base/phys.h>
 #include <base/x86.h>
+#include <boot/devices.h>
 #include <boot/linux.h>
 #include <boot/multiboot.h>
 #include <boot/options.h>
@@ -17,14 +18,12 @@
 #include <core/apic.h>
 #include <core/cpu.h>
 #include <core/exit.h>
-#include <core/pci.h>
 #include <core/policy.h>
 #include <core/process.h>
 #include <core/trampoline.h>
 #include <drivers/acpi/acpi.h>
 #include <drivers/iommu/amdvi.h>
 #include <drivers/iommu/vtd.h>
-#include <drivers/pci/pci.h>
 #include <drivers/screen/screen.h>
 #include <drivers/serial/serial.h>
 #include <mm/dma.h>
@@ -40,7 +39,6 @@
 #define MSR_TME_ACTIVATE	0x982
 /* Frames for objects whose number is small and fixed: see pool_size. */
 #define POOL_SPARE	(512 * KIB)
-#define GUARDED_MAX	256U
 
 extern char __text_begin[], __image_end[];	/* linker.ld */
 
@@ -67,9 +65,6 @@ static struct acpi_info acpi;
 static struct linux_image linux_image;
 static struct linux_entry linux_entry;
 static struct placement place;
-/* Functions whose configuration the guest must not change. */
-static struct { u16 segment, function; } guarded[GUARDED_MAX];
-static u32 guarded_count;
 static struct e820_map e820;
 static struct ram_range ram[E820_MAX + DMA_RANGES_MAX];
 
@@ -137,76 +132,28 @@ static u64 image_size(void)
 	return (u64)(__image_end - __text_begin);
 }
 
-static int remember(u16 segment, u16 function)
-{
-	if (guarded_count == GUARDED_MAX)
-		return -1;
-	guarded[guarded_count].segment = segment;
-	guarded[guarded_count++].function = function;
-	return 0;
-}
-
-static const char *scan_pci(void)
-{
-	const struct pci_scan scan = { &acpi.dma, remember };
-	int error = pci_scan_ports(&scan);
-
-	for (u32 i = 0; i < acpi.ecam_count && !error; i++) {
-		const struct acpi_ecam *ecam = &acpi.ecam[i];
-
-		error = pci_scan_ecam(&scan, ecam->base, ecam->segment, ecam->first_bus,
-				      ecam->last_bus, FOUR_GIB);
-	}
-	return error ? "PCI: more host bridges than GUARDED_MAX" : NULL;
-}
-
 static void find_hardware(void)
 {
 	must(acpi_parse(&acpi, info.rsdp, info.rsdp_size, FOUR_GIB));
 	if (acpi.ecam_problem)
 		log_line("%s", acpi.ecam_problem);
-	must(scan_pci());
-}
-
-static void guard_pci(void)
-{
-	int error = 0;
-
-	for (u32 i = 0; i < acpi.ecam_count; i++)
-		pci_window(acpi.ecam[i].base, acpi.ecam[i].segment, acpi.ecam[i].first_bus,
-			   acpi.ecam[i].last_bus);
-	for (u32 i = 0; i < guarded_count && !error; i++)
-		error = pci_guard(guarded[i].segment, guarded[i].function);
-	if (error)
-		give_up("no memory to guard the configuration of host bridges");
-}
-
-static bool dma_described(void)
-{
-	return acpi.dma.kind != DMA_NO_IOMMU && !acpi.dma.broken;
-}
-
-static u64 dma_size(void)
-{
-	u32 ranges = info.map.count + acpi.dma.range_count + 2;
-
-	return dma_described() ? PAGE_SIZE * dma_pages(iommus[acpi.dma.kind], &acpi.dma, ranges,
-						       machine.ram_top) : 0;
+	must(devices_find(&acpi));
 }
 
 /* Everything that the pool hands out, page by page, for this machine. */
 static u64 pool_size(void)
 {
 	u64 limit = physical_limit(), ram_gib = ALIGN_UP(machine.ram_top, GIB) / GIB;
-	u64 view_pages = (limit >> 39) + 1 + ram_gib + 24 + 2 * (guarded_count + acpi.dma.unit_count);
+	u64 view_pages = (limit >> 39) + 1 + ram_gib + 24;
 	u64 map_pages = (ram_gib + 4) + 16;
+	u64 devices = devices_pages(&acpi, iommus[acpi.dma.kind], info.map.count, machine.ram_top);
 	u64 cpu_bytes = ALIGN_UP(sizeof(struct cpu), PAGE_SIZE) + ALIGN_UP(machine.vt->cpu_size(), PAGE_SIZE);
 
 	if (machine.vt->largest_leaf() < 3)
 		view_pages += limit / GIB;
 	return (view_pages + map_pages) * PAGE_SIZE + acpi.cpu_count * cpu_bytes +
 		ALIGN_UP((machine.ram_top >> CHUNK_SHIFT) * sizeof(struct chunk), PAGE_SIZE) +
-		dma_size() + 3 * VT_BITMAP + POOL_SPARE;
+		devices * PAGE_SIZE + 3 * VT_BITMAP + POOL_SPARE;
 }
 
 /* Copy the running image to its place and go on there. */
@@ -252,54 +199,15 @@ static void make_host_view(void)
 		give_up("no memory for the host's nested page tables");
 }
 
-/* What devices may reach: RAM that the firmware lists, but for the hypervisor's, and the ranges
- * that they need for the firmware's sake. Registers and holes are not memory. */
-static int open_ram(void)
+static void guard_devices(void)
 {
-	int error = 0;
+	const struct dma_ops *driver = iommus[acpi.dma.kind];
+	const char *problem;
 
-	for (u32 i = 0; i < info.map.count && !error; i++) {
-		const struct e820_range *range = &info.map.range[i];
-
-		if (range->type == E820_RAM || range->type == E820_PMEM || range->type == E820_PRAM)
-			error = dma_open(range->base, range->size);
-	}
-	for (u32 i = 0; i < acpi.dma.range_count && !error; i++)
-		error = dma_open(acpi.dma.range[i].base,
-				 acpi.dma.range[i].end - acpi.dma.range[i].base);
-	if (!error)
-		error = dma_close(place.hv_base, place.hv_size);
-	return error ? error : dma_close(place.trampoline, PAGE_SIZE);
-}
-
-/* NULL, or why devices reach everything. */
-static const char *guard_dma(void)
-{
-	const char *problem = acpi.dma.broken;
-
-	if (!problem && !dma_described())
-		problem = "this machine shows no IOMMU";
-	/* Of a message that shall pass as it is, QEMU's AMD-Vi unit (7.2 to 10) makes vector 0. */
-	if (cpuid(1, 0).ecx & BIT(31))
-		acpi.dma.special_count = 0;
-	if (!problem)
-		problem = dma_probe(iommus[acpi.dma.kind], &acpi.dma);
-	if (!problem && open_ram())
-		problem = "no memory for the device map";
-	if (problem)
-		return problem;
-	wbinvd();	/* some units read tables past the caches */
-	return dma_start(&machine.host_view);
-}
-
-static void make_dma(void)
-{
-	const char *problem = guard_dma();
-
+	must(devices_guard_pci(&acpi));
+	problem = devices_guard_memory(&acpi, driver, &info.map, &place);
 	if (!problem) {
-		acpi_hide_iommu(&acpi);
-		log_line("DMA protected by %s, units: %u", iommus[acpi.dma.kind]->name,
-			 acpi.dma.unit_count);
+		log_line("DMA protected by %s, units: %u", driver->name, acpi.dma.unit_count);
 		return;
 	}
 	dma_unprotected(problem);
@@ -387,8 +295,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 	machine.pool = &pool_tables;
 	make_frames();
 	make_host_view();
-	guard_pci();
-	make_dma();
+	guard_devices();
 	make_policy();
 	make_cpus();
 	cpu = machine.cpus[0];

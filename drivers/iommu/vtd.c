@@ -241,7 +241,7 @@ static const char *probe_unit(struct dma_unit *unit)
 		return "VT-d: the fault recording registers of a unit lie in others";
 	unit->features[0] = cap;
 	unit->features[1] = ecap;
-	unit->size = (u32)ALIGN_UP(end, PAGE_SIZE);
+	unit->size = (u32)max_u64(unit->size, ALIGN_UP(end, PAGE_SIZE));	/* as the DMAR has it, or more */
 	return NULL;
 }
 

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <boot/devices.h>
+
+#include <base/log.h>
+#include <base/x86.h>
+#include <core/cpu.h>
+#include <core/pci.h>
+#include <drivers/pci/pci.h>
+
+#define FOUR_GIB	0x100000000UL
+#define GUARDED_MAX	256U
+
+/* Functions whose configuration the guest must not change. */
+static struct { u16 segment, function; } guarded[GUARDED_MAX];
+static u32 guarded_count;
+
+static int remember(u16 segment, u16 function)
+{
+	if (guarded_count == GUARDED_MAX)
+		return -1;
+	guarded[guarded_count].segment = segment;
+	guarded[guarded_count++].function = function;
+	return 0;
+}
+
+const char *devices_find(struct acpi_info *acpi)
+{
+	const struct pci_scan scan = { &acpi->dma, remember };
+	int error = pci_scan_ports(&scan);
+
+	for (u32 i = 0; i < acpi->ecam_count && !error; i++) {
+		const struct acpi_ecam *ecam = &acpi->ecam[i];
+
+		error = pci_scan_ecam(&scan, ecam->base, ecam->segment, ecam->first_bus,
+				      ecam->last_bus, FOUR_GIB);
+	}
+	return error ? "PCI: more host bridges than GUARDED_MAX: raise it and build again" : NULL;
+}
+
+u64 devices_pages(const struct acpi_info *acpi, const struct dma_ops *driver, u32 ranges, u64 top)
+{
+	u64 registers = acpi->dma.unit_count * 4;	/* hidden, and not reached by devices */
+	u64 pages = 2 * guarded_count;
+
+	if (driver && !acpi->dma.broken)
+		pages += registers + dma_pages(driver, &acpi->dma, ranges + acpi->dma.range_count, top);
+	return pages;
+}
+
+const char *devices_guard_pci(const struct acpi_info *acpi)
+{
+	for (u32 i = 0; i < acpi->ecam_count; i++)
+		pci_window(acpi->ecam[i].base, acpi->ecam[i].segment, acpi->ecam[i].first_bus,
+			   acpi->ecam[i].last_bus);
+	for (u32 i = 0; i < guarded_count; i++)
+		if (pci_guard(guarded[i].segment, guarded[i].function))
+			return "no memory to guard the configuration of host bridges";
+	return NULL;
+}
+
+/* The firmware may say anything: registers are where phys() reaches and no RAM is. */
+static const char *check_registers(const struct dma_platform *dma, const struct e820_map *map)
+{
+	for (u32 i = 0; i < dma->unit_count; i++) {
+		u64 base = dma->unit[i].registers, end = base + dma->unit[i].size;
+
+		if (end < base || end > max_u64(machine.ram_top, FOUR_GIB))
+			return "the registers of an IOMMU are out of reach";
+		for (u32 k = 0; k < map->count; k++)
+			if (map->range[k].type == E820_RAM && base < map->range[k].base + map->range[k].size &&
+			    map->range[k].base < end)
+				return "the registers of an IOMMU lie in RAM";
+	}
+	return NULL;
+}
+
+static const char *probe(struct dma_platform *dma, const struct dma_ops *driver,
+			 const struct e820_map *map)
+{
+	const char *problem = check_registers(dma, map);
+
+	/* Of a message that shall pass as it is, QEMU's AMD-Vi unit (7.2 to 10) makes vector 0. */
+	if (cpuid(1, 0).ecx & BIT(31))
+		dma->special_count = 0;
+	if (!problem)
+		problem = dma_probe(driver, dma);
+	return problem ? problem : check_registers(dma, map);	/* the driver knows their size */
+}
+
+/* RAM that the firmware lists, and what devices need for the firmware's sake. Registers and
+ * holes are not memory. */
+static int open_memory(const struct dma_platform *dma, const struct e820_map *map)
+{
+	int error = 0;
+
+	for (u32 i = 0; i < map->count && !error; i++) {
+		const struct e820_range *range = &map->range[i];
+
+		if (range->type == E820_RAM || range->type == E820_PMEM || range->type == E820_PRAM)
+			error = dma_open(range->base, range->size);
+	}
+	for (u32 i = 0; i < dma->range_count && !error; i++)
+		error = dma_open(dma->range[i].base, dma->range[i].end - dma->range[i].base);
+	return error;
+}
+
+/* Whatever the firmware's ranges say: the hypervisor's. */
+static int close_own(const struct dma_platform *dma, const struct placement *place)
+{
+	int error = dma_close(place->hv_base, place->hv_size);
+
+	if (!error)
+		error = dma_close(place->trampoline, PAGE_SIZE);
+	for (u32 i = 0; i < dma->unit_count && !error; i++)
+		error = dma_close(dma->unit[i].registers, dma->unit[i].size);
+	return error;
+}
+
+const char *devices_guard_memory(struct acpi_info *acpi, const struct dma_ops *driver,
+				 const struct e820_map *map, const struct placement *place)
+{
+	struct dma_platform *dma = &acpi->dma;
+	const char *problem = dma->broken;
+
+	if (!driver)
+		return "this machine shows no IOMMU";
+	if (!problem)
+		problem = probe(dma, driver, map);
+	if (!problem && (open_memory(dma, map) || close_own(dma, place)))
+		problem = "no memory for the device map";
+	if (problem)
+		return problem;
+	wbinvd();	/* some units read tables past the caches */
+	problem = dma_start(&machine.host_view);
+	if (!problem)
+		acpi_hide_iommu(acpi);
+	return problem;
+}
