@@ -83,7 +83,7 @@ static const char *probe(struct dma_platform *dma, const struct dma_ops *driver,
 	if (cpuid(1, 0).ecx & BIT(31))
 		dma->special_count = 0;
 	if (!problem)
-		problem = dma_probe(driver, dma);
+		problem = dma_probe(driver, dma, machine.ram_top);
 	return problem ? problem : check_registers(dma, map);	/* the driver knows their size */
 }
 

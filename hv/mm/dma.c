@@ -32,12 +32,16 @@ static u64 faults, lost;
 
 /* --- Boot --------------------------------------------------------------------------------- */
 
-const char *dma_probe(const struct dma_ops *driver, struct dma_platform *described)
+const char *dma_probe(const struct dma_ops *driver, struct dma_platform *described, u64 top)
 {
 	const char *error = driver->probe(described, &limits);
 
 	if (error)
 		return error;
+	if (limits.largest_leaf < 2)	/* a frame for 2 MiB: the pool has none to spare */
+		return "a unit has no large pages";
+	if (top > 1UL << limits.address_bits)
+		return "a unit cannot address all memory";
 	/* A unit that does not look into caches must never meet a table that was just split: then
 	 * there is nothing to split, a chunk has an entry of its own. */
 	if (!limits.coherent)

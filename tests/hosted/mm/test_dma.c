@@ -90,7 +90,7 @@ static void begin(unsigned int leaf, bool coherent)
 	CHECK_EQ(view_make_host(&host, &svm_nested_format, 3, &pool, 64 * GIB, HV_BASE, HV_SIZE, all_wb),
 		 0);
 	pool_out = 0;
-	CHECK(!dma_probe(&fake, &platform));
+	CHECK(!dma_probe(&fake, &platform, 65 * GIB));
 }
 
 static bool reaches(u64 pa)
@@ -220,7 +220,7 @@ static void caching_mode(void)
 {
 	begin(3, true);
 	offered.flush_on_show = true;
-	CHECK(!dma_probe(&fake, &platform));
+	CHECK(!dma_probe(&fake, &platform, 65 * GIB));
 	open_pc();
 	CHECK(!dma_start(&host));
 	CHECK_EQ(dma_hide_chunk(100), 0);
@@ -233,7 +233,7 @@ static void odd_ranges(void)
 {
 	begin(3, true);
 	offered.address_bits = 39;
-	CHECK(!dma_probe(&fake, &platform));
+	CHECK(!dma_probe(&fake, &platform, 65 * GIB));
 	CHECK_EQ(dma_open(0, 2 * MIB), 0);
 	CHECK_EQ(dma_open(0x300800, 0x1000), 0);	/* no whole page */
 	CHECK_EQ(dma_open(0x400800, 0), 0);
@@ -282,8 +282,13 @@ static void failing(void)
 {
 	begin(3, true);
 	failure = "it lacks something";
-	CHECK(dma_probe(&fake, &platform) == failure);
+	CHECK(dma_probe(&fake, &platform, 65 * GIB) == failure);
 	failure = NULL;
+	offered.address_bits = 36;
+	CHECK(strstr(dma_probe(&fake, &platform, 65 * GIB), "all memory"));
+	offered = (struct dma_limits){ .largest_leaf = 1, .address_bits = 48 };
+	CHECK(strstr(dma_probe(&fake, &platform, 65 * GIB), "large pages"));
+	begin(3, true);
 	open_pc();
 	CHECK(!dma_start(&host));
 	CHECK_EQ(dma_hide_chunk(100), 0);
