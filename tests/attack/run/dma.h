@@ -32,8 +32,10 @@ size_t private_frames(const struct attack *scan);
 
 /* CARREL_DMA_*. */
 uint64_t dma_state(void);
-/* Counted for the requester number that a device has. QEMU's AMD-Vi takes bus 0 for all. */
+/* Counted for the requester number that a device has. */
 uint64_t dma_faults(unsigned int device);
+/* This machine's units report faults. */
+bool dma_tells(void);
 /* A fault was logged since the last call, or since carrel_new_log(). */
 bool dma_logged(void);
 
