@@ -9,8 +9,9 @@
 #include "amdvi.h"
 
 #include <base/mmio.h>
-#include <mm/cache.h>
 #include <mm/pool.h>
+
+#include "unit.h"
 
 #define DEVICE_TABLE_BASE 0x0000
 #define COMMAND_BASE	0x0008
@@ -75,10 +76,6 @@ static_assert(sizeof(struct device_entry) == 32, "device table entries");
 #define DOMAIN_BLOCKED	0ULL
 #define DOMAIN		1ULL
 
-struct entry {		/* of a command buffer, of an event log */
-	u64 low, high;
-};
-static_assert(sizeof(struct entry) == 16, "commands and events");
 #define COMPLETION_WAIT	(1ULL << 60 | BIT(0))	/* with a store */
 #define INVALIDATE_DEVTAB_ENTRY (2ULL << 60)
 #define INVALIDATE_IOMMU_PAGES (3ULL << 60)
@@ -90,31 +87,12 @@ static_assert(sizeof(struct entry) == 16, "commands and events");
 #define ILLEGAL_COMMAND_ERROR 5
 #define COMMAND_HARDWARE_ERROR 6
 
-#define QUEUE_SIZE	256U		/* entries in its one page */
-#define QUEUE_LENGTH	(8ULL << 56)	/* so the base registers */
-#define QUEUE_SHIFT	4		/* heads and tails are offsets */
-#define STATUS_STRIDE	64U		/* a line for each unit's status word */
-static_assert(STATUS_STRIDE * DMA_UNITS_MAX <= PAGE_SIZE, "status page");
-
+#define QUEUE_LENGTH	(8ULL << 56)	/* QUEUE_SIZE in base registers */
 #define SLOT_BYTES	(8 * sizeof(struct device_entry))
 #define SLOTS_PER_PAGE	(PAGE_SIZE / SLOT_BYTES)
 #define SPARE_BUSES	8U		/* for devices that come later, 8 KiB each */
-#define WAIT_READS	1000000U	/* of registers: a tenth of a second or more */
-
-struct amdvi_unit {
-	struct dma_unit *dma;
-	u64 commands, events;	/* physical */
-	u32 tail;		/* the next command */
-	u32 head;		/* the next event */
-	u64 status;		/* where it writes the number of the last request that is over */
-	u64 sequence;		/* of the last request */
-	bool failed;		/* a request could not be made: nothing is ever over again */
-};
 
 static struct {
-	struct amdvi_unit unit[DMA_UNITS_MAX];
-	u32 unit_count;
-	bool coherent;
 	u64 map;		/* table that device table entries point to */
 	u64 table;		/* device table, */
 	u32 slots;		/* of so many slots */
@@ -168,24 +146,19 @@ static const struct table_format amdvi_format = {
 
 /* --- Registers ---------------------------------------------------------------------------- */
 
-static u64 read(const struct amdvi_unit *unit, u32 at)
+static u64 read(const struct unit *unit, u32 at)
 {
 	return mmio_read64(unit->dma->registers + at);
 }
 
-static void write(const struct amdvi_unit *unit, u32 at, u64 value)
+static void write(const struct unit *unit, u32 at, u64 value)
 {
 	mmio_write64(unit->dma->registers + at, value);
 }
 
-static bool wait_for(const struct amdvi_unit *unit, u32 at, u64 mask, u64 value)
+static bool wait_status(const struct unit *unit, u64 mask, u64 value)
 {
-	for (u32 i = 0; i < WAIT_READS; i++) {
-		if ((read(unit, at) & mask) == value)
-			return true;
-		__builtin_ia32_pause();
-	}
-	return false;
+	return unit_wait_for(unit, STATUS, mask, value, WAIT_READS);
 }
 
 /* --- What a unit can do ------------------------------------------------------------------- */
@@ -216,7 +189,7 @@ static const char *probe(struct dma_platform *platform, struct dma_limits *limit
 			return error;
 		limits->coherent &= (platform->unit[i].flags & IVHD_COHERENT) != 0;
 	}
-	amdvi.coherent = limits->coherent;
+	units.coherent = limits->coherent;
 	return NULL;
 }
 
@@ -236,23 +209,6 @@ static u32 count_slots(const struct dma_platform *platform)
 static u64 pages(const struct dma_platform *platform)
 {
 	return count_slots(platform) / SLOTS_PER_PAGE + 1 + 2 * platform->unit_count;
-}
-
-/* Units that do not look into caches see a page only so. */
-static void publish(u64 pa)
-{
-	if (!amdvi.coherent)
-		cache_write_back(ALIGN_DOWN(pa, PAGE_SIZE));
-}
-
-/* An empty page, as units see it too; 0 if there is no frame. */
-static u64 take_page(void)
-{
-	u64 pa = pool_tables.alloc(&pool_tables);
-
-	if (pa)
-		publish(pa);
-	return pa;
 }
 
 static struct device_entry *entry_of(u32 requester)
@@ -292,7 +248,7 @@ static void open_slot(u32 slot)
 		table_set(&entry->quad[1], entry->quad[1] | DOMAIN);
 		table_set(&entry->quad[0], entry->quad[0] | PTE_IR | PTE_IW);
 	}
-	publish(amdvi.table + slot * SLOT_BYTES);
+	unit_publish(amdvi.table + slot * SLOT_BYTES);
 }
 
 /* IOAPICs have requester numbers like devices, and may send what the IVRS lets them: without
@@ -306,7 +262,7 @@ static void open_special(const struct dma_special *special)
 	open_interrupts(entry);
 	entry->quad[1] |= DTE_SYSMGT(special->settings);
 	entry->quad[2] |= DTE_PASS(special->settings);
-	publish(amdvi.table + special->requester * sizeof(*entry));
+	unit_publish(amdvi.table + special->requester * sizeof(*entry));
 }
 
 static void make_device_table(const struct dma_platform *platform)
@@ -318,7 +274,7 @@ static void make_device_table(const struct dma_platform *platform)
 	amdvi.table = phys_address(pool_take(size));
 	block_all(platform->special_count ? DTE_IV : 0);
 	for (u64 at = 0; at < size; at += PAGE_SIZE)
-		publish(amdvi.table + at);
+		unit_publish(amdvi.table + at);
 	for (u32 slot = 0; slot < amdvi.slots; slot++)
 		if (dma_platform_has(platform, slot))
 			open_slot(slot);
@@ -328,152 +284,80 @@ static void make_device_table(const struct dma_platform *platform)
 
 static const char *make_tables(struct dma_platform *platform, const struct dma_root *root)
 {
-	u64 status = take_page();
-	bool good = status;
+	bool good;
 
 	amdvi.map = root->level4;
 	make_device_table(platform);
-	amdvi.unit_count = platform->unit_count;
-	for (u32 i = 0; i < amdvi.unit_count; i++) {
-		struct amdvi_unit *unit = &amdvi.unit[i];
-
-		*unit = (struct amdvi_unit){
-			.dma = &platform->unit[i],
-			.commands = take_page(),
-			.events = take_page(),
-			.status = status + i * STATUS_STRIDE,
-		};
+	good = units_make(platform, COMMAND_HEAD);
+	for_each_unit(unit) {
+		unit->events = unit_page();
 		unit->dma->msi = platform->special_count ? DMA_MSI_FIXED : DMA_MSI_ANY;
-		good = good && unit->commands && unit->events;
+		good = good && unit->events;
 	}
 	return good ? NULL : "AMD-Vi: no memory for tables";
 }
 
 /* --- The command buffer ------------------------------------------------------------------- */
 
-static void kick(struct amdvi_unit *unit)
-{
-	publish(unit->commands);
-	asm volatile("" : : : "memory");
-	write(unit, COMMAND_TAIL, (u64)unit->tail << QUEUE_SHIFT);
-}
-
-/* Room for a command; always the case unless the unit is far behind. */
-static bool has_room(const struct amdvi_unit *unit)
-{
-	for (u32 i = 0; i < WAIT_READS; i++) {
-		u32 head = read(unit, COMMAND_HEAD) >> QUEUE_SHIFT;
-
-		if ((head - unit->tail - 1) % QUEUE_SIZE)
-			return true;
-		__builtin_ia32_pause();
-	}
-	return false;
-}
-
-static void put(struct amdvi_unit *unit, u64 low, u64 high)
-{
-	struct entry *commands = phys(unit->commands);
-
-	if (unit->failed || !has_room(unit)) {
-		unit->failed = true;
-		return;
-	}
-	commands[unit->tail] = (struct entry){ low, high };
-	unit->tail = (unit->tail + 1) % QUEUE_SIZE;
-}
-
 /* The wait ends when all commands before it have, older requests drained ("COMPLETION_WAIT",
  * "INVALIDATE_IOMMU_PAGES"). */
-static void put_wait(struct amdvi_unit *unit)
+static void put_wait(struct unit *unit)
 {
-	put(unit, COMPLETION_WAIT | unit->status, ++unit->sequence);
+	unit_put(unit, COMPLETION_WAIT | unit->status, ++unit->sequence);
 	unit->dma->flushes++;
-	kick(unit);
+	unit_kick(unit);
 }
 
-static void forget_pages(struct amdvi_unit *unit, u64 domain)
+static void forget_pages(struct unit *unit, u64 domain)
 {
-	put(unit, INVALIDATE_IOMMU_PAGES | domain << 32, ALL_PAGES);
+	unit_put(unit, INVALIDATE_IOMMU_PAGES | domain << 32, ALL_PAGES);
 }
 
 /* Entries of the device table, and what was cached for their domains. */
-static void forget_requesters(struct amdvi_unit *unit, u32 first, u32 count)
+static void forget_requesters(struct unit *unit, u32 first, u32 count)
 {
 	for (u32 requester = first; requester < first + count; requester++) {
-		put(unit, INVALIDATE_DEVTAB_ENTRY | requester, 0);
+		unit_put(unit, INVALIDATE_DEVTAB_ENTRY | requester, 0);
 		if (requester % 64 == 63)
-			kick(unit);
+			unit_kick(unit);
 	}
 	forget_pages(unit, DOMAIN_BLOCKED);
 	forget_pages(unit, DOMAIN);
 }
 
-static void forget_everything(struct amdvi_unit *unit)
+static void forget_everything(struct unit *unit)
 {
 	if (unit->dma->features[0] & EFR_IASUP)
-		put(unit, INVALIDATE_IOMMU_ALL, 0);
+		unit_put(unit, INVALIDATE_IOMMU_ALL, 0);
 	else
 		forget_requesters(unit, 0, amdvi.slots * 8);
 	put_wait(unit);
 }
 
-static bool is_over(const struct amdvi_unit *unit)
-{
-	const u64 *status = phys(unit->status);
-
-	return !unit->failed && __atomic_load_n(status, __ATOMIC_ACQUIRE) == unit->sequence;
-}
-
-static bool wait_over(const struct amdvi_unit *unit)
-{
-	for (u32 i = 0; i < WAIT_READS && !unit->failed; i++) {
-		if (is_over(unit))
-			return true;
-		if (!(read(unit, STATUS) & STATUS_CMDBUFRUN))
-			break;
-		__builtin_ia32_pause();
-	}
-	return false;
-}
-
 static void flush(void)
 {
-	for (u32 i = 0; i < amdvi.unit_count; i++) {
-		forget_pages(&amdvi.unit[i], DOMAIN);
-		put_wait(&amdvi.unit[i]);
+	for_each_unit(unit) {
+		forget_pages(unit, DOMAIN);
+		put_wait(unit);
 	}
-}
-
-static bool flushed(void)
-{
-	for (u32 i = 0; i < amdvi.unit_count; i++)
-		if (!is_over(&amdvi.unit[i]))
-			return false;
-	return true;
 }
 
 static int admit(u32 slot)
 {
-	int result = 0;
-
 	if (slot >= amdvi.slots)
 		return -1;
 	open_slot(slot);
-	for (u32 i = 0; i < amdvi.unit_count; i++) {
-		forget_requesters(&amdvi.unit[i], slot * 8, 8);
-		put_wait(&amdvi.unit[i]);
+	for_each_unit(unit) {
+		forget_requesters(unit, slot * 8, 8);
+		put_wait(unit);
 	}
-	for (u32 i = 0; i < amdvi.unit_count; i++)
-		if (!wait_over(&amdvi.unit[i]))
-			result = -1;
-	return result;
+	return units_wait();
 }
 
 /* --- The event log ------------------------------------------------------------------------ */
 
 /* The log begins at 0; it was cleared as it was read. */
-static void log_on(struct amdvi_unit *unit)
+static void log_on(struct unit *unit)
 {
 	unit->head = 0;
 	write(unit, EVENT_BASE, unit->events | QUEUE_LENGTH);
@@ -502,7 +386,7 @@ static bool tell(u64 low, u64 address)
  * for, whose code is not 0: the log is cleared as it is read. At most one round. False if a
  * command failed.
  */
-static bool take_events(struct amdvi_unit *unit)
+static bool take_events(struct unit *unit)
 {
 	struct entry *events = phys(unit->events);
 	bool good = true;
@@ -520,7 +404,7 @@ static bool take_events(struct amdvi_unit *unit)
 	}
 	if (!count)
 		return true;
-	publish(unit->events);
+	unit_publish(unit->events);
 	asm volatile("" : : : "memory");
 	write(unit, EVENT_HEAD, (u64)unit->head << QUEUE_SHIFT);
 	return good;
@@ -528,14 +412,14 @@ static bool take_events(struct amdvi_unit *unit)
 
 /* It stopped when it was full. What comes late, while it is switched off, would be in the way
  * of the new one. */
-static bool restart_log(struct amdvi_unit *unit)
+static bool restart_log(struct unit *unit)
 {
 	u64 control = read(unit, CONTROL);
 	bool good;
 
 	dma_fault_lost();
 	write(unit, CONTROL, control & ~CONTROL_EVENTLOGEN);
-	wait_for(unit, STATUS, STATUS_EVENTLOGRUN, 0);
+	wait_status(unit, STATUS_EVENTLOGRUN, 0);
 	good = take_events(unit);
 	log_on(unit);
 	write(unit, CONTROL, control);
@@ -546,8 +430,7 @@ static const char *collect(void)
 {
 	const char *error = NULL;
 
-	for (u32 i = 0; i < amdvi.unit_count; i++) {
-		struct amdvi_unit *unit = &amdvi.unit[i];
+	for_each_unit(unit) {
 		u64 status = read(unit, STATUS);
 		bool good;
 
@@ -566,7 +449,7 @@ static const char *collect(void)
 
 /* --- On and off --------------------------------------------------------------------------- */
 
-static u64 control_of(const struct amdvi_unit *unit)
+static u64 control_of(const struct unit *unit)
 {
 	u8 flags = unit->dma->flags;
 
@@ -582,17 +465,17 @@ static u64 control_of(const struct amdvi_unit *unit)
  * run; its translation stays until the new device table replaces it in one store, so that there
  * is no moment without.
  */
-static bool take_over(const struct amdvi_unit *unit)
+static bool take_over(const struct unit *unit)
 {
 	write(unit, CONTROL, read(unit, CONTROL) & ~CONTROL_LOGS);
-	return wait_for(unit, STATUS, STATUS_RUN, 0);
+	return wait_status(unit, STATUS_RUN, 0);
 }
 
 /* A table's size counts pages; a queue begins at 0. */
-static void set_tables(struct amdvi_unit *unit)
+static void set_tables(struct unit *unit)
 {
 	write(unit, EXCLUSION_BASE, 0);
-	write(unit, COMMAND_BASE, unit->commands | QUEUE_LENGTH);
+	write(unit, COMMAND_BASE, unit->queue | QUEUE_LENGTH);
 	write(unit, COMMAND_HEAD, 0);
 	write(unit, COMMAND_TAIL, 0);
 	log_on(unit);
@@ -600,18 +483,18 @@ static void set_tables(struct amdvi_unit *unit)
 	write(unit, CONTROL, control_of(unit));
 }
 
-static const char *start_unit(struct amdvi_unit *unit)
+static const char *start_unit(struct unit *unit)
 {
 	if (!take_over(unit))
 		return "AMD-Vi: a unit does not stop the firmware's command buffer and logs";
 	set_tables(unit);
-	if (!wait_for(unit, STATUS, STATUS_RUN, STATUS_CMDBUFRUN | STATUS_EVENTLOGRUN))
+	if (!wait_status(unit, STATUS_RUN, STATUS_CMDBUFRUN | STATUS_EVENTLOGRUN))
 		return "AMD-Vi: a unit does not start its command buffer and event log";
 	forget_everything(unit);
-	return wait_over(unit) ? NULL : "AMD-Vi: a unit does not end an invalidation";
+	return unit_wait(unit) ? NULL : "AMD-Vi: a unit does not end an invalidation";
 }
 
-static void stop_unit(const struct amdvi_unit *unit)
+static void stop_unit(const struct unit *unit)
 {
 	unit->dma->msi = DMA_MSI_ANY;
 	write(unit, CONTROL, 0);
@@ -621,10 +504,11 @@ static const char *start(struct dma_platform *platform, const struct dma_root *r
 {
 	const char *error = make_tables(platform, root);
 
-	for (u32 i = 0; !error && i < amdvi.unit_count; i++)
-		error = start_unit(&amdvi.unit[i]);
-	for (u32 i = 0; error && i < amdvi.unit_count; i++)
-		stop_unit(&amdvi.unit[i]);
+	for_each_unit(unit)
+		error = error ? error : start_unit(unit);
+	for_each_unit(unit)
+		if (error)
+			stop_unit(unit);
 	return error;
 }
 
@@ -636,6 +520,6 @@ const struct dma_ops amdvi_ops = {
 	.start = start,
 	.admit = admit,
 	.flush = flush,
-	.flushed = flushed,
+	.flushed = units_flushed,
 	.collect = collect,
 };

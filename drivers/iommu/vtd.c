@@ -9,8 +9,8 @@
 #include "vtd.h"
 
 #include <base/mmio.h>
-#include <mm/cache.h>
-#include <mm/pool.h>
+
+#include "unit.h"
 
 #define VER_REG		0x00
 #define CAP_REG		0x08
@@ -77,10 +77,7 @@
 /* Fault reasons 20h to 2Fh are of interrupt remapping and name an index, no address. */
 #define FR_IS_INTERRUPT(reason) (((reason) & 0xF0) == 0x20)
 
-struct entry {		/* of a root table, of a context table, of an invalidation queue */
-	u64 low, high;
-};
-static_assert(sizeof(struct entry) == 16, "entries");
+/* of a root and a context table; of the queue */
 #define ENTRY_P		BIT(0)
 #define CONTEXT_AW_39	1ULL
 #define CONTEXT_AW_48	2ULL
@@ -96,30 +93,11 @@ static_assert(sizeof(struct entry) == 16, "entries");
 #define DESC_WAIT		(5ULL | BIT(5) | BIT(6))	/* SW, FN: in order, and say so */
 #define DESC_WAIT_DATA(data)	((u64)(data) << 32)
 
-#define QUEUE_SIZE	256U		/* descriptors in its one page: IQA.QS 0 */
-#define QUEUE_BATCH	4U		/* descriptors of the largest request */
-#define IQ_SHIFT	4		/* where IQH and IQT have the index */
-#define STATUS_STRIDE	64U		/* a line for each unit's status word */
-static_assert(STATUS_STRIDE * DMA_UNITS_MAX <= PAGE_SIZE, "status page");
-
 #define SPARE_BUSES	16U		/* context tables for buses that come later */
-#define WAIT_READS	1000000U	/* of registers: a tenth of a second or more */
 #define CFI_READS	1000U		/* not every unit has this bit */
 
-struct vtd_unit {
-	struct dma_unit *dma;
-	u64 queue;		/* physical */
-	u32 tail;		/* the next descriptor */
-	u64 status;		/* where it writes the number of the last request that is over */
-	u32 sequence;		/* of the last request */
-	bool failed;		/* a request could not be made: nothing is ever over again */
-};
-
 static struct {
-	struct vtd_unit unit[DMA_UNITS_MAX];
-	u32 unit_count;
 	u32 tables_left;	/* context tables that may still be made */
-	bool coherent;
 	u64 width;		/* CONTEXT_AW_* */
 	u64 map;		/* table that context entries point to */
 	u64 root, interrupts;	/* root table; interrupt remapping table, empty for ever */
@@ -170,56 +148,46 @@ static const struct table_format vtd_format = {
 
 /* --- Registers ---------------------------------------------------------------------------- */
 
-static u32 read(const struct vtd_unit *unit, u32 at)
+static u32 read(const struct unit *unit, u32 at)
 {
 	return mmio_read32(unit->dma->registers + at);
 }
 
-static void write(const struct vtd_unit *unit, u32 at, u64 value)
+static void write(const struct unit *unit, u32 at, u64 value)
 {
 	mmio_write32(unit->dma->registers + at, (u32)value);
 }
 
-static void write64(const struct vtd_unit *unit, u32 at, u64 value)
+static void write64(const struct unit *unit, u32 at, u64 value)
 {
 	mmio_write64(unit->dma->registers + at, value);
 }
 
-static bool has(const struct vtd_unit *unit, u64 cap)
+static bool has(const struct unit *unit, u64 cap)
 {
 	return unit->dma->features[0] & cap;
 }
 
-static bool has_extended(const struct vtd_unit *unit, u64 ecap)
+static bool has_extended(const struct unit *unit, u64 ecap)
 {
 	return unit->dma->features[1] & ecap;
 }
 
-static bool wait_for(const struct vtd_unit *unit, u32 at, u64 mask, u64 value, u32 reads)
-{
-	for (u32 i = 0; i < reads; i++) {
-		if ((read(unit, at) & mask) == value)
-			return true;
-		__builtin_ia32_pause();
-	}
-	return false;
-}
-
 /* GCMD takes one change at a time, the others as GSTS has them. */
-static void give(const struct vtd_unit *unit, u64 bit, bool on)
+static void give(const struct unit *unit, u64 bit, bool on)
 {
 	u64 kept = read(unit, GSTS_REG) & GSTS_KEPT;
 
 	write(unit, GCMD_REG, on ? kept | bit : kept & ~bit);
 }
 
-static bool command(const struct vtd_unit *unit, u64 bit, bool on)
+static bool command(const struct unit *unit, u64 bit, bool on)
 {
 	give(unit, bit, on);
-	return wait_for(unit, GSTS_REG, bit, on ? bit : 0, WAIT_READS);
+	return unit_wait_for(unit, GSTS_REG, bit, on ? bit : 0, WAIT_READS);
 }
 
-static bool off(const struct vtd_unit *unit, u64 bit)
+static bool off(const struct unit *unit, u64 bit)
 {
 	return !(read(unit, GSTS_REG) & bit) || command(unit, bit, false);
 }
@@ -272,7 +240,7 @@ static const char *probe(struct dma_platform *platform, struct dma_limits *limit
 	}
 	if (!widths)
 		return "VT-d: the units share neither 39-bit nor 48-bit tables";
-	vtd.coherent = limits->coherent;
+	units.coherent = limits->coherent;
 	vtd.width = widths & SAGAW_48 ? CONTEXT_AW_48 : CONTEXT_AW_39;
 	limits->address_bits = widths & SAGAW_48 ? bits : min_u64(bits, 39);
 	return NULL;
@@ -295,23 +263,6 @@ static u64 pages(const struct dma_platform *platform)
 	return 3 + platform->unit_count + buses + SPARE_BUSES;
 }
 
-/* Units that do not look into caches see a page only so. */
-static void publish(u64 pa)
-{
-	if (!vtd.coherent)
-		cache_write_back(pa);
-}
-
-/* An empty table, as units see it too; 0 if there is no frame. */
-static u64 take_page(void)
-{
-	u64 pa = pool_tables.alloc(&pool_tables);
-
-	if (pa)
-		publish(pa);
-	return pa;
-}
-
 /* The context table of a bus, made at its first slot; 0 if there is no frame left for it. */
 static u64 context_table(u32 bus)
 {
@@ -320,12 +271,12 @@ static u64 context_table(u32 bus)
 
 	if (table)
 		return table;
-	table = vtd.tables_left ? take_page() : 0;
+	table = vtd.tables_left ? unit_page() : 0;
 	if (!table)
 		return 0;
 	vtd.tables_left--;
 	table_set(&root->low, table | ENTRY_P);
-	publish(vtd.root);
+	unit_publish(vtd.root);
 	return table;
 }
 
@@ -346,148 +297,80 @@ static bool open_slot(u32 slot)
 		table_set(&entries[function].high, CONTEXT_DID | vtd.width);
 		table_set(&entries[function].low, vtd.map | ENTRY_P);
 	}
-	publish(table);
+	unit_publish(table);
 	return true;
 }
 
 static const char *make_tables(struct dma_platform *platform, const struct dma_root *root)
 {
-	u64 status = take_page();
-	bool good = status;
+	bool good = units_make(platform, IQH_REG);
 
 	vtd.map = vtd.width == CONTEXT_AW_48 ? root->level4 : root->level3;
-	vtd.root = take_page();
-	vtd.interrupts = take_page();
+	vtd.root = unit_page();
+	vtd.interrupts = unit_page();
 	vtd.tables_left = 256;
 	good = good && vtd.root && vtd.interrupts;
 	for (u32 slot = 0; good && slot < DMA_SLOTS; slot++)
 		if (dma_platform_has(platform, slot))
 			good = open_slot(slot);
-	vtd.unit_count = platform->unit_count;
-	for (u32 i = 0; i < vtd.unit_count; i++) {
-		vtd.unit[i] = (struct vtd_unit){
-			.dma = &platform->unit[i],
-			.queue = take_page(),
-			.status = status + i * STATUS_STRIDE,
-		};
-		good = good && vtd.unit[i].queue;
-	}
 	vtd.tables_left = SPARE_BUSES;
 	return good ? NULL : "VT-d: no memory for tables";
 }
 
 /* --- The invalidation queue --------------------------------------------------------------- */
 
-/* Room for a request; always the case unless the unit is far behind. */
-static bool has_room(const struct vtd_unit *unit)
-{
-	for (u32 i = 0; i < WAIT_READS; i++) {
-		u32 head = read(unit, IQH_REG) >> IQ_SHIFT;
-
-		if ((head - unit->tail - 1) % QUEUE_SIZE >= QUEUE_BATCH)
-			return true;
-		__builtin_ia32_pause();
-	}
-	return false;
-}
-
-static void put(struct vtd_unit *unit, u64 low, u64 high)
-{
-	struct entry *queue = phys(unit->queue);
-
-	queue[unit->tail] = (struct entry){ low, high };
-	unit->tail = (unit->tail + 1) % QUEUE_SIZE;
-}
-
 /* "Write Buffer Flushing": what was written to tables is where the unit looks. */
-static bool flush_write_buffer(const struct vtd_unit *unit)
+static bool flush_write_buffer(const struct unit *unit)
 {
 	if (!has(unit, CAP_RWBF))
 		return true;
 	give(unit, GCMD_WBF, true);
-	return wait_for(unit, GSTS_REG, GCMD_WBF, 0, WAIT_READS);
+	return unit_wait_for(unit, GSTS_REG, GCMD_WBF, 0, WAIT_READS);
 }
 
 /*
  * Ask a unit to forget: the map's translations, or everything it may have cached. The wait
- * descriptor ends when all before it have, older requests drained. The queue is read from
- * caches on every unit.
+ * descriptor ends when all before it have, older requests drained.
  */
-static void forget(struct vtd_unit *unit, bool everything)
+static void forget(struct unit *unit, bool everything)
 {
 	u64 drain = (has(unit, CAP_DRD) ? DESC_IOTLB_DR : 0) |
 		(has(unit, CAP_DWD) ? DESC_IOTLB_DW : 0);
 
-	if (unit->failed || !flush_write_buffer(unit) || !has_room(unit)) {
-		unit->failed = true;
-		return;
-	}
+	unit->failed = unit->failed || !flush_write_buffer(unit);
 	if (everything) {
-		put(unit, DESC_CONTEXT_GLOBAL, 0);
-		put(unit, DESC_IOTLB_GLOBAL | drain, 0);
+		unit_put(unit, DESC_CONTEXT_GLOBAL, 0);
+		unit_put(unit, DESC_IOTLB_GLOBAL | drain, 0);
 		if (has_extended(unit, ECAP_IR))
-			put(unit, DESC_INTERRUPT_GLOBAL, 0);
+			unit_put(unit, DESC_INTERRUPT_GLOBAL, 0);
 	} else {
-		put(unit, DESC_IOTLB_DOMAIN | drain, 0);
+		unit_put(unit, DESC_IOTLB_DOMAIN | drain, 0);
 	}
-	put(unit, DESC_WAIT | DESC_WAIT_DATA(++unit->sequence), unit->status);
+	unit_put(unit, DESC_WAIT | DESC_WAIT_DATA(++unit->sequence), unit->status);
 	unit->dma->flushes++;
-	asm volatile("" : : : "memory");
-	write64(unit, IQT_REG, (u64)unit->tail << IQ_SHIFT);
-}
-
-static bool is_over(const struct vtd_unit *unit)
-{
-	const u32 *status = phys(unit->status);
-
-	return !unit->failed && __atomic_load_n(status, __ATOMIC_ACQUIRE) == unit->sequence;
-}
-
-static bool wait_over(const struct vtd_unit *unit)
-{
-	for (u32 i = 0; i < WAIT_READS && !unit->failed; i++) {
-		if (is_over(unit))
-			return true;
-		if (read(unit, FSTS_REG) & FSTS_QUEUE)
-			break;
-		__builtin_ia32_pause();
-	}
-	return false;
+	unit_kick(unit);
 }
 
 static void flush(void)
 {
-	for (u32 i = 0; i < vtd.unit_count; i++)
-		forget(&vtd.unit[i], false);
-}
-
-static bool flushed(void)
-{
-	for (u32 i = 0; i < vtd.unit_count; i++)
-		if (!is_over(&vtd.unit[i]))
-			return false;
-	return true;
+	for_each_unit(unit)
+		forget(unit, false);
 }
 
 /* A unit may have cached that there was no entry, under a domain that is not ours. */
 static int admit(u32 slot)
 {
-	int result = 0;
-
 	if (slot >= DMA_SLOTS || !open_slot(slot))
 		return -1;
-	for (u32 i = 0; i < vtd.unit_count; i++)
-		forget(&vtd.unit[i], true);
-	for (u32 i = 0; i < vtd.unit_count; i++)
-		if (!wait_over(&vtd.unit[i]))
-			result = -1;
-	return result;
+	for_each_unit(unit)
+		forget(unit, true);
+	return units_wait();
 }
 
 /* --- Faults ------------------------------------------------------------------------------- */
 
 /* Fault recording register `index`: tell, if it holds a fault, and free it. */
-static bool take_record(const struct vtd_unit *unit, u32 index, bool tell)
+static bool take_record(const struct unit *unit, u32 index, bool tell)
 {
 	u64 at = unit->dma->registers + CAP_FRO(unit->dma->features[0]) + index * FRCD_SIZE;
 	u64 high = mmio_read64(at + FRCD_HIGH);
@@ -508,7 +391,7 @@ static bool take_record(const struct vtd_unit *unit, u32 index, bool tell)
 
 /* The records are a ring; the oldest stands at FRI. Overflow is cleared last: until then the
  * unit records nothing. */
-static void take_records(const struct vtd_unit *unit, u32 fsts, bool tell)
+static void take_records(const struct unit *unit, u32 fsts, bool tell)
 {
 	u32 count = CAP_NFR(unit->dma->features[0]);
 
@@ -525,8 +408,7 @@ static const char *collect(void)
 {
 	const char *error = NULL;
 
-	for (u32 i = 0; i < vtd.unit_count; i++) {
-		const struct vtd_unit *unit = &vtd.unit[i];
+	for_each_unit(unit) {
 		u32 fsts = read(unit, FSTS_REG);
 
 		if (fsts == ~0U) {
@@ -544,10 +426,10 @@ static const char *collect(void)
 /* --- On and off --------------------------------------------------------------------------- */
 
 /* "Queued Invalidation Interface": a queue is switched off when it is empty, if it ever is. */
-static bool queue_off(const struct vtd_unit *unit)
+static bool queue_off(const struct unit *unit)
 {
 	if (read(unit, GSTS_REG) & GCMD_QIE)
-		wait_for(unit, IQH_REG, ~0ULL, read(unit, IQT_REG), WAIT_READS);
+		unit_wait_for(unit, IQH_REG, ~0ULL, read(unit, IQT_REG), WAIT_READS);
 	return off(unit, GCMD_QIE);
 }
 
@@ -555,7 +437,7 @@ static bool queue_off(const struct vtd_unit *unit)
  * What the firmware left on. Its translation stays, so that there is no moment without, unless
  * its tables are of another mode ("Root Table Address Register": TTM changes while it is off).
  */
-static const char *take_over(const struct vtd_unit *unit)
+static const char *take_over(const struct unit *unit)
 {
 	if (mmio_read64(unit->dma->registers + RTADDR_REG) & RTADDR_TTM && !off(unit, GCMD_TE))
 		return "VT-d: a unit does not stop the firmware's translation";
@@ -566,7 +448,7 @@ static const char *take_over(const struct vtd_unit *unit)
 }
 
 /* A queue begins at 0; errors of an older one would keep it from running. */
-static bool queue_on(const struct vtd_unit *unit)
+static bool queue_on(const struct unit *unit)
 {
 	take_records(unit, read(unit, FSTS_REG) | FSTS_PFO, false);
 	write(unit, FSTS_REG, FSTS_QUEUE);
@@ -580,13 +462,13 @@ static bool queue_on(const struct vtd_unit *unit)
  * uses here, and lets those of compatibility format pass: only where the unit agrees to that,
  * else Linux had no interrupts.
  */
-static const char *remap_interrupts(const struct vtd_unit *unit)
+static const char *remap_interrupts(const struct unit *unit)
 {
 	unit->dma->msi = DMA_MSI_ANY;
 	if (!has_extended(unit, ECAP_IR))
 		return NULL;
 	give(unit, GCMD_CFI, true);
-	if (!wait_for(unit, GSTS_REG, GCMD_CFI, GCMD_CFI, CFI_READS))
+	if (!unit_wait_for(unit, GSTS_REG, GCMD_CFI, GCMD_CFI, CFI_READS))
 		return NULL;
 	if (!command(unit, GCMD_IRE, true))
 		return "VT-d: a unit does not start to remap interrupts";
@@ -595,15 +477,15 @@ static const char *remap_interrupts(const struct vtd_unit *unit)
 }
 
 /* Memory that the firmware, or a measured launch, protected until now. */
-static bool open_protected_memory(const struct vtd_unit *unit)
+static bool open_protected_memory(const struct unit *unit)
 {
 	if (!has(unit, CAP_PMR) || !(read(unit, PMEN_REG) & PMEN_EPM))
 		return true;
 	write(unit, PMEN_REG, 0);
-	return wait_for(unit, PMEN_REG, PMEN_PRS, 0, WAIT_READS);
+	return unit_wait_for(unit, PMEN_REG, PMEN_PRS, 0, WAIT_READS);
 }
 
-static const char *set_tables(const struct vtd_unit *unit)
+static const char *set_tables(const struct unit *unit)
 {
 	write(unit, FECTL_REG, FECTL_IM);	/* faults are asked for */
 	write64(unit, RTADDR_REG, vtd.root);
@@ -616,7 +498,7 @@ static const char *set_tables(const struct vtd_unit *unit)
 		"VT-d: a unit does not take the interrupt remapping table";
 }
 
-static const char *start_unit(struct vtd_unit *unit)
+static const char *start_unit(struct unit *unit)
 {
 	const char *error = take_over(unit);
 
@@ -629,7 +511,7 @@ static const char *start_unit(struct vtd_unit *unit)
 	if (!queue_on(unit))
 		return "VT-d: a unit does not start its invalidation queue";
 	forget(unit, true);
-	if (!wait_over(unit))
+	if (!unit_wait(unit))
 		return "VT-d: a unit does not end an invalidation";
 	error = remap_interrupts(unit);
 	if (error)
@@ -640,7 +522,7 @@ static const char *start_unit(struct vtd_unit *unit)
 		"VT-d: a unit keeps its protected memory regions";
 }
 
-static void stop_unit(const struct vtd_unit *unit)
+static void stop_unit(const struct unit *unit)
 {
 	unit->dma->msi = DMA_MSI_ANY;
 	off(unit, GCMD_TE);
@@ -652,10 +534,11 @@ static const char *start(struct dma_platform *platform, const struct dma_root *r
 {
 	const char *error = make_tables(platform, root);
 
-	for (u32 i = 0; !error && i < vtd.unit_count; i++)
-		error = start_unit(&vtd.unit[i]);
-	for (u32 i = 0; error && i < vtd.unit_count; i++)
-		stop_unit(&vtd.unit[i]);
+	for_each_unit(unit)
+		error = error ? error : start_unit(unit);
+	for_each_unit(unit)
+		if (error)
+			stop_unit(unit);
 	return error;
 }
 
@@ -667,6 +550,6 @@ const struct dma_ops vtd_ops = {
 	.start = start,
 	.admit = admit,
 	.flush = flush,
-	.flushed = flushed,
+	.flushed = units_flushed,
 	.collect = collect,
 };
