@@ -198,11 +198,11 @@ static const char *probe(struct dma_platform *platform, struct dma_limits *limit
 /* Up to the last bus with an admitted slot, and some more. */
 static u32 count_slots(const struct dma_platform *platform)
 {
-	u32 slot = DMA_SLOTS - 1;
+	u32 bus = DMA_BUSES - 1;
 
-	while (slot && !dma_platform_has(platform, slot))
-		slot--;
-	return min_u64((slot / 32 + 1 + SPARE_BUSES) * 32, DMA_SLOTS);
+	while (bus && !platform->slots[bus])
+		bus--;
+	return min_u64((bus + 1 + SPARE_BUSES) * 32, DMA_SLOTS);
 }
 
 /* Device table, status words; a command buffer and an event log a unit. */

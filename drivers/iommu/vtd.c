@@ -252,14 +252,9 @@ static const char *probe(struct dma_platform *platform, struct dma_limits *limit
 static u64 pages(const struct dma_platform *platform)
 {
 	u64 buses = 0;
-	u32 last = DMA_SLOTS;
 
-	for (u32 slot = 0; slot < DMA_SLOTS; slot++) {
-		if (dma_platform_has(platform, slot) && slot >> 5 != last) {
-			last = slot >> 5;
-			buses++;
-		}
-	}
+	for (u32 bus = 0; bus < DMA_BUSES; bus++)
+		buses += platform->slots[bus] != 0;
 	return 3 + platform->unit_count + buses + SPARE_BUSES;
 }
 
@@ -308,7 +303,7 @@ static const char *make_tables(struct dma_platform *platform, const struct dma_r
 	vtd.map = vtd.width == CONTEXT_AW_48 ? root->level4 : root->level3;
 	vtd.root = unit_page();
 	vtd.interrupts = unit_page();
-	vtd.tables_left = 256;
+	vtd.tables_left = DMA_BUSES;
 	good = good && vtd.root && vtd.interrupts;
 	for (u32 slot = 0; good && slot < DMA_SLOTS; slot++)
 		if (dma_platform_has(platform, slot))

@@ -19,6 +19,7 @@
 #define DMA_UNITS_MAX		64
 #define DMA_RANGES_MAX		64
 #define DMA_SLOTS		8192
+#define DMA_BUSES		256
 #define DMA_SPECIALS_MAX	64
 #define DMA_REQUESTERS_MAX	32	/* that faults are counted for; more are counted together */
 #define DMA_NO_FUNCTION		0xFFFF
@@ -65,7 +66,7 @@ struct dma_platform {
 	struct dma_unit unit[DMA_UNITS_MAX];
 	/* RMRR, IVMD: devices go there on their own, so it is never donated */
 	struct dma_range range[DMA_RANGES_MAX];
-	u8 slots[DMA_SLOTS / 8];	/* a bit for each slot that may send requests */
+	u32 slots[DMA_BUSES];	/* a bit for each slot of a bus that may send requests */
 	/* AMD-Vi: all that there are; or 0, if interrupts are not to be confined */
 	u32 special_count;
 	struct dma_special special[DMA_SPECIALS_MAX];
@@ -78,12 +79,12 @@ static inline u32 dma_slot(u16 requester)
 
 static inline void dma_platform_slot(struct dma_platform *platform, u16 requester)
 {
-	platform->slots[dma_slot(requester) / 8] |= (u8)(1U << dma_slot(requester) % 8);
+	platform->slots[requester >> 8] |= 1U << dma_slot(requester) % 32;
 }
 
 static inline bool dma_platform_has(const struct dma_platform *platform, u32 slot)
 {
-	return platform->slots[slot / 8] >> slot % 8 & 1;
+	return platform->slots[slot / 32] >> slot % 32 & 1;
 }
 
 /* What all units of the machine can do. */
