@@ -8,7 +8,9 @@
 #include <drivers/pci/pci.h>
 
 #define FOUR_GIB	0x100000000UL
+#define HOST_VIEW_MAX	BIT(46)		/* main.c, physical_limit() */
 #define GUARDED_MAX	256U
+static_assert(ACPI_ECAM_MAX <= PCI_WINDOWS_MAX, "each has room");
 
 /* Functions whose configuration the guest must not change. */
 static struct { u16 segment, function; } guarded[GUARDED_MAX];
@@ -47,11 +49,21 @@ u64 devices_pages(const struct acpi_info *acpi, const struct dma_ops *driver, u3
 	return pages;
 }
 
-const char *devices_guard_pci(const struct acpi_info *acpi)
+/* Stores to RAM that comes and goes must not be taken for stores to ECAM. */
+static void guard_ecam(const struct acpi_ecam *ecam, const struct e820_map *map)
+{
+	u64 begin = ecam->base + ecam->first_bus * MIB, end = ecam->base + (ecam->last_bus + 1) * MIB;
+
+	if (end > HOST_VIEW_MAX || e820_has_ram(map, begin, end))
+		log_line("PCI segment %x: ECAM at %lx is not guarded", ecam->segment, begin);
+	else
+		pci_window(ecam->base, ecam->segment, ecam->first_bus, ecam->last_bus);
+}
+
+const char *devices_guard_pci(const struct acpi_info *acpi, const struct e820_map *map)
 {
 	for (u32 i = 0; i < acpi->ecam_count; i++)
-		pci_window(acpi->ecam[i].base, acpi->ecam[i].segment, acpi->ecam[i].first_bus,
-			   acpi->ecam[i].last_bus);
+		guard_ecam(&acpi->ecam[i], map);
 	for (u32 i = 0; i < guarded_count; i++)
 		if (pci_guard(guarded[i].segment, guarded[i].function))
 			return "no memory to guard the configuration of host bridges";
@@ -66,10 +78,8 @@ static const char *check_registers(const struct dma_platform *dma, const struct 
 
 		if (end < base || end > max_u64(machine.ram_top, FOUR_GIB))
 			return "the registers of an IOMMU are out of reach";
-		for (u32 k = 0; k < map->count; k++)
-			if (map->range[k].type == E820_RAM && base < map->range[k].base + map->range[k].size &&
-			    map->range[k].base < end)
-				return "the registers of an IOMMU lie in RAM";
+		if (e820_has_ram(map, base, end))
+			return "the registers of an IOMMU lie in RAM";
 	}
 	return NULL;
 }

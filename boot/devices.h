@@ -20,7 +20,7 @@ const char *devices_find(struct acpi_info *acpi);
 u64 devices_pages(const struct acpi_info *acpi, const struct dma_ops *driver, u32 ranges, u64 top);
 
 /* The configuration of host bridges and IOMMUs is the guest's to read only. NULL or an error. */
-const char *devices_guard_pci(const struct acpi_info *acpi);
+const char *devices_guard_pci(const struct acpi_info *acpi, const struct e820_map *map);
 
 /* Switch the IOMMUs on with `driver`. NULL; or why devices reach everything. */
 const char *devices_guard_memory(struct acpi_info *acpi, const struct dma_ops *driver,

@@ -109,6 +109,15 @@ bool e820_is_ram(const struct e820_map *map, u64 base, u64 size)
 	return false;
 }
 
+bool e820_has_ram(const struct e820_map *map, u64 base, u64 end)
+{
+	for (u32 i = 0; i < map->count; i++)
+		if (map->range[i].type == E820_RAM && base < range_end(&map->range[i]) &&
+		    map->range[i].base < end)
+			return true;
+	return false;
+}
+
 u64 e820_ram_end(const struct e820_map *map)
 {
 	for (u32 i = map->count; i-- > 0; )

@@ -31,6 +31,9 @@ bool e820_add(struct e820_map *map, u64 base, u64 size, u32 type);
 /* Is every byte of [base, base + size) RAM? False for an empty or wrapping range. */
 bool e820_is_ram(const struct e820_map *map, u64 base, u64 size);
 
+/* Is any byte of [base, end)? */
+bool e820_has_ram(const struct e820_map *map, u64 base, u64 end);
+
 /* The end of the last range of RAM; 0 if there is none. */
 u64 e820_ram_end(const struct e820_map *map);
 

@@ -204,7 +204,7 @@ static void guard_devices(void)
 	const struct dma_ops *driver = iommus[acpi.dma.kind];
 	const char *problem;
 
-	must(devices_guard_pci(&acpi));
+	must(devices_guard_pci(&acpi, &info.map));
 	problem = devices_guard_memory(&acpi, driver, &info.map, &place);
 	if (!problem) {
 		log_line("DMA protected by %s, units: %u", driver->name, acpi.dma.unit_count);

@@ -6,7 +6,6 @@
 #include <base/log.h>
 #include <base/mmio.h>
 #include <base/x86.h>
-#include <mm/frame.h>
 
 #include "stats.h"
 #include "store.h"
@@ -15,8 +14,6 @@
 #define HEADER_SIZE	0x40
 #define ECAM_BUS	BIT(20)
 #define ECAM_FUNCTION	BIT(12)
-#define HOST_VIEW_MAX	BIT(46)		/* boot/main.c, physical_limit() */
-#define WINDOWS_MAX	64U
 #define INTERCEPT_ADDRESS	0x0F	/* CF8h to CFBh: CF9h is the reset register */
 #define INTERCEPT_ALL		0xFF
 
@@ -35,35 +32,16 @@ static u8 guarded[0x10000 / 8];		/* of segment 0, a bit a function */
 static struct window {
 	u64 base, begin, end;
 	u16 segment;
-} windows[WINDOWS_MAX];
+} windows[PCI_WINDOWS_MAX];
 static unsigned int window_count;
 
 /* --- Boot -------------------------------------------------------------------------- */
 
-/* Pages of RAM that comes and goes must not be looked for behind a window. */
-static bool holds_ram(u64 begin, u64 end)
-{
-	for (u64 i = begin >> CHUNK_SHIFT; i << CHUNK_SHIFT < end; i++) {
-		const struct chunk *chunk = frame_chunk(i);
-
-		if (!chunk)
-			break;
-		if (chunk->state != CHUNK_NONE && chunk->state != CHUNK_MIXED)
-			return true;
-	}
-	return false;
-}
-
 void pci_window(u64 base, u16 segment, u8 first_bus, u8 last_bus)
 {
-	u64 begin = base + first_bus * ECAM_BUS, end = base + (last_bus + 1) * ECAM_BUS;
-
-	if (!IS_ALIGNED(base, ECAM_BUS) || base >= HOST_VIEW_MAX || end > HOST_VIEW_MAX ||
-	    begin >= end || holds_ram(begin, end) || window_count == WINDOWS_MAX)
-		log_line("PCI segment %x: ECAM at %lx for buses %x to %x is not guarded", segment,
-			 base, first_bus, last_bus);
-	else
-		windows[window_count++] = (struct window){ base, begin, end, segment };
+	ASSERT(window_count < PCI_WINDOWS_MAX);
+	windows[window_count++] = (struct window){
+		base, base + first_bus * ECAM_BUS, base + (last_bus + 1) * ECAM_BUS, segment };
 }
 
 /* Of a function's ECAM, 0: there is none. */

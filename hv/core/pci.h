@@ -23,9 +23,11 @@
 #define PCI_PORTS	0xCF8	/* the address, four bytes; then data, four bytes */
 #define PCI_PORTS_DATA	0xCFC
 #define PCI_PORTS_END	0xD00
+#define PCI_WINDOWS_MAX	16U
 
 /* Boot, once there is a host view. First ECAM, a window for each allocation of the MCFG (`base`
- * is where bus 0 would be); then the functions, any order. guard: 0, or -1: no memory. */
+ * is where bus 0 would be; no RAM is there, and nothing beyond the host view); then the functions,
+ * any order. guard: 0, or -1: no memory. */
 void pci_window(u64 base, u16 segment, u8 first_bus, u8 last_bus);
 int pci_guard(u16 segment, u16 function);
 

@@ -40,6 +40,13 @@ static void test_overlap_is_reserved(void)
 	CHECK(!e820_is_ram(&map, 0x2000, ~0ULL));
 	CHECK(!e820_is_ram(&map, 0x1000, 0));
 	CHECK(!e820_is_ram(&map, 0x0FFF, 0x10));
+	CHECK(e820_has_ram(&map, 0, 0x1001));
+	CHECK(e820_has_ram(&map, 0x2FFF, 0x5000));
+	CHECK(e820_has_ram(&map, 0x4000, 0x5001));
+	CHECK(e820_has_ram(&map, 0, BIT(46)));
+	CHECK(!e820_has_ram(&map, 0, 0x1000));
+	CHECK(!e820_has_ram(&map, 0x3000, 0x5000));
+	CHECK(!e820_has_ram(&map, 0x8000, BIT(46)));
 }
 
 static void test_end_of_addresses(void)
