@@ -5,9 +5,7 @@
 #define DMAR_STRUCTURES	48
 
 /* Remapping structure: type, length */
-#define STRUCTURE_HEAD	4
 #define DRHD		0
-#define DRHD_FLAGS	4
 #define DRHD_SIZE	5	/* bits 3:0 N: 2^N pages of registers */
 #define DRHD_SEGMENT	6
 #define DRHD_REGISTERS	8
@@ -60,7 +58,7 @@ static const char *parse_drhd(struct dma_platform *dma, struct bytes drhd)
 	struct dma_unit unit = {
 		.registers = get64(drhd.at + DRHD_REGISTERS),
 		.segment = get16(drhd.at + DRHD_SEGMENT),
-		.flags = drhd.at[DRHD_FLAGS],
+		.function = DMA_NO_FUNCTION,
 		.size = (u32)PAGE_SIZE << (drhd.at[DRHD_SIZE] & 15),
 	};
 	const char *error = iommu_add_unit(dma, &unit, PAGE_SIZE);
@@ -92,11 +90,9 @@ const char *dmar_parse(struct dma_platform *dma, struct bytes dmar)
 	if (dmar.size < DMAR_STRUCTURES)
 		return "the DMAR is damaged: it is too short";
 	for (u64 at = DMAR_STRUCTURES; at < dmar.size && !error; ) {
-		struct bytes structure = bytes_part(dmar, at, STRUCTURE_HEAD);
+		struct bytes structure = iommu_block(dmar, at);
 
-		if (structure.at)
-			structure = bytes_part(dmar, at, get16(structure.at + 2));
-		if (structure.size < STRUCTURE_HEAD)
+		if (!structure.at)
 			return "the DMAR is damaged: a structure of senseless length";
 		error = parse_structure(dma, structure);
 		at += structure.size;

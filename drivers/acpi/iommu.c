@@ -5,7 +5,17 @@
 #include <drivers/acpi/iommu.h>
 
 #define CHECKSUM	9
+#define BLOCK_HEAD	4
 #define ADDRESS_END	BIT(52)		/* no physical address is larger */
+
+struct bytes iommu_block(struct bytes table, u64 at)
+{
+	struct bytes block = bytes_part(table, at, BLOCK_HEAD);
+
+	if (block.at)
+		block = bytes_part(table, at, get16(block.at + 2));
+	return block.size < BLOCK_HEAD ? (struct bytes){ 0 } : block;
+}
 
 const char *iommu_add_unit(struct dma_platform *dma, const struct dma_unit *unit, u64 align)
 {

@@ -9,13 +9,11 @@
 #define REGISTERS_MIN	(16 * KIB)	/* without performance counters */
 
 /* Block: type, flags, length, DeviceID */
-#define BLOCK_HEAD	4
 #define BLOCK_DEVICE	4
 
 #define IVHD_10H	0x10
 #define IVHD_11H	0x11
 #define IVHD_40H	0x40
-#define IVHD_CAPABILITY	6
 #define IVHD_BASE	8
 #define IVHD_SEGMENT	16
 #define IVHD_10H_SIZE	24
@@ -42,16 +40,6 @@
 #define ACPI_HID_UID_LENGTH 21
 #define ACPI_HID_UID	22
 
-/* No bytes if there is none of a sensible length at `at`. */
-static struct bytes block_at(struct bytes ivrs, u64 at)
-{
-	struct bytes block = bytes_part(ivrs, at, BLOCK_HEAD);
-
-	if (block.at)
-		block = bytes_part(ivrs, at, get16(block.at + 2));
-	return block.size < BLOCK_HEAD ? (struct bytes){ 0 } : block;
-}
-
 static bool is_ivhd(struct bytes block)
 {
 	return block.at[0] == IVHD_10H || block.at[0] == IVHD_11H || block.at[0] == IVHD_40H;
@@ -62,7 +50,7 @@ static bool superseded(struct bytes ivrs, struct bytes ivhd)
 {
 	struct bytes other;
 
-	for (u64 at = IVRS_BLOCKS; (other = block_at(ivrs, at)).at; at += other.size)
+	for (u64 at = IVRS_BLOCKS; (other = iommu_block(ivrs, at)).at; at += other.size)
 		if (is_ivhd(other) && other.at[0] > ivhd.at[0] && other.size >= IVHD_SIZE &&
 		    get16(other.at + BLOCK_DEVICE) == get16(ivhd.at + BLOCK_DEVICE) &&
 		    get16(other.at + IVHD_SEGMENT) == get16(ivhd.at + IVHD_SEGMENT))
@@ -134,7 +122,6 @@ static const char *parse_ivhd(struct acpi_info *info, struct bytes ivrs, struct 
 		return NULL;
 	unit.flags = ivhd.at[1];
 	unit.function = get16(ivhd.at + BLOCK_DEVICE);
-	unit.capability = get16(ivhd.at + IVHD_CAPABILITY);
 	unit.registers = get64(ivhd.at + IVHD_BASE);
 	unit.segment = get16(ivhd.at + IVHD_SEGMENT);
 	for (u32 i = 0; i < dma->unit_count; i++)
@@ -167,7 +154,7 @@ const char *ivrs_parse(struct acpi_info *info, struct bytes ivrs)
 	if (ivrs.size < IVRS_BLOCKS)
 		return "the IVRS is damaged: it is too short";
 	for (u64 at = IVRS_BLOCKS; at < ivrs.size && !error; ) {
-		struct bytes block = block_at(ivrs, at);
+		struct bytes block = iommu_block(ivrs, at);
 
 		if (!block.at)
 			return "the IVRS is damaged: a block of senseless length";

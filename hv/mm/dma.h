@@ -37,9 +37,8 @@ struct dma_unit {
 	/* from ACPI */
 	u64 registers;		/* physical, page-aligned, not in RAM */
 	u16 segment;
-	u16 function;		/* AMD-Vi: the requester number of its own PCI function */
-	u16 capability;		/* AMD-Vi: where its capability block lies in PCI configuration */
-	u8 flags;		/* of its DRHD or IVHD */
+	u16 function;		/* AMD-Vi: the requester number of its own; or DMA_NO_FUNCTION */
+	u8 flags;		/* AMD-Vi: of its IVHD */
 	/* from the driver */
 	u8 msi;			/* enum dma_msi */
 	u32 size;		/* of the registers, bytes, a multiple of pages */

@@ -156,7 +156,7 @@ static void test_dmar_qemu(void)
 	CHECK_EQ(info.dma.unit_count, 1);
 	CHECK_EQ(info.dma.unit[0].registers, 0xFED90000);
 	CHECK_EQ(info.dma.unit[0].segment, 0);
-	CHECK_EQ(info.dma.unit[0].flags, 0);
+	CHECK_EQ(info.dma.unit[0].function, DMA_NO_FUNCTION);
 	CHECK_EQ(info.dma.range_count, 0);
 	CHECK(has_slot(0xFF00));
 	CHECK_EQ(count_slots(), 1);
@@ -191,7 +191,7 @@ static void test_dmar(void)
 	CHECK_EQ(info.dma.unit_count, 2);
 	CHECK_EQ(info.dma.unit[1].registers, 0xFED91000);
 	CHECK_EQ(info.dma.unit[1].segment, 5);
-	CHECK_EQ(info.dma.unit[1].flags, 1);
+	CHECK_EQ(info.dma.unit[1].function, DMA_NO_FUNCTION);
 	CHECK(has_slot(0xF0F8) && has_slot(0x00FF) && has_slot(0x12A9));
 	CHECK_EQ(count_slots(), 3);
 	CHECK_EQ(info.dma.range_count, 4);
@@ -210,7 +210,6 @@ static void test_ivrs_qemu(void)
 	CHECK_EQ(info.dma.unit_count, 1);
 	CHECK_EQ(info.dma.unit[0].registers, 0xFED80000);
 	CHECK_EQ(info.dma.unit[0].function, 0x0008);
-	CHECK_EQ(info.dma.unit[0].capability, 0x40);
 	CHECK_EQ(info.dma.unit[0].segment, 0);
 	CHECK_EQ(info.dma.unit[0].flags, 0xD1);
 	CHECK(has_slot(0x00A0));
