@@ -182,10 +182,10 @@ static int dma_faults(u64 index, u64 value[])
 
 	if (!dma_report_requester(index, &row))
 		return CARREL_EARG;
-	value[0] = row.requester;
+	value[0] = row.last.requester;
 	value[1] = row.faults;
-	value[2] = row.address;
-	value[3] = row.code | (u64)row.write << 8;
+	value[2] = row.last.address;
+	value[3] = row.last.code | (u64)row.last.write << 8;
 	return 0;
 }
 

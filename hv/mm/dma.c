@@ -181,18 +181,16 @@ void dma_show_chunk(u64 chunk)
 int dma_admit(u16 number)
 {
 	u32 slot = dma_slot(number);
-	int error = 0;
+	bool failed;
 
 	if (state == DMA_UNPROTECTED)
 		return 0;
 	lock_take(&dma_lock);
-	if (!dma_platform_has(platform, slot)) {
-		error = ops->admit(slot) ? CARREL_ELIMIT : 0;
-		if (!error)
-			dma_platform_slot(platform, number);
-	}
+	failed = !dma_platform_has(platform, slot) && ops->admit(slot);
+	if (!failed)
+		dma_platform_slot(platform, number);
 	lock_release(&dma_lock);
-	return error;
+	return failed ? CARREL_ELIMIT : 0;
 }
 
 /* The row that counts for a requester: its own, a new one, or the last. */
@@ -200,9 +198,8 @@ static struct dma_requester *row_of(u16 number)
 {
 	struct dma_requester *row = requester, *last = &requester[DMA_REQUESTERS_MAX];
 
-	while (row < last && row->faults && row->requester != number)
+	while (row < last && row->faults && row->last.requester != number)
 		row++;
-	row->requester = row < last ? number : DMA_NO_FUNCTION;
 	return row;
 }
 
@@ -211,9 +208,9 @@ void dma_fault(const struct dma_fault *fault)
 	struct dma_requester *row = row_of(fault->requester);
 
 	row->faults++;
-	row->address = fault->address;
-	row->code = fault->code;
-	row->write = fault->write;
+	row->last = *fault;
+	if (row == &requester[DMA_REQUESTERS_MAX])
+		row->last.requester = DMA_NO_FUNCTION;
 	faults++;
 	log_guest("DMA %s of %lx by %02x:%02x.%x refused (%s %02x)", fault->write ? "write" : "read",
 		  fault->address, fault->requester >> 8, fault->requester >> 3 & 31,

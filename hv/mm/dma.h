@@ -165,12 +165,16 @@ void dma_show_chunk(u64 chunk);
 /* Let the slot of a requester reach the map: the kernel found a new device. 0 or CARREL_E*. */
 int dma_admit(u16 requester);
 
-struct dma_requester {
-	u64 faults;		/* 0: none */
-	u64 address;		/* of the last one */
+struct dma_fault {
+	u64 address;
 	u16 requester;
 	u8 code;		/* the manual's: VT-d fault reason, AMD-Vi event code */
 	bool write;
+};
+
+struct dma_requester {
+	u64 faults;		/* 0: none */
+	struct dma_fault last;
 };
 
 struct dma_report {
@@ -187,13 +191,6 @@ const struct dma_unit *dma_report_unit(u64 index);
 bool dma_report_requester(u64 index, struct dma_requester *row);
 
 /* --- For drivers, from collect() ---------------------------------------------------------- */
-
-struct dma_fault {
-	u64 address;
-	u16 requester;
-	u8 code;
-	bool write;
-};
 
 /* Count it and log it, within the log's limit. */
 void dma_fault(const struct dma_fault *fault);

@@ -271,9 +271,9 @@ static void requesters(void)
 	dma_report(&report);
 	CHECK_EQ(report.faults, before + DMA_REQUESTERS_MAX + 5);
 	CHECK(dma_report_requester(3, &row));
-	CHECK(row.requester == 3 && row.faults == 1 && row.address == 0x3000 && row.write);
+	CHECK(row.last.requester == 3 && row.faults == 1 && row.last.address == 0x3000 && row.last.write);
 	CHECK(dma_report_requester(DMA_REQUESTERS_MAX, &row));
-	CHECK(row.requester == DMA_NO_FUNCTION && row.faults == 5);
+	CHECK(row.last.requester == DMA_NO_FUNCTION && row.faults == 5);
 	CHECK(!dma_report_requester(DMA_REQUESTERS_MAX + 1, &row));
 	CHECK(dma_report_unit(0) == &platform.unit[0] && !dma_report_unit(1));
 }
