@@ -301,7 +301,9 @@ static void window(void)
 	bar.value = count ? (uint32_t)(frames[count / 2] * PAGE & -0x100000UL) : 0;
 	/* for as long as a look takes: it is put back */
 	taken = configure(list[0], &bar, &tried);
+	kill(victim.pid, SIGSTOP);
 	seen = dma_scan(list[0], victim.key, frames, count < 16 ? count : 16);
+	kill(victim.pid, SIGCONT);
 	victim_finish(&victim);
 	judge(count && taken == tried && victim_right(&victim) &&
 	      (dma_state() != CARREL_DMA_PROTECTED || !seen.out[1]), "attack-39-bar",
