@@ -41,12 +41,13 @@ const char *devices_find(struct acpi_info *acpi)
 
 u64 devices_pages(const struct acpi_info *acpi, const struct dma_ops *driver, u32 ranges, u64 top)
 {
-	u64 registers = acpi->dma.unit_count * 4;	/* hidden, and not reached by devices */
 	u64 pages = 2 * guarded_count;
 
-	if (driver && !acpi->dma.broken)
-		pages += registers + dma_pages(driver, &acpi->dma, ranges + acpi->dma.range_count, top);
-	return pages;
+	if (!driver || acpi->dma.broken)
+		return pages;
+	for (u32 i = 0; i < acpi->dma.unit_count; i++)	/* hidden registers: tables of levels 2 and 1 */
+		pages += 4 + (acpi->dma.unit[i].size >> CHUNK_SHIFT);
+	return pages + dma_pages(driver, &acpi->dma, ranges + acpi->dma.range_count, top);
 }
 
 /* Stores to RAM that comes and goes must not be taken for stores to ECAM. */
@@ -93,7 +94,7 @@ static const char *probe(struct dma_platform *dma, const struct dma_ops *driver,
 	if (cpuid(1, 0).ecx & BIT(31))
 		dma->special_count = 0;
 	if (!problem)
-		problem = dma_probe(driver, dma, machine.ram_top);
+		problem = dma_probe(driver, dma, map->count + dma->range_count, machine.ram_top);
 	return problem ? problem : check_registers(dma, map);	/* the driver knows their size */
 }
 

@@ -24,6 +24,7 @@ static const struct dma_ops *ops;
 static struct dma_platform *platform;
 static struct dma_limits limits;
 static struct table map;
+static u64 frames_left;		/* that the map may still take of the pool */
 static enum dma_state state;
 static const char *problem = "this machine shows no IOMMU";
 
@@ -32,7 +33,27 @@ static u64 faults, lost;
 
 /* --- Boot --------------------------------------------------------------------------------- */
 
-const char *dma_probe(const struct dma_ops *driver, struct dma_platform *described, u64 top)
+/* Firmware may name ranges that no table was counted for: they must not cost the others theirs. */
+static u64 take_frame(struct table_memory *memory)
+{
+	u64 pa = frames_left ? pool_tables.alloc(&pool_tables) : 0;
+
+	(void)memory;
+	frames_left -= pa != 0;
+	return pa;
+}
+
+static struct table_memory map_memory = { .alloc = take_frame };	/* it gives none back */
+
+/* Levels 4 and 3; a level-2 table for each GiB; level-1 tables at the edges of ranges. Below 4 GiB
+ * there are ranges of the firmware's, whatever RAM there is. */
+static u64 map_pages(u32 ranges, u64 top)
+{
+	return 2 + (top >> 39) + 2 * ((max_u64(top, 4 * GIB) >> 30) + 1) + 2 * ranges;
+}
+
+const char *dma_probe(const struct dma_ops *driver, struct dma_platform *described, u32 ranges,
+		      u64 top)
 {
 	const char *error = driver->probe(described, &limits);
 
@@ -48,15 +69,15 @@ const char *dma_probe(const struct dma_ops *driver, struct dma_platform *describ
 		limits.largest_leaf = min_u64(limits.largest_leaf, 2);
 	ops = driver;
 	platform = described;
-	return table_init(&map, ops->format, &pool_tables, limits.largest_leaf) ?
+	frames_left = map_pages(ranges, top);
+	return table_init(&map, ops->format, &map_memory, limits.largest_leaf) ?
 		"no memory for the device map" : NULL;
 }
 
 u64 dma_pages(const struct dma_ops *driver, const struct dma_platform *described, u32 ranges,
 	      u64 top)
 {
-	/* levels 4 and 3; a level-2 table for each GiB; level-1 tables at the edges of ranges */
-	return driver->pages(described) + 2 + (top >> 39) + 2 * ((top >> 30) + 1) + 2 * ranges;
+	return driver->pages(described) + map_pages(ranges, top);
 }
 
 /* What is mapped there already stays: ranges of the firmware's maps may overlap. */

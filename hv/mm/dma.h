@@ -130,9 +130,11 @@ struct dma_ops {
 
 /* --- For boot/main.c, in this order ------------------------------------------------------- */
 
-/* Ask the driver, and make an empty map; RAM ends at `top`. NULL, or why DMA stays unprotected;
- * then nothing else of this file does anything. */
-const char *dma_probe(const struct dma_ops *ops, struct dma_platform *platform, u64 top);
+/* Ask the driver, and make an empty map; RAM ends at `top`. The map takes no more frames than
+ * dma_pages counts for it. NULL, or why DMA stays unprotected; then nothing else of this file
+ * does anything. */
+const char *dma_probe(const struct dma_ops *ops, struct dma_platform *platform, u32 ranges,
+		      u64 top);
 /* Let devices reach [base, base + size), whole pages of it; or no longer. 0 or -1: no frame. */
 int dma_open(u64 base, u64 size);
 int dma_close(u64 base, u64 size);

@@ -79,7 +79,7 @@ void devices_reset(const struct ram_range *map, size_t count)
 	const char *error;
 
 	memset(&platform, 0, sizeof(platform));
-	error = dma_probe(&ops, &platform, RAM_SIZE);
+	error = dma_probe(&ops, &platform, (u32)count, RAM_SIZE);
 	for (size_t i = 0; !error && i < count; i++)
 		if (map[i].usable && dma_open(map[i].base, map[i].size))
 			error = "dma_open";

@@ -90,7 +90,7 @@ static void begin(unsigned int leaf, bool coherent)
 	CHECK_EQ(view_make_host(&host, &svm_nested_format, 3, &pool, 64 * GIB, HV_BASE, HV_SIZE, all_wb),
 		 0);
 	pool_out = 0;
-	CHECK(!dma_probe(&fake, &platform, 65 * GIB));
+	CHECK(!dma_probe(&fake, &platform, 7, 65 * GIB));
 }
 
 static bool reaches(u64 pa)
@@ -220,7 +220,7 @@ static void caching_mode(void)
 {
 	begin(3, true);
 	offered.flush_on_show = true;
-	CHECK(!dma_probe(&fake, &platform, 65 * GIB));
+	CHECK(!dma_probe(&fake, &platform, 7, 65 * GIB));
 	open_pc();
 	CHECK(!dma_start(&host));
 	CHECK_EQ(dma_hide_chunk(100), 0);
@@ -233,7 +233,7 @@ static void odd_ranges(void)
 {
 	begin(3, true);
 	offered.address_bits = 39;
-	CHECK(!dma_probe(&fake, &platform, 65 * GIB));
+	CHECK(!dma_probe(&fake, &platform, 7, 65 * GIB));
 	CHECK_EQ(dma_open(0, 2 * MIB), 0);
 	CHECK_EQ(dma_open(0x300800, 0x1000), 0);	/* no whole page */
 	CHECK_EQ(dma_open(0x400800, 0), 0);
@@ -244,6 +244,20 @@ static void odd_ranges(void)
 	CHECK(!dma_start(&host));
 	CHECK(reaches(0x1FF000) && !reaches(0x300000) && !reaches(0x301000) && !reaches(0x400000));
 	CHECK(reaches((1UL << 39) - 0x1000) && !reaches(1UL << 39));
+}
+
+/* Firmware that names memory where none can be: the map takes what was counted for it. */
+static void far_ranges(void)
+{
+	u64 bound;
+
+	begin(2, true);
+	open_pc();
+	bound = dma_pages(&fake, &platform, 7, 65 * GIB);
+	CHECK_EQ(dma_open(1UL << 40, 1UL << 46), -1);
+	CHECK(pool_out <= bound && bound < POOL_ALL);
+	CHECK_EQ(dma_open(1UL << 47, GIB), -1);
+	CHECK(pool_out <= bound);
 }
 
 static void requesters(void)
@@ -282,12 +296,12 @@ static void failing(void)
 {
 	begin(3, true);
 	failure = "it lacks something";
-	CHECK(dma_probe(&fake, &platform, 65 * GIB) == failure);
+	CHECK(dma_probe(&fake, &platform, 7, 65 * GIB) == failure);
 	failure = NULL;
 	offered.address_bits = 36;
-	CHECK(strstr(dma_probe(&fake, &platform, 65 * GIB), "all memory"));
+	CHECK(strstr(dma_probe(&fake, &platform, 7, 65 * GIB), "all memory"));
 	offered = (struct dma_limits){ .largest_leaf = 1, .address_bits = 48 };
-	CHECK(strstr(dma_probe(&fake, &platform, 65 * GIB), "large pages"));
+	CHECK(strstr(dma_probe(&fake, &platform, 7, 65 * GIB), "large pages"));
 	begin(3, true);
 	open_pc();
 	CHECK(!dma_start(&host));
@@ -307,6 +321,7 @@ const struct test dma_tests[] = {
 	{ "dma: chunks leave and come back", chunks },
 	{ "dma: caching mode", caching_mode },
 	{ "dma: odd ranges", odd_ranges },
+	{ "dma: ranges far away", far_ranges },
 	{ "dma: requesters, admitted and refused", requesters },
 	{ "dma: a unit that fails", failing },
 	{ 0 }
