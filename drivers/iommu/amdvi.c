@@ -462,12 +462,15 @@ static u64 control_of(const struct unit *unit)
 
 /*
  * What the firmware left on. Its buffers and logs stop, since they move only when they do not
- * run; its translation stays until the new device table replaces it in one store, so that there
- * is no moment without.
+ * run; its translation stays until the new device table replaces it, so that there is no moment
+ * without. Units take a new table's address in two halves (as AMD told Linux), which is one step
+ * only if both tables lie below 4 GiB, as the pool does; else translation stops too.
  */
 static bool take_over(const struct unit *unit)
 {
-	write(unit, CONTROL, read(unit, CONTROL) & ~CONTROL_LOGS);
+	u64 stop = CONTROL_LOGS | (read(unit, DEVICE_TABLE_BASE) >> 32 ? CONTROL_IOMMUEN : 0);
+
+	write(unit, CONTROL, read(unit, CONTROL) & ~stop);
 	return wait_status(unit, STATUS_RUN, 0);
 }
 

@@ -305,6 +305,7 @@ static u64 model_read(u64 pa, unsigned int size)
 	if (unit->dead)
 		return size == 4 ? ~0U : ~0ULL;
 	switch (pa & 0x7FFFF) {
+	case 0x0000: return unit->table;
 	case 0x0018: return unit->control;
 	case 0x0030: return unit->efr;
 	case 0x2000: return read_command_head(unit);
@@ -351,7 +352,10 @@ static void model_write(u64 pa, unsigned int size, u64 value)
 	if (unit->dead)
 		return;
 	switch (pa & 0x7FFFF) {
-	case 0x0000: unit->table = value; return;
+	case 0x0000:	/* in two halves: while it is on, they must not make a third address */
+		CHECK(!(unit->control & IOMMUEN) || !((unit->table | value) >> 32));
+		unit->table = value;
+		return;
 	case 0x0008: set_base(unit, CMDBUFRUN, &unit->commands, value); return;
 	case 0x0010: set_base(unit, EVENTLOGRUN, &unit->events, value); return;
 	case 0x0018: write_control(unit, value); return;

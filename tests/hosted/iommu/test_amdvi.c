@@ -580,6 +580,18 @@ static void firmware_left_it_on(void)
 	left_on(EFR_FULL);
 }
 
+/* Between two tables of which one lies above 4 GiB there would be a third. */
+static void firmware_table_is_high(void)
+{
+	amdvi_reset(EFR_FULL, true);
+	describe(1, FLAGS_COHERENT);
+	leave_on(&amdvi_model[0]);
+	amdvi_model[0].table = 5 * GIB | 0x1FF;
+	CHECK_EQ(start(), 0);
+	CHECK(amdvi_model[0].was_off);
+	check_reach(&amdvi_model[0]);
+}
+
 /* Without INVALIDATE_IOMMU_ALL each entry of the table is forgotten by its number. */
 static void old_unit(void)
 {
@@ -658,6 +670,7 @@ const struct test amdvi_tests[] = {
 	{ "AMD-Vi: probing changes nothing", probing },
 	{ "AMD-Vi: what the firmware wants of the control register", control_flags },
 	{ "AMD-Vi: the firmware left it on", firmware_left_it_on },
+	{ "AMD-Vi: the firmware's table lies above 4 GiB", firmware_table_is_high },
 	{ "AMD-Vi: a unit of the first generation, left on", old_unit },
 	{ "AMD-Vi: start fails", start_fails },
 	{ "AMD-Vi: start without memory", start_without_memory },
