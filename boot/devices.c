@@ -92,7 +92,7 @@ static const char *probe(struct dma_platform *dma, const struct dma_ops *driver,
 
 	/* Of a message that shall pass as it is, QEMU's AMD-Vi unit (7.2 to 10) makes vector 0. */
 	if (cpuid(1, 0).ecx & BIT(31))
-		dma->special_count = 0;
+		dma->interrupts_pass = true;
 	if (!problem)
 		problem = dma_probe(driver, dma, map->count + dma->range_count, machine.ram_top);
 	return problem ? problem : check_registers(dma, map);	/* the driver knows their size */

@@ -163,6 +163,6 @@ const char *ivrs_parse(struct acpi_info *info, struct bytes ivrs)
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(info->ioapics); i++)
 		if (info->ioapics[i])
-			info->dma.special_count = 0;
+			info->dma.interrupts_pass = true;
 	return error || info->dma.unit_count ? error : "the IVRS names no IOMMU";
 }

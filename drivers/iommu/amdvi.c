@@ -252,7 +252,8 @@ static void open_slot(u32 slot)
 }
 
 /* IOAPICs have requester numbers like devices, and may send what the IVRS lets them: without
- * ExtINT the PIC's interrupts would end here, without system management SMIs. */
+ * ExtINT the PIC's interrupts would end here, without system management SMIs, which an entry
+ * stops whether or not it confines interrupts. */
 static void open_special(const struct dma_special *special)
 {
 	struct device_entry *entry = entry_of(special->requester);
@@ -265,6 +266,11 @@ static void open_special(const struct dma_special *special)
 	unit_publish(amdvi.table + special->requester * sizeof(*entry));
 }
 
+static bool confined(const struct dma_platform *platform)
+{
+	return platform->special_count && !platform->interrupts_pass;
+}
+
 static void make_device_table(const struct dma_platform *platform)
 {
 	u64 size;
@@ -272,7 +278,7 @@ static void make_device_table(const struct dma_platform *platform)
 	amdvi.slots = count_slots(platform);
 	size = amdvi.slots * SLOT_BYTES;
 	amdvi.table = phys_address(pool_take(size));
-	block_all(platform->special_count ? DTE_IV : 0);
+	block_all(confined(platform) ? DTE_IV : 0);
 	for (u64 at = 0; at < size; at += PAGE_SIZE)
 		unit_publish(amdvi.table + at);
 	for (u32 slot = 0; slot < amdvi.slots; slot++)
@@ -291,7 +297,7 @@ static const char *make_tables(struct dma_platform *platform, const struct dma_r
 	good = units_make(platform, COMMAND_HEAD);
 	for_each_unit(unit) {
 		unit->events = unit_page();
-		unit->dma->msi = platform->special_count ? DMA_MSI_FIXED : DMA_MSI_ANY;
+		unit->dma->msi = confined(platform) ? DMA_MSI_FIXED : DMA_MSI_ANY;
 		good = good && unit->events;
 	}
 	return good ? NULL : "AMD-Vi: no memory for tables";

@@ -66,7 +66,8 @@ struct dma_platform {
 	/* RMRR, IVMD: devices go there on their own, so it is never donated */
 	struct dma_range range[DMA_RANGES_MAX];
 	u32 slots[DMA_BUSES];	/* a bit for each slot of a bus that may send requests */
-	/* AMD-Vi: all that there are; or 0, if interrupts are not to be confined */
+	/* AMD-Vi: senders of interrupts, and whether others are not known: then all pass */
+	bool interrupts_pass;
 	u32 special_count;
 	struct dma_special special[DMA_SPECIALS_MAX];
 };

@@ -191,7 +191,8 @@ bool amdvi_interrupt(struct amdvi_model *unit, u16 requester, unsigned int mode)
 		return false;
 	entry = find_entry(unit, requester);
 	check_entry(entry->quad);
-	return !(entry->quad[2] & 1) || passes(entry->quad, mode);
+	/* SysMgt counts whether or not the entry confines interrupts */
+	return (!(entry->quad[2] & 1) && mode != SMI) || passes(entry->quad, mode);
 }
 
 /* --- "Commands" ----------------------------------------------------------------------- */

@@ -255,6 +255,21 @@ static void interrupts_unknown(void)
 	check_reach(&amdvi_model[0]);
 }
 
+/* Where one IOAPIC is not known: those that are send what they may, SMIs too. */
+static void interrupts_incomplete(void)
+{
+	amdvi_reset(EFR_FULL, true);
+	describe(1, FLAGS_COHERENT);
+	platform.special[0].settings = 0xD7;
+	platform.interrupts_pass = true;
+	CHECK_EQ(start(), 0);
+	CHECK_EQ(platform.unit[0].msi, DMA_MSI_ANY);
+	CHECK(amdvi_interrupt(&amdvi_model[0], STRANGER, FIXED));
+	CHECK(amdvi_interrupt(&amdvi_model[0], IOAPIC, SMI));
+	CHECK(!amdvi_interrupt(&amdvi_model[0], DISK, SMI));
+	check_reach(&amdvi_model[0]);
+}
+
 /* --- Invalidation --------------------------------------------------------------------- */
 
 /* Unmap, invalidate, wait; only then is it over, on every unit. */
@@ -654,6 +669,7 @@ const struct test amdvi_tests[] = {
 	{ "AMD-Vi: interrupts of devices", interrupts },
 	{ "AMD-Vi: interrupts of an IOAPIC", interrupts_special },
 	{ "AMD-Vi: interrupts where no IOAPIC is named", interrupts_unknown },
+	{ "AMD-Vi: interrupts where one IOAPIC is not named", interrupts_incomplete },
 	{ "AMD-Vi: unmap, invalidate, wait", order },
 	{ "AMD-Vi: the second of two flushes", order_of_two },
 	{ "AMD-Vi: one invalidation for a chunk", one_for_all },
