@@ -79,7 +79,7 @@ static unsigned int touch_by_dma(unsigned int device, uint64_t base)
 	return arrived;
 }
 
-/* Whether a protected program is still out of a device's reach. */
+/* Whether a protected program is still out of a device's reach: a few frames of it, all over. */
 static bool still_guarded(unsigned int device)
 {
 	struct attack scanned, seen;
@@ -90,7 +90,7 @@ static bool still_guarded(unsigned int device)
 	scanned = scan(victim.key);
 	count = private_frames(&scanned);
 	kill(victim.pid, SIGSTOP);
-	seen = dma_scan(device, victim.key, frames, count < 64 ? count : 64);
+	seen = dma_scan(device, victim.key, frames, thin(count, count / 8 + 1));
 	kill(victim.pid, SIGCONT);
 	victim_finish(&victim);
 	return count && seen.out[0] && !seen.out[1] && victim_right(&victim) &&

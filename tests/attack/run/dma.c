@@ -201,8 +201,7 @@ size_t private_frames(const struct attack *scan)
 	return count;
 }
 
-/* Every `step`th of `frames`; how many are left. */
-static size_t thin(size_t count, size_t step)
+size_t thin(size_t count, size_t step)
 {
 	size_t left = 0;
 

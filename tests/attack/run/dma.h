@@ -30,6 +30,9 @@ size_t dma_spoil(unsigned int device, const uint64_t *list, size_t count);
 /* Of `frames`, as the last scan left them, those of programs alone; how many. */
 size_t private_frames(const struct attack *scan);
 
+/* Leaves every `step`th of `count` in `frames`; how many are left. */
+size_t thin(size_t count, size_t step);
+
 /* CARREL_DMA_*. */
 uint64_t dma_state(void);
 /* Counted for the requester number that a device has. */
