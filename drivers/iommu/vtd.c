@@ -365,14 +365,14 @@ static int admit(u32 slot)
 /* --- Faults ------------------------------------------------------------------------------- */
 
 /* Fault recording register `index`: tell, if it holds a fault, and free it. */
-static bool take_record(const struct unit *unit, u32 index, bool tell)
+static void take_record(const struct unit *unit, u32 index, bool tell)
 {
 	u64 at = unit->dma->registers + CAP_FRO(unit->dma->features[0]) + index * FRCD_SIZE;
 	u64 high = mmio_read64(at + FRCD_HIGH);
 	u8 reason = FRCD_FR(high);
 
 	if (!(high >> 32 & FRCD_F))
-		return false;
+		return;
 	if (tell)
 		dma_fault(&(struct dma_fault){
 			.address = FR_IS_INTERRUPT(reason) ? 0 : mmio_read64(at) & ~(PAGE_SIZE - 1),
@@ -381,7 +381,6 @@ static bool take_record(const struct unit *unit, u32 index, bool tell)
 			.write = !(high & FRCD_IS_READ),
 		});
 	mmio_write32(at + FRCD_HIGH + 4, FRCD_F);
-	return true;
 }
 
 /* The records are a ring; the oldest stands at FRI. Overflow is cleared last: until then the
