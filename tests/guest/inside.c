@@ -96,7 +96,7 @@ static void calls(void)
 	const uint64_t none[6] = { 0 };
 
 	for (uint64_t number = 0; number < CARREL_HC_OCALL; number++) {
-		bool known = (number >= CARREL_HC_DONATE && number <= CARREL_HC_PARK) ||
+		bool known = (number >= CARREL_HC_DONATE && number <= CARREL_HC_ADMIT) ||
 			number == CARREL_HC_ENTER || number == CARREL_HC_RESUME;
 
 		expect("a call that is not a process's", call(number, none),
