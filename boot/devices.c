@@ -27,7 +27,8 @@ static int remember(u16 segment, u16 function)
 
 const char *devices_find(struct acpi_info *acpi)
 {
-	const struct pci_scan scan = { &acpi->dma, remember };
+	bool left_out = false;
+	const struct pci_scan scan = { &acpi->dma, remember, &left_out };
 	int error = pci_scan_ports(&scan);
 
 	for (u32 i = 0; i < acpi->ecam_count && !error; i++) {
@@ -36,6 +37,8 @@ const char *devices_find(struct acpi_info *acpi)
 		error = pci_scan_ecam(&scan, ecam->base, ecam->segment, ecam->first_bus,
 				      ecam->last_bus, FOUR_GIB);
 	}
+	if (left_out)
+		acpi->dma.broken = "the firmware names a device that no IOMMU serves";
 	return error ? "PCI: more host bridges than GUARDED_MAX: raise it and build again" : NULL;
 }
 

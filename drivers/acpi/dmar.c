@@ -6,6 +6,8 @@
 
 /* Remapping structure: type, length */
 #define DRHD		0
+#define DRHD_FLAGS	4
+#define DRHD_INCLUDE_ALL BIT(0)
 #define DRHD_SIZE	5	/* bits 3:0 N: 2^N pages of registers */
 #define DRHD_SEGMENT	6
 #define DRHD_REGISTERS	8
@@ -23,20 +25,25 @@
 #define SCOPE_PATH	6
 #define SCOPE_MIN	8
 
-/* A device that a PCI scan does not find. None lies behind a bridge. */
-static const char *parse_scope(struct dma_platform *dma, struct bytes scope)
+/* A device that a PCI scan does not find, none of which lies behind a bridge; or the first step
+ * to one that it does. */
+static const char *parse_scope(struct dma_platform *dma, u16 segment, struct bytes scope)
 {
 	const u8 *path = scope.at + SCOPE_PATH;
+	u32 slot = scope.at[SCOPE_BUS] << 5 | path[0];
 
-	if (scope.at[0] < SCOPE_IOAPIC || scope.at[0] > SCOPE_NAMESPACE || scope.size != SCOPE_MIN)
+	if (scope.at[0] > SCOPE_NAMESPACE || (scope.at[0] >= SCOPE_IOAPIC && scope.size != SCOPE_MIN))
 		return NULL;
 	if (path[0] > 31 || path[1] > 7)
 		return "the DMAR is damaged: a device number that cannot be";
-	dma_platform_slot(dma, (u16)(scope.at[SCOPE_BUS] << 8 | path[0] << 3 | path[1]));
+	if (scope.at[0] >= SCOPE_IOAPIC)
+		dma_platform_slot(dma, (u16)(slot << 3 | path[1]));
+	else if (scope.at[0] && !segment)
+		dma_platform_serve(dma, slot, slot);
 	return NULL;
 }
 
-static const char *parse_scopes(struct dma_platform *dma, struct bytes scopes)
+static const char *parse_scopes(struct dma_platform *dma, u16 segment, struct bytes scopes)
 {
 	const char *error = NULL;
 
@@ -47,7 +54,7 @@ static const char *parse_scopes(struct dma_platform *dma, struct bytes scopes)
 			scope = bytes_part(scopes, at, scope.at[1]);
 		if (scope.size < SCOPE_MIN)
 			return "the DMAR is damaged: a device scope of senseless length";
-		error = parse_scope(dma, scope);
+		error = parse_scope(dma, segment, scope);
 		at += scope.size;
 	}
 	return error;
@@ -65,7 +72,10 @@ static const char *parse_drhd(struct dma_platform *dma, struct bytes drhd)
 
 	if (error)
 		return error;
-	return parse_scopes(dma, bytes_part(drhd, DRHD_SCOPES, drhd.size - DRHD_SCOPES));
+	if (drhd.at[DRHD_FLAGS] & DRHD_INCLUDE_ALL && !unit.segment)
+		dma_platform_serve(dma, 0, DMA_SLOTS - 1);
+	return parse_scopes(dma, unit.segment,
+			    bytes_part(drhd, DRHD_SCOPES, drhd.size - DRHD_SCOPES));
 }
 
 static const char *parse_structure(struct dma_platform *dma, struct bytes structure)

@@ -27,6 +27,8 @@
 #define IVMD_SIZE	32
 
 /* IVHD device entry: type, DeviceID, data setting; in 8 bytes also a source DeviceID */
+#define ENTRY_ALL	1
+#define ENTRY_END	4		/* of a range */
 #define ENTRY_ALIAS_SELECT 0x42
 #define ENTRY_ALIAS_RANGE  0x43
 #define ENTRY_SPECIAL	0x48		/* an IOAPIC or HPET */
@@ -86,11 +88,25 @@ static const char *add_special(struct acpi_info *info, const u8 *entry)
 	return NULL;
 }
 
-/* Requester numbers that a PCI scan does not find. The rest says which unit serves a device. */
-static const char *parse_entries(struct acpi_info *info, struct bytes entries)
+/* Who is served: all; from where the entry before begins to here; or one. */
+static void serve(struct dma_platform *dma, u16 begin, const u8 *entry)
+{
+	u32 slot = dma_slot(get16(entry + ENTRY_DEVICE));
+
+	if (entry[0] == ENTRY_ALL)
+		dma_platform_serve(dma, 0, DMA_SLOTS - 1);
+	else if (entry[0] == ENTRY_END)
+		dma_platform_serve(dma, dma_slot(begin), slot);
+	else if (entry[0] && entry[0] != ENTRY_SPECIAL)
+		dma_platform_serve(dma, slot, slot);
+}
+
+/* Requester numbers that a PCI scan does not find, and those that are served. */
+static const char *parse_entries(struct acpi_info *info, struct bytes entries, u16 segment)
 {
 	struct dma_platform *dma = &info->dma;
 	const char *error = NULL;
+	u16 begin = DMA_NO_FUNCTION;
 
 	for (u64 at = 0, size; at < entries.size && !error; at += size) {
 		const u8 *entry = entries.at + at;
@@ -105,6 +121,9 @@ static const char *parse_entries(struct acpi_info *info, struct bytes entries)
 			dma_platform_slot(dma, get16(entry + ENTRY_DEVICE));
 		if (entry[0] == ENTRY_SPECIAL)
 			error = add_special(info, entry);
+		if (!segment)
+			serve(dma, begin, entry);
+		begin = get16(entry + ENTRY_DEVICE);
 	}
 	return error;
 }
@@ -128,7 +147,8 @@ static const char *parse_ivhd(struct acpi_info *info, struct bytes ivrs, struct 
 		if (dma->unit[i].function == unit.function && dma->unit[i].segment == unit.segment)
 			return "the IVRS is damaged: two IOMMUs are one PCI function";
 	error = iommu_add_unit(dma, &unit, REGISTERS_MIN);
-	return error ? error : parse_entries(info, bytes_part(ivhd, size, ivhd.size - size));
+	return error ? error : parse_entries(info, bytes_part(ivhd, size, ivhd.size - size),
+					     unit.segment);
 }
 
 static const char *parse_block(struct acpi_info *info, struct bytes ivrs, struct bytes block)

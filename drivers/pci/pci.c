@@ -22,6 +22,7 @@
 #define HEADER_TYPE(r)	((r) >> 16 & 0x7F)
 #define HEADER_MULTI	BIT(23)
 #define HEADER_BRIDGE	1
+#define CLASS_BRIDGE	0x06
 #define CLASS_HOST	0x0600
 #define CLASS_IOMMU	0x0806
 #define CAP_EXPRESS	0x10
@@ -73,6 +74,24 @@ static void admit_alias(const struct pci_scan *scan, const struct segment *segme
 		dma_platform_slot(scan->platform, (u16)(secondary << 8));
 }
 
+/* What is behind a bridge is served with it; what bridges pass on is not their own. */
+static void check_served(const struct pci_scan *scan, const struct segment *segment, u16 function,
+			 u32 header, u32 class)
+{
+	u32 buses;
+
+	if (dma_platform_serves(scan->platform, dma_slot(function))) {
+		buses = HEADER_TYPE(header) == HEADER_BRIDGE ? read(segment, function, REG_BUSES) : 0;
+		if (buses & 0xFF00)
+			dma_platform_serve(scan->platform, (buses >> 8 & 0xFF) * 32,
+					   (buses >> 16 & 0xFF) * 32 + 31);
+	} else if (class >> 8 != CLASS_BRIDGE && class != CLASS_IOMMU) {
+		log_line("PCI %02x:%02x.%x: no IOMMU serves it, says the firmware", function >> 8,
+			 function >> 3 & 31, function & 7);
+		*scan->left_out = true;
+	}
+}
+
 static int found(const struct pci_scan *scan, const struct segment *segment, u16 function,
 		 u32 header)
 {
@@ -81,6 +100,8 @@ static int found(const struct pci_scan *scan, const struct segment *segment, u16
 	dma_platform_slot(scan->platform, function);
 	if (HEADER_TYPE(header) == HEADER_BRIDGE)
 		admit_alias(scan, segment, function);
+	if (!segment->number && scan->platform->unit_count)
+		check_served(scan, segment, function, header, class);
 	if (class != CLASS_HOST && class != CLASS_IOMMU)
 		return 0;
 	return scan->guard(segment->number, function);

@@ -14,6 +14,7 @@
 struct pci_scan {
 	struct dma_platform *platform;
 	int (*guard)(u16 segment, u16 function);
+	bool *left_out;		/* set if there is a device that no unit serves */
 };
 
 /* Segment 0 by its ports, and the functions that `platform` names as AMD-Vi units. Both

@@ -66,6 +66,7 @@ struct dma_platform {
 	/* RMRR, IVMD: devices go there on their own, so it is never donated */
 	struct dma_range range[DMA_RANGES_MAX];
 	u32 slots[DMA_BUSES];	/* a bit for each slot of a bus that may send requests */
+	u32 served[DMA_BUSES];	/* that a unit of segment 0 serves, as the firmware tells */
 	/* AMD-Vi: senders of interrupts, and whether others are not known: then all pass */
 	bool interrupts_pass;
 	u32 special_count;
@@ -85,6 +86,17 @@ static inline void dma_platform_slot(struct dma_platform *platform, u16 requeste
 static inline bool dma_platform_has(const struct dma_platform *platform, u32 slot)
 {
 	return platform->slots[slot / 32] >> slot % 32 & 1;
+}
+
+static inline void dma_platform_serve(struct dma_platform *platform, u32 first, u32 last)
+{
+	for (u32 slot = first; slot <= last; slot++)
+		platform->served[slot / 32] |= 1U << slot % 32;
+}
+
+static inline bool dma_platform_serves(const struct dma_platform *platform, u32 slot)
+{
+	return platform->served[slot / 32] >> slot % 32 & 1;
 }
 
 /* What all units of the machine can do. */

@@ -200,6 +200,39 @@ static void test_dmar(void)
 	CHECK_EQ(info.dma.range[1].end, BIT(48));
 }
 
+/* Endpoint and bridge, each by its first step; all; and another segment's. */
+static void test_dmar_served(void)
+{
+	static const struct { u8 flags, segment; u32 count; } kinds[] = {
+		{ 0, 0, 2 }, { 1, 0, DMA_SLOTS }, { 0, 5, 0 }, { 1, 5, 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+		u32 served = 0;
+
+		tables.size = 0;
+		begin("DMAR");
+		drhd(0xFED90000, 26);
+		tables.bytes[tables.size - 12] = kinds[i].flags;
+		tables.bytes[tables.size - 10] = kinds[i].segment;
+		PUT(1, 8, 0, 0, 0, 0x80, 2, 0, 2, 10, 0, 0, 0, 0, 28, 0, 4, 0, 3, 8, 0, 0, 2, 0, 31, 0);
+		end();
+		run();
+		CHECK_ERROR(info.dma.broken, NULL);
+		for (u32 slot = 0; slot < DMA_SLOTS; slot++)
+			served += dma_platform_serves(&info.dma, slot);
+		CHECK_EQ(served, kinds[i].count);
+		CHECK(kinds[i].segment || (dma_platform_serves(&info.dma, dma_slot(0x8010)) &&
+					   dma_platform_serves(&info.dma, dma_slot(0x00E0))));
+		CHECK(has_slot(0x00F8));
+	}
+	tables.size = 0;
+	begin("DMAR");
+	drhd(0xFED90000, 8);
+	PUT(1, 8, 0, 0, 0, 0xFF, 255, 0);
+	run_broken(DMA_VTD, "device number");
+}
+
 static void test_ivrs_qemu(void)
 {
 	tables.size = 0;
@@ -243,6 +276,7 @@ static void test_ivrs(void)
 	CHECK_EQ(info.dma.unit_count, 2);
 	CHECK_EQ(info.dma.unit[1].function, 0x6002);
 	CHECK_EQ(info.dma.unit[1].segment, 3);
+	CHECK(!dma_platform_serves(&info.dma, dma_slot(0x310)));	/* segment 3 */
 	CHECK(has_slot(0x3008) && has_slot(0x40A5) && has_slot(0x00A0) && has_slot(0x00B0));
 	CHECK(has_slot(0x50A8) && has_slot(0x51B8));
 	CHECK_EQ(count_slots(), 6);
@@ -276,6 +310,39 @@ static void test_ivrs_ioapics(void)
 		CHECK_EQ(info.dma.special_count, 2);
 		CHECK(has_slot(0xA0) && has_slot(0x01));
 	}
+}
+
+static void check_served(const u8 *entries, u8 size, u32 count, u16 one)
+{
+	u32 served = 0;
+
+	tables.size = 0;
+	begin("IVRS");
+	ivhd(0x10, 0x0002, 0xFD300000, size);
+	put16(tables.bytes + tables.size - 8, 0);	/* segment */
+	block_put(&tables, entries, size);
+	end();
+	run();
+	CHECK_ERROR(info.dma.broken, NULL);
+	for (u32 slot = 0; slot < DMA_SLOTS; slot++)
+		served += dma_platform_serves(&info.dma, slot);
+	CHECK_EQ(served, count);
+	CHECK(dma_platform_serves(&info.dma, dma_slot(one)));
+}
+
+static void test_served(void)
+{
+	static const u8 all[] = { 1, 0, 0, 0 }, range[] = { 3, 8, 3, 0, 4, 0xFF, 4, 0 },
+		one[] = { 2, 0x10, 0, 0 }, alias[] = { 0x42, 0x10, 3, 0, 0, 0x08, 0x30, 0 },
+		special[] = { 0x48, 0, 0, 0, 0, 0xA0, 0, 1, 2, 0x18, 0, 0 },
+		reversed[] = { 3, 8, 3, 0, 4, 0, 2, 0, 2, 0, 0, 0 };
+
+	check_served(all, sizeof(all), DMA_SLOTS, 0xFFFF);
+	check_served(range, sizeof(range), 63, 0x480);
+	check_served(one, sizeof(one), 1, 0x10);
+	check_served(alias, sizeof(alias), 1, 0x310);
+	check_served(special, sizeof(special), 1, 0x18);
+	check_served(reversed, sizeof(reversed), 2, 0x308);
 }
 
 /* For old software there are several IVHDs of one unit; the newest type counts, in any order. */
@@ -817,6 +884,8 @@ const struct test iommu_tests[] = {
 	{ "iommu: QEMU's IVRS", test_ivrs_qemu },
 	{ "iommu: an IVRS of everything", test_ivrs },
 	{ "iommu: IOAPICs of MADT and IVRS", test_ivrs_ioapics },
+	{ "iommu: who is served by an IVRS", test_served },
+	{ "iommu: who is served by a DMAR", test_dmar_served },
 	{ "iommu: one unit in IVHDs of several types", test_ivhd_types },
 	{ "iommu: bad DMARs", test_dmar_broken },
 	{ "iommu: bad IVRSs", test_ivrs_broken },

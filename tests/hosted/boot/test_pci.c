@@ -88,13 +88,16 @@ static int guard(u16 segment, u16 function)
 	return 0;
 }
 
-static const struct pci_scan scan = { &platform, guard };
+static bool left_out;
+static const struct pci_scan scan = { &platform, guard, &left_out };
 
 static void start(const struct function *list, size_t count)
 {
 	functions = list;
 	function_count = count;
 	memset(&platform, 0, sizeof(platform));
+	dma_platform_serve(&platform, 0, DMA_SLOTS - 1);
+	left_out = false;
 	guarded_count = lines = reads = 0;
 	guard_room = ARRAY_SIZE(guarded);
 }
@@ -233,9 +236,40 @@ static void test_ecam_reach(void)
 	CHECK_EQ(reads, 0);
 }
 
+/* A disk and, behind a bridge, a card: by the firmware's word, units serve some of these. */
+static void test_served(void)
+{
+	static const struct function list[] = {
+		{ .number = 0x0000, .class = 0x0600 },
+		{ .number = 0x0008, .class = 0x0604, .header = 1, .secondary = 3, .express = 4 + 1 },
+		{ .number = 0x00FA, .class = 0x0106 },
+		{ .number = 0x00F8, .class = 0x0601, .header = 0x80 },
+		{ .number = 0x0300, .class = 0x0200 },
+	};
+	static const struct { u16 first, last; bool left_out; } kinds[] = {
+		{ 0x00, 0x1F, false }, { 0x01, 0x1F, false }, { 0x02, 0x1F, true }, { 0x00, 0x1E, true },
+		{ 0x1F, 0x1FFF, false }, { 0x60, 0x60, true },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+		start(list, ARRAY_SIZE(list));
+		platform.unit_count = 1;
+		platform.unit[0].function = DMA_NO_FUNCTION;
+		memset(platform.served, 0, sizeof(platform.served));
+		dma_platform_serve(&platform, kinds[i].first, kinds[i].last);
+		CHECK_EQ(pci_scan_ports(&scan), 0);
+		CHECK_EQ(left_out, kinds[i].left_out);
+		platform.unit_count = 0;
+		left_out = false;
+		CHECK_EQ(pci_scan_ports(&scan), 0);
+		CHECK(!left_out);
+	}
+}
+
 const struct test pci_tests[] = {
 	{ "pci: devices and functions", test_devices },
 	{ "pci: bridges and the names of requesters", test_bridges },
+	{ "pci: devices that no IOMMU serves", test_served },
 	{ "pci: an empty machine", test_nothing },
 	{ "pci: functions of AMD-Vi units", test_units },
 	{ "pci: no memory to guard", test_no_memory },
