@@ -413,6 +413,8 @@ static const char *collect(void)
 			take_records(unit, fsts, true);
 		if (fsts & FSTS_QUEUE || unit->failed)
 			error = "VT-d: the invalidation queue of a unit stopped";
+		if (~read(unit, GSTS_REG) & (GCMD_TE | GCMD_QIE))
+			error = "VT-d: a unit was switched off";
 	}
 	return error;
 }
