@@ -204,7 +204,8 @@ static unsigned int configure(unsigned int function, const struct setting *setti
 
 /* Intel's q35: PCIEXBAR (over memory of ours), PAM, SMRAM, ESMRAMC, the command register. */
 static const struct setting bridge_settings[] = {
-	{ 0x60, 4, 0x20000001 }, { 0x60, 4, 0 }, { 0x64, 4, 1 }, { 0x90, 1, 0x33 }, { 0x90, 4, 0x33333333 },
+	{ 0x60, 4, 0x20000001 }, { 0x60, 4, 0 }, { 0x64, 4, 1 }, { 0x90, 1, 0x33 },
+	{ 0x90, 4, 0x33333333 },
 	{ 0x94, 2, 0x3333 }, { 0x9d, 1, 0x48 }, { 0x9e, 1, 0x07 }, { 0x04, 2, 0 },
 };
 /* The capability block of AMD-Vi is added to the register's number. */

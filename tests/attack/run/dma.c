@@ -236,7 +236,8 @@ static void guarded(unsigned int device, size_t step)
 		      "program's secret in %zu frames", dma_name(device), seen.out[2], count);
 	else
 		judge(count && !seen.out[1] && !seen.out[2] && written &&
-		      (!dma_tells() || (faults && dma_logged())) && victim_right(&victim), "attack-37", "%s: %zu private frames: "
+		      (!dma_tells() || (faults && dma_logged())) && victim_right(&victim),
+		      "attack-37", "%s: %zu private frames: "
 		      "%llu transfers, %llu brought anything, %llu words of the secret; %zu frames "
 		      "written; %" PRIu64 " faults counted; victim: %s", dma_name(device), count,
 		      seen.out[0], seen.out[1], seen.out[2], written, faults, victim_fate(&victim));
@@ -266,7 +267,8 @@ static void hypervisor(unsigned int device, size_t step)
 	written += dma_spoil(device, frames, count);
 	faults = dma_faults(device) - faults;
 	judge(seen.out[0] && low.out[0] && !seen.out[1] && !low.out[1] && written &&
-	      (faults || !dma_tells()) && dma_state() == CARREL_DMA_PROTECTED, "attack-37-hypervisor", "%s: the hypervisor's "
+	      (faults || !dma_tells()) && dma_state() == CARREL_DMA_PROTECTED,
+	      "attack-37-hypervisor", "%s: the hypervisor's "
 	      "range: %llu of %llu transfers brought anything; refused pages below 640 KiB: %llu "
 	      "of %llu; %zu pages written; %" PRIu64 " faults counted", dma_name(device),
 	      seen.out[1], seen.out[0], low.out[1], low.out[0], written, faults);
@@ -281,7 +283,7 @@ static void masters(void)
 		skip("attack-37", "this machine has not two devices that do DMA at our word");
 		return;
 	}
-	/* the one on bus 0 reads everything; where nothing stops it, a sample of what is not secret */
+	/* the one on bus 0 reads all; where nothing stops it, samples of what is not secret */
 	for (size_t i = 0; i < 2; i++) {
 		ordinary(list[i]);
 		plain(list[i]);
@@ -363,7 +365,8 @@ static void stranger(unsigned int device, uint64_t page)
 	judge(renumbered && !before && faults && !answer && after && hidden, "attack-37-unknown",
 	      "%s behind a bus %s another number: memory %s before ADMIT (%" PRIu64 " faults), which "
 	      "answers %" PRId64 ", and %s after it; the hypervisor %s", dma_name(device),
-	      renumbered ? "of" : "that refuses", before ? "reached" : "not reached", faults, answer, after ? "reached" : "not reached",
+	      renumbered ? "of" : "that refuses", before ? "reached" : "not reached", faults,
+	      answer, after ? "reached" : "not reached",
 	      hidden ? "not" : "also");
 }
 
