@@ -17,7 +17,8 @@
 #include "cache.h"
 #include "pool.h"
 
-#define RIGHTS	(TABLE_R | TABLE_W)
+#define RIGHTS		(TABLE_R | TABLE_W)
+#define SHOW_READS	10000U
 
 static struct lock dma_lock;
 static const struct dma_ops *ops;
@@ -193,8 +194,12 @@ void dma_show_chunk(u64 chunk)
 	failed = table_map(&map, pa, pa, CHUNK_SIZE, RIGHTS, MEMORY_WB);
 	ASSERT(!failed);	/* the way there was made when it was hidden */
 	write_back(pa);
-	if (limits.flush_on_show)
-		flush();
+	if (!limits.flush_on_show)
+		return;
+	flush();
+	/* the host may use it at once; if units take long, a transfer of its own may fail */
+	for (u32 i = 0; i < SHOW_READS && !dma_drained(); i++)
+		__builtin_ia32_pause();
 }
 
 /* --- Requesters --------------------------------------------------------------------------- */
