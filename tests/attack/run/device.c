@@ -192,6 +192,10 @@ static unsigned int configure(unsigned int function, const struct setting *setti
 			continue;
 		module_do(&a);
 		++*tried;
+		if (a.out[0])
+			printf("# %02x:%02x.%x register %x: the write by %s faults (%llu)\n",
+			       function >> 8, function >> 3 & 31, function & 7, setting->reg,
+			       way == CONFIG_MEMORY ? "MMCONFIG" : "ports", a.out[0] - 1);
 		if (a.out[1] == a.out[2])
 			continue;
 		taken++;
@@ -254,7 +258,7 @@ static unsigned int configure_unit(unsigned int *tried)
 
 static void configuration(void)
 {
-	unsigned int list[DMA_DEVICES_MAX], tried = 0, taken = 0;
+	unsigned int list[DMA_DEVICES_MAX], tried = 0, taken = 0, least;
 	struct refused before, after;
 
 	if (!dma_devices(list)) {
@@ -267,8 +271,11 @@ static void configuration(void)
 		taken += configure(0, &bridge_settings[i], &tried);
 	taken += configure_unit(&tried);
 	after = carrel_refused();
-	/* what is dropped of a header is not counted: every kernel writes there */
-	judge(tried && !taken && after.registers - before.registers + 2 >= tried, "attack-39",
+	/* What is dropped of a header is not counted: every kernel writes there. KVM tells Intel's
+	 * hypervisor inside it the page alone where a write of a device was refused, so each by
+	 * MMCONFIG seems to be for a header. */
+	least = carrel_is_svm() ? tried - 2 : tried / 2 - 1;
+	judge(tried && !taken && after.registers - before.registers >= least, "attack-39",
 	      "%u writes to the host bridge's configuration and an IOMMU's: %u took effect, %" PRIu64
 	      " counted as refused", tried, taken, after.registers - before.registers);
 }

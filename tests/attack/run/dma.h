@@ -12,6 +12,9 @@
 #define DMA_PIECE	2048	/* the most that one transfer moves */
 #define DMA_HANDFUL	16
 
+/* Of the pages that devices try: one of so many. */
+extern size_t dma_every;
+
 /* Their PCI addresses, bus << 8 | slot << 3 | function, those on bus 0 first; how many. */
 size_t dma_devices(unsigned int list[DMA_DEVICES_MAX]);
 /* In words, as Linux writes it: valid until the next call. */
@@ -27,7 +30,7 @@ struct attack dma_scan(unsigned int device, uint64_t key, const uint64_t *list, 
 /* Overwrite a handful of the frames, spread over the list; how many. */
 size_t dma_spoil(unsigned int device, const uint64_t *list, size_t count);
 
-/* Of `frames`, as the last scan left them, those of programs alone; how many. */
+/* Of `frames`, as the last scan left them, those of programs alone, one of dma_every; how many. */
 size_t private_frames(const struct attack *scan);
 
 /* Leaves every `step`th of `count` in `frames`; how many are left. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * attack [NAME]...: runs in the guest as root, with attack.ko loaded. Carries out
+ * attack [--every N] [NAME]...: runs in the guest as root, with attack.ko loaded. Carries out
  * each attack of the list, or those named, and prints a line for each and for its control.
+ * --every: devices try one page of N, where each transfer takes its time.
  */
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <secret.h>
+#include "dma.h"
 #include "module.h"
 #include "report.h"
 #include "tests.h"
@@ -51,6 +54,13 @@ int main(int argc, char **argv)
 	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
 
 	setrlimit(RLIMIT_CORE, &core);
+	if (argc > 2 && !strcmp(argv[1], "--every")) {
+		dma_every = strtoul(argv[2], NULL, 10);
+		if (!dma_every)
+			die("--every %s", argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
 	run_on(0);
 	if (carrel_there())
 		carrel_new_log();
