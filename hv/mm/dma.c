@@ -279,8 +279,9 @@ static u32 count_slots(void)
 {
 	u32 count = 0;
 
-	for (u32 slot = 0; slot < DMA_SLOTS; slot++)
-		count += dma_platform_has(platform, slot);
+	for (u32 bus = 0; bus < DMA_BUSES; bus++)
+		for (u32 left = platform->slots[bus]; left; left &= left - 1)
+			count++;
 	return count;
 }
 
