@@ -12,11 +12,11 @@ CLANG ?= clang
 FUZZ_SECONDS ?= 5
 
 HB := $(B)/hosted/boot
-HB_SOURCES := boot/e820.c boot/multiboot.c boot/place.c boot/linux.c boot/options.c \
+HB_SOURCES := boot/e820.c boot/multiboot.c boot/place.c boot/linux.c boot/options.c boot/devices.c \
 	$(wildcard drivers/acpi/*.c) drivers/pci/pci.c drivers/serial/serial.c drivers/screen/screen.c
 HB_TESTS := $(addprefix tests/hosted/boot/,test.c make.c place_check.c test_e820.c \
 	test_multiboot.c test_place.c test_linux.c test_acpi.c test_iommu.c test_options.c test_serial.c \
-	test_screen.c test_pci.c)
+	test_screen.c test_pci.c test_devices.c)
 HB_FUZZERS := multiboot bzimage acpi
 HB_HEADERS := $(wildcard boot/*.h hv/base/*.h hv/mm/*.h drivers/acpi/*.h drivers/pci/*.h \
 	drivers/serial/*.h \
@@ -36,7 +36,7 @@ $(HB)/seeds: tests/hosted/boot/seeds.c tests/hosted/boot/make.c $(HB_HEADERS)
 $(HB)/fuzz-%: tests/hosted/boot/fuzz_%.c tests/hosted/boot/place_check.c $(HB_SOURCES) $(HB_HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) $(HB_CFLAGS) -fsanitize=fuzzer -o $@ $< tests/hosted/boot/place_check.c \
-		$(filter-out drivers/serial/% drivers/pci/%,$(HB_SOURCES))
+		$(filter-out boot/devices.c drivers/serial/% drivers/pci/%,$(HB_SOURCES))
 
 HB_HAS_CLANG := $(shell command -v $(CLANG))
 HB_FUZZ_BINS := $(if $(HB_HAS_CLANG),$(HB_FUZZERS:%=$(HB)/fuzz-%))

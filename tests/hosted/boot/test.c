@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 {
 	static const struct test *const all[] = { e820_tests, multiboot_tests, place_tests,
 		linux_tests, acpi_tests, iommu_tests, options_tests, serial_tests, screen_tests,
-		pci_tests };
+		pci_tests, devices_tests };
 
 	if (argc > 1 && *argv[1])
 		kernel_path = argv[1];

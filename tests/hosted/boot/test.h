@@ -30,7 +30,8 @@ void skip(const char *why);
 extern const char *kernel_path;
 
 extern const struct test e820_tests[], multiboot_tests[], place_tests[], linux_tests[],
-	acpi_tests[], iommu_tests[], options_tests[], serial_tests[], screen_tests[], pci_tests[];
+	acpi_tests[], iommu_tests[], options_tests[], serial_tests[], screen_tests[], pci_tests[],
+	devices_tests[];
 
 /*
  * Physical memory of MEMORY_SIZE bytes from address 0, none of it there at first: an

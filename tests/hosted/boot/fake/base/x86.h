@@ -11,4 +11,10 @@ u32 inl(u16 port);
 void outl(u16 port, u32 value);
 static inline void pause(void) { }
 
+struct cpuid {
+	u32 eax, ebx, ecx, edx;
+};
+struct cpuid cpuid(u32 leaf, u32 subleaf);
+void wbinvd(void);
+
 #endif
