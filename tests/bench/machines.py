@@ -68,8 +68,9 @@ class Line:
 class Machine:
     """One boot. `rig` is tcg or bochs, `parts` what guest/bench.sh is to do."""
 
-    def __init__(self, name, rig, parts, bare=False, smp=1, mem=MEMORY_MIB):
+    def __init__(self, name, rig, parts, bare=False, smp=1, mem=MEMORY_MIB, word=""):
         self.rig, self.parts, self.bare, self.smp, self.mem = rig, parts, bare, smp, mem
+        self.word = word        # more for the kernel's command line
         self.logs = os.path.join(BENCH, f"{rig}-{name}")
         # Two CPUs that wait for each other do not get on with --icount.
         self.counting = rig == "tcg" and smp == 1
@@ -81,7 +82,7 @@ class Machine:
         words = ["--rig", self.rig, "--smp", str(self.smp), "--mem", str(self.mem),
                  "--iommu", IOMMU[self.rig],
                  "--add", os.path.join(BENCH, "guest") + ":/bench",
-                 "--append", KERNEL_ARGUMENTS, "--timeout", "580"]
+                 "--append", f"{KERNEL_ARGUMENTS} {self.word}", "--timeout", "580"]
         words += ["--bare"] if self.bare else []
         words += ["--icount"] if self.counting else []
         return words

