@@ -311,7 +311,8 @@ static void masters(void)
 /* --- a requester that nobody knows --------------------------------------------------------- */
 
 #define BRIDGE_BUSES	0x18	/* PCI-to-PCI bridge: primary, secondary, subordinate bus number */
-#define UNKNOWN_BUS		0x60
+#define UNKNOWN_BUS	0x60
+#define NEW_BUS		0x61
 
 static bool bridge_buses(unsigned int bridge, uint64_t secondary)
 {
@@ -385,13 +386,45 @@ static void stranger(unsigned int device, uint64_t page)
 	      hidden ? "not" : "also");
 }
 
+static bool sysfs(const char *path, const char *word)
+{
+	FILE *file = fopen(path, "w");
+	bool good = file && fputs(word, file) >= 0;
+
+	return file && !fclose(file) && good;
+}
+
+/*
+ * As if it were plugged in: Linux forgets the bridge and finds it again with a bus number that was
+ * not there at boot. Nobody but carrel.ko asks for its admission.
+ */
+static void newcomer(unsigned int device, uint64_t page)
+{
+	unsigned int bridge = bridge_of(device), now = NEW_BUS << 8 | (device & 0xff);
+	bool renumbered, found, reached, hidden;
+	uint64_t memory[6];
+	char path[64];
+
+	carrel_info(CARREL_INFO_MEMORY, 0, 0, memory);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", dma_name(bridge));
+	renumbered = sysfs(path, "1") && bridge_buses(bridge, NEW_BUS);
+	found = sysfs("/sys/bus/pci/rescan", "1") &&
+		!module_try(&(struct attack){ .op = ATTACK_DMA_ENABLE, .in = { now } });
+	reached = found && reaches(now, page);
+	hidden = found && !reaches(now, memory[0]);
+	judge(renumbered && found && reached && hidden, "attack-37-newcomer", "%s is new to Linux "
+	      "(%s): carrel.ko has it admitted, memory %s; the hypervisor %s", dma_name(now),
+	      found ? "found" : "not found", reached ? "reached" : "not reached",
+	      hidden ? "not" : "also");
+}
+
 static void unknown(void)
 {
 	unsigned int list[DMA_DEVICES_MAX];
-	uint64_t *page;
+	uint64_t *page, at;
 
-	if (dma_devices(list) < 3 || dma_state() != CARREL_DMA_PROTECTED) {
-		skip("attack-37-unknown", "no third device, or no IOMMU");
+	if (dma_devices(list) < 4 || dma_state() != CARREL_DMA_PROTECTED) {
+		skip("attack-37-unknown", "no third and fourth device, or no IOMMU");
 		return;
 	}
 	if (!dma_tells()) {
@@ -403,7 +436,9 @@ static void unknown(void)
 	if (page == MAP_FAILED)
 		die("no page");
 	*page = 0x1234;
-	stranger(list[2], pte(getpid(), (uintptr_t)page) & FRAME_MASK);
+	at = pte(getpid(), (uintptr_t)page) & FRAME_MASK;
+	stranger(list[2], at);
+	newcomer(list[3], at);
 	munmap(page, PAGE);
 }
 
