@@ -15,6 +15,7 @@ static_assert(ACPI_ECAM_MAX <= PCI_WINDOWS_MAX, "each has room");
 /* Functions whose configuration the guest must not change. */
 static struct { u16 segment, function; } guarded[GUARDED_MAX];
 static u32 guarded_count;
+static u16 power = DMA_NO_FUNCTION;	/* places the ports of power management */
 
 static int remember(u16 segment, u16 function)
 {
@@ -28,7 +29,7 @@ static int remember(u16 segment, u16 function)
 const char *devices_find(struct acpi_info *acpi)
 {
 	bool left_out = false;
-	const struct pci_scan scan = { &acpi->dma, remember, &left_out };
+	const struct pci_scan scan = { &acpi->dma, remember, &left_out, acpi->pm1_control[0], &power };
 	int error = pci_scan_ports(&scan);
 
 	for (u32 i = 0; i < acpi->ecam_count && !error; i++) {
@@ -44,7 +45,7 @@ const char *devices_find(struct acpi_info *acpi)
 
 u64 devices_pages(const struct acpi_info *acpi, const struct dma_ops *driver, u32 ranges, u64 top)
 {
-	u64 pages = 2 * guarded_count;
+	u64 pages = 2 * (guarded_count + 1);
 
 	if (!driver || acpi->dma.broken)
 		return pages;
@@ -71,6 +72,8 @@ const char *devices_guard_pci(const struct acpi_info *acpi, const struct e820_ma
 	for (u32 i = 0; i < guarded_count; i++)
 		if (pci_guard(guarded[i].segment, guarded[i].function))
 			return "no memory to guard the configuration of host bridges";
+	if (power != DMA_NO_FUNCTION && pci_guard_power(power))
+		return "no memory to guard the place of power management";
 	return NULL;
 }
 

@@ -16,6 +16,7 @@
 #define REG_HEADER	0x0C	/* cache line, latency, header type, self test */
 #define REG_BUSES	0x18	/* bridges: primary, secondary, subordinate */
 #define REG_CAPABILITY	0x34
+#define REG_PMBASE	0x40	/* of ICH, PCH and PIIX4: the block that PM1_CNT is in */
 
 #define ID_NONE		0xFFFF
 #define STATUS_LIST	BIT(20)
@@ -23,6 +24,7 @@
 #define HEADER_MULTI	BIT(23)
 #define HEADER_BRIDGE	1
 #define CLASS_BRIDGE	0x06
+#define CLASS_PMC	0x0580
 #define CLASS_HOST	0x0600
 #define CLASS_IOMMU	0x0806
 #define CAP_EXPRESS	0x10
@@ -92,6 +94,15 @@ static void check_served(const struct pci_scan *scan, const struct segment *segm
 	}
 }
 
+/* An ISA bridge, another bridge or (PCH since 2015) a memory controller. */
+static bool places_power(const struct pci_scan *scan, const struct segment *segment, u16 function,
+			 u32 class)
+{
+	if (segment->number || !scan->pm1_control || (class >> 8 != CLASS_BRIDGE && class != CLASS_PMC))
+		return false;
+	return (read(segment, function, REG_PMBASE) & 0xFF81) == ((scan->pm1_control & 0xFF80U) | 1);
+}
+
 static int found(const struct pci_scan *scan, const struct segment *segment, u16 function,
 		 u32 header)
 {
@@ -102,6 +113,8 @@ static int found(const struct pci_scan *scan, const struct segment *segment, u16
 		admit_alias(scan, segment, function);
 	if (!segment->number && scan->platform->unit_count)
 		check_served(scan, segment, function, header, class);
+	if (places_power(scan, segment, function, class))
+		*scan->power = function;
 	if (class != CLASS_HOST && class != CLASS_IOMMU)
 		return 0;
 	return scan->guard(segment->number, function);

@@ -15,6 +15,8 @@ struct pci_scan {
 	struct dma_platform *platform;
 	int (*guard)(u16 segment, u16 function);
 	bool *left_out;		/* set if there is a device that no unit serves */
+	u16 pm1_control;	/* the port of PM1_CNT; 0 none */
+	u16 *power;		/* set to the function of segment 0 that places that port */
 };
 
 /* Segment 0 by its ports, and the functions that `platform` names as AMD-Vi units. Both

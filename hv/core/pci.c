@@ -12,6 +12,8 @@
 
 #define ADDRESS_ENABLE	BIT(31)
 #define HEADER_SIZE	0x40
+#define POWER_REGISTERS	0x40		/* eight bytes */
+#define NO_FUNCTION	0xFFFF
 #define ECAM_BUS	BIT(20)
 #define ECAM_FUNCTION	BIT(12)
 #define INTERCEPT_ADDRESS	0x0F	/* CF8h to CFBh: CF9h is the reset register */
@@ -28,6 +30,7 @@ static u32 hidden;			/* 0: none */
 static bool no_ecam;
 static u8 *intercepts;			/* of CF8h to CFFh in the I/O bitmap */
 static u8 guarded[0x10000 / 8];		/* of segment 0, a bit a function */
+static u16 power = NO_FUNCTION;		/* of segment 0: guarded in POWER_REGISTERS */
 
 static struct window {
 	u64 base, begin, end;
@@ -56,18 +59,28 @@ static u64 page_of(u16 segment, u16 function)
 	return 0;
 }
 
-int pci_guard(u16 segment, u16 function)
+static int limit(u16 segment, u16 function)
 {
 	u64 page = page_of(segment, function);
 
-	if (!segment) {
-		guarded[function / 8] |= (u8)(1U << function % 8);
-		if (!page || page >= max_u64(machine.ram_top, BIT(32)))	/* phys() */
-			no_ecam = true;
-	}
+	if (!segment && (!page || page >= max_u64(machine.ram_top, BIT(32))))	/* phys() */
+		no_ecam = true;
 	if (!page || !table_walk(&machine.host_view.table, page).present)
 		return 0;
 	return view_limit_page(&machine.host_view, page, TABLE_R);
+}
+
+int pci_guard(u16 segment, u16 function)
+{
+	if (!segment)
+		guarded[function / 8] |= (u8)(1U << function % 8);
+	return limit(segment, function);
+}
+
+int pci_guard_power(u16 function)
+{
+	power = function;
+	return limit(0, function);
 }
 
 void pci_ports(u8 *io_bitmap)
@@ -99,11 +112,15 @@ static u32 register_of(u32 address)
 	return (address & 0xFC) | (address >> 16 & 0xF00);
 }
 
+static bool is_guarded(u16 function, u32 reg)
+{
+	return guarded[function / 8] >> function % 8 & 1 ||
+		(function == power && (reg & ~7U) == POWER_REGISTERS);
+}
+
 static bool selects_guarded(u32 address)
 {
-	u16 function = function_of(address);
-
-	return address & ADDRESS_ENABLE && guarded[function / 8] >> function % 8 & 1;
+	return address & ADDRESS_ENABLE && is_guarded(function_of(address), register_of(address));
 }
 
 void pci_select(u32 address)
@@ -162,19 +179,29 @@ static const struct window *window_at(u64 pa)
 	return NULL;
 }
 
+/* Beneath a hypervisor that tells the page alone, every store seems to be for a header. */
+static void store_to(const struct window *window, u64 pa, const struct store *store)
+{
+	u32 function = (u32)((pa - window->base) / ECAM_FUNCTION), reg = pa % ECAM_FUNCTION;
+
+	if (!window->segment && function == power && reg >= HEADER_SIZE && !no_ecam &&
+	    !is_guarded((u16)function, reg))
+		mmio_store(pa, store->size, store->value);
+	else
+		refuse(window->segment, function, reg);
+}
+
 /* Of a window, only pages of guarded functions lack a right. */
 bool pci_fault(struct cpu *cpu, const struct vt_exit *exit)
 {
 	const struct window *window = window_at(exit->address);
 	struct vt_exit skip = *exit;
 	struct store store;
-	u64 offset;
 
 	if (!window || !exit->write || exit->delivering || !store_decode(cpu, &store) ||
 	    store.exchange)
 		return false;
-	offset = exit->address - window->base;
-	refuse(window->segment, (u32)(offset / ECAM_FUNCTION), offset % ECAM_FUNCTION);
+	store_to(window, exit->address, &store);
 	skip.length = store.length;
 	machine.vt->skip(&cpu->vt, &skip);
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PCI configuration that the guest may read but not write: of host bridges and IOMMUs, which
- * decide where memory is, who reaches it, and where their own registers lie.
+ * decide where memory is, who reaches it, and where their own registers lie; and the place of the
+ * ports by which the machine goes to sleep.
  *
  * That covers, of Intel's client chips and q35 (00:00.0): PAM, SMRAM, TSEGMB, BGSM, TOLUD, TOM,
  * TOUUD, REMAPBASE, REMAPLIMIT, PCIEXBAR, MCHBAR, DMIBAR, DEVEN; of AMD's: the northbridge or
@@ -30,6 +31,9 @@
  * any order. guard: 0, or -1: no memory. */
 void pci_window(u64 base, u16 segment, u8 first_bus, u8 last_bus);
 int pci_guard(u16 segment, u16 function);
+/* Of this one, of segment 0, the registers alone that place the ports of power management, which
+ * policy.c watches: ICH, PCH and PIIX4 have them at 40h to 47h (PMBASE, ACPI_CNTL). */
+int pci_guard_power(u16 function);
 
 /* The byte of PCI_PORTS is from now on pci.c's: it opens the data ports and closes them. */
 void pci_ports(u8 *io_bitmap);

@@ -212,6 +212,12 @@ static const struct setting bridge_settings[] = {
 	{ 0x90, 4, 0x33333333 },
 	{ 0x94, 2, 0x3333 }, { 0x9d, 1, 0x48 }, { 0x9e, 1, 0x07 }, { 0x04, 2, 0 },
 };
+/* Its LPC bridge: PMBASE and ACPI_CNTL, by which the ports of sleep and power-off would move away
+ * from those that the hypervisor watches. */
+#define LPC_BRIDGE	0xf8
+static const struct setting power_settings[] = {
+	{ 0x40, 4, 0x701 }, { 0x41, 1, 0x07 }, { 0x44, 1, 0 },
+};
 /* The capability block of AMD-Vi is added to the register's number. */
 static const struct setting unit_settings[] = {
 	{ 0x04, 4, 0x20000001 }, { 0x08, 4, 1 }, { 0x0c, 4, 0 }, { 0x10, 4, 0 },
@@ -269,6 +275,8 @@ static void configuration(void)
 	before = carrel_refused();
 	for (size_t i = 0; i < sizeof(bridge_settings) / sizeof(*bridge_settings); i++)
 		taken += configure(0, &bridge_settings[i], &tried);
+	for (size_t i = 0; i < sizeof(power_settings) / sizeof(*power_settings); i++)
+		taken += configure(LPC_BRIDGE, &power_settings[i], &tried);
 	taken += configure_unit(&tried);
 	after = carrel_refused();
 	/* What is dropped of a header is not counted: every kernel writes there. KVM tells Intel's
@@ -276,17 +284,21 @@ static void configuration(void)
 	 * MMCONFIG seems to be for a header. */
 	least = carrel_is_svm() ? tried - 2 : tried / 2 - 1;
 	judge(tried && !taken && after.registers - before.registers >= least, "attack-39",
-	      "%u writes to the host bridge's configuration and an IOMMU's: %u took effect, %" PRIu64
-	      " counted as refused", tried, taken, after.registers - before.registers);
+	      "%u writes to the host bridge's configuration, an IOMMU's and power management's: %u took "
+	      "effect, %" PRIu64 " counted as refused", tried, taken, after.registers - before.registers);
 }
 
-/* Without Carrel: MMCONFIG off, and on again. */
+/* Without Carrel: MMCONFIG off, and on again; PMBASE there, and back. */
 static void control_bridge(void)
 {
 	const struct setting off = { 0x60, 4, 0 };
 	unsigned int tried = 0, taken = configure(0, &off, &tried);
 
 	judge(taken, "control-39-bridge", "%u of %u writes switch MMCONFIG off", taken, tried);
+	tried = 0;
+	taken = configure(LPC_BRIDGE, &power_settings[0], &tried);
+	judge(taken, "control-39-power", "%u of %u writes move the ports of power management", taken,
+	      tried);
 }
 
 /* A device's own window laid over private memory: an address that only it would answer to. */

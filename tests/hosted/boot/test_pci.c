@@ -16,6 +16,7 @@ struct function {
 	u8 secondary;
 	u8 express;		/* type of its PCI Express capability + 1; 0 none */
 	bool loop;		/* its list of capabilities never ends */
+	u32 power;		/* register 40h */
 };
 
 static const struct function *functions;
@@ -45,6 +46,7 @@ static u32 config(u16 segment, u16 number, u32 reg)
 	case 0x0C: return (u32)f->header << 16 | 0x4000;
 	case 0x18: return 0x00FF0000 | f->secondary << 8;
 	case 0x34: return 0xAABBCC51;		/* the low bits are reserved */
+	case 0x40: return f->power;
 	case 0x50: return f->loop ? 0x00005005 : 0x00006005;
 	case 0x60: return 0x00020010 | (f->express - 1U) << 20;
 	}
@@ -89,7 +91,8 @@ static int guard(u16 segment, u16 function)
 }
 
 static bool left_out;
-static const struct pci_scan scan = { &platform, guard, &left_out };
+static u16 power;
+static const struct pci_scan scan = { &platform, guard, &left_out, 0x604, &power };
 
 static void start(const struct function *list, size_t count)
 {
@@ -98,6 +101,7 @@ static void start(const struct function *list, size_t count)
 	memset(&platform, 0, sizeof(platform));
 	dma_platform_serve(&platform, 0, DMA_SLOTS - 1);
 	left_out = false;
+	power = DMA_NO_FUNCTION;
 	guarded_count = lines = reads = 0;
 	guard_room = ARRAY_SIZE(guarded);
 }
@@ -266,11 +270,39 @@ static void test_served(void)
 	}
 }
 
+/* Which function places the ports of power management. */
+static void test_power(void)
+{
+	static const struct {
+		struct function function;
+		bool placing;
+	} cases[] = {
+		{ { .number = 0xF8, .class = 0x0601, .power = 0x601 }, true },
+		{ { .number = 0xFA, .class = 0x0580, .power = 0x12340601 }, true },
+		{ { .number = 0x0B, .class = 0x0680, .power = 0x641 }, true },
+		{ { .number = 0xF8, .class = 0x0601, .power = 0x600 }, false },
+		{ { .number = 0xF8, .class = 0x0601, .power = 0x681 }, false },
+		{ { .number = 0xF8, .class = 0x0200, .power = 0x601 }, false },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct function list[2] = { { .number = cases[i].function.number & 0xF8, .header = 0x80 },
+					    cases[i].function };
+
+		if (!(cases[i].function.number & 7))
+			list[0] = cases[i].function;
+		start(list, cases[i].function.number & 7 ? 2 : 1);
+		CHECK_EQ(pci_scan_ports(&scan), 0);
+		CHECK_EQ(power, cases[i].placing ? cases[i].function.number : DMA_NO_FUNCTION);
+	}
+}
+
 const struct test pci_tests[] = {
 	{ "pci: devices and functions", test_devices },
 	{ "pci: bridges and the names of requesters", test_bridges },
 	{ "pci: devices that no IOMMU serves", test_served },
 	{ "pci: an empty machine", test_nothing },
+	{ "pci: who places the ports of power management", test_power },
 	{ "pci: functions of AMD-Vi units", test_units },
 	{ "pci: no memory to guard", test_no_memory },
 	{ "pci: another segment by ECAM", test_ecam },

@@ -102,6 +102,15 @@ u32 mmio_read32(u64 pa)
 	return value;
 }
 
+void mmio_store(u64 pa, u8 size, u32 value)
+{
+	u64 offset = pa - ECAM_BASE;
+	u8 *space = config((u16)(offset >> 12));
+
+	CHECK(space && offset < 256 * MIB && (offset & 0xFFF) + size <= 4096);
+	memcpy(space + (offset & 0xFFF), &value, size);
+}
+
 /* --- The rest of the core ------------------------------------------------------------- */
 
 void log_guest(const char *format, ...)

@@ -93,11 +93,63 @@ static void test_far_window(void)
 	CHECK_EQ(value, 0x63626160);
 }
 
+/* The function that places the ports of power management: eight registers of it are guarded. */
+static void test_power(void)
+{
+	static const u8 movb[] = { 0x88, 0x03 };
+
+	model_start(true);
+	CHECK_EQ(pci_guard_power(FREE), 0);
+	CHECK_EQ(rights(PAGE(FREE)), TABLE_R);
+	guest_regs.rax = 0x5A5A5A5A;
+	for (u32 reg = 0x40; reg < 0x48; reg++)
+		CHECK(fault(PAGE(FREE) + reg, movb, sizeof(movb)));
+	CHECK(fault(PAGE(FREE) + 0x44, movl, sizeof(movl)));
+	CHECK(fault(PAGE(FREE) + 0x3E, movl, sizeof(movl)));	/* reaches into them */
+	CHECK(fault(PAGE(FREE), movl, sizeof(movl)));
+	CHECK_EQ(stats.refused_registers, 9);
+	CHECK(config_same(FREE));
+	CHECK(fault(PAGE(FREE) + 0x48, movl, sizeof(movl)));
+	CHECK(fault(PAGE(FREE) + 0x104, movb, sizeof(movb)));
+	CHECK_EQ(stats.refused_registers, 9);
+	CHECK(!memcmp(config(FREE) + 0x48, "ZZZZ", 4) && config(FREE)[0x4C] != 'Z');
+	CHECK(config(FREE)[0x104] == 'Z' && config(FREE)[0x105] != 'Z');
+}
+
+static void power_by_ports(bool ecam)
+{
+	model_start(ecam);
+	CHECK_EQ(pci_guard_power(FREE), 0);
+	for (u32 reg = 0x40; reg < 0x48; reg += 4) {
+		guest_out(0xCF8, 4, ADDRESS(FREE, reg));
+		CHECK(guest_out(0xCFC, 4, 0x5A5A5A5A));
+		CHECK(guest_out(0xCFE, 1, 0x5A));
+	}
+	CHECK(config_same(FREE));
+	CHECK_EQ(stats.refused_registers, 4);
+	guest_out(0xCF8, 4, ADDRESS(FREE, 0x48));
+	CHECK_EQ(guest_out(0xCFC, 4, 0x5A5A5A5A), !ecam);
+	CHECK(!memcmp(config(FREE) + 0x48, "ZZZZ", 4));
+}
+
+static void test_power_ports(void)
+{
+	power_by_ports(true);
+}
+
+static void test_power_no_ecam(void)
+{
+	power_by_ports(false);
+}
+
 const struct test ecam_tests[] = {
 	{ "pages of guarded functions are read-only", test_rights },
 	{ "stores to them are dropped", test_stores },
 	{ "nothing else is", test_others },
 	{ "other segments", test_segments },
 	{ "a window out of reach", test_far_window },
+	{ "power management: its place by ECAM", test_power },
+	{ "power management: its place by ports", test_power_ports },
+	{ "power management: its place by ports, without ECAM", test_power_no_ecam },
 	{ 0 }
 };
