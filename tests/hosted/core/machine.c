@@ -139,7 +139,7 @@ static bool give(u64 *word)
 
 const struct random_source random_cpu = { yes, yes, give, give };
 
-/* --- what the lead's files would answer ------------------------------------------------ */
+/* --- what files outside of this test would answer ------------------------------------------------ */
 
 const char *exit_name(enum vt_reason reason)
 {
