@@ -149,6 +149,9 @@ static void pages_bound(void)
 	CHECK_EQ(start(), 0);
 	CHECK_EQ(ops->admit(dma_slot(STRANGER)), 0);
 	CHECK(pool_out <= bound && bound < 40);
+	/* the budget of a 64 GiB machine, 1 MiB, less the map (tests/hosted/mm/test_dma.c) */
+	dma_platform_slot(&platform, 0x3F00);
+	CHECK(ops->pages(&platform) * PAGE_SIZE <= 704 * KIB);
 	/* the largest table there can be */
 	dma_platform_slot(&platform, 0xFFFF);
 	CHECK_EQ(ops->pages(&platform), 512 + 1 + 2 * 3);

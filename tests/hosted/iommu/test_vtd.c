@@ -643,6 +643,11 @@ static void frames(void)
 	CHECK_EQ(pool_out, all);
 	check_reaches(&model[2], 215 << 8 | 0xFF, SECRET);
 	check_blocked(&model[2], 216 << 8, SECRET, 1, true);
+	/* the budget of a 64 GiB machine, 1 MiB, less the map (tests/hosted/mm/test_dma.c) */
+	make_platform(3);
+	for (u32 bus = 0; bus < 64; bus++)
+		dma_platform_slot(&platform, bus << 8);
+	CHECK(vtd_ops.pages(&platform) * PAGE_SIZE <= 704 * KIB);
 	make_platform(DMA_UNITS_MAX);
 	memset(platform.slots, 0xFF, sizeof(platform.slots));
 	CHECK_EQ(vtd_ops.pages(&platform), 3 + 64 + 256 + 16);

@@ -154,8 +154,9 @@ static void pc(void)
 		CHECK(!dma_problem());
 		check_pc();
 		CHECK_EQ(level3, table_get(phys(walked.root)) & TABLE_ADDRESS);
-		/* the budget: under 1 MiB for 64 GiB, and the bound that the pool is made by holds */
-		CHECK(pool_out * PAGE_SIZE < MIB / 2);
+		/* the budget: under 1 MiB for 64 GiB, with what the drivers take for 64 buses
+		 * (tests/hosted/iommu); and the bound that the pool is made by holds */
+		CHECK(pool_out * PAGE_SIZE <= 320 * KIB);
 		CHECK(pool_out <= dma_pages(&fake, &platform, 7, 65 * GIB));
 		/* registers left the host's view, their neighbours did not */
 		CHECK(!table_walk(&host.table, 0xFED90000).present);
