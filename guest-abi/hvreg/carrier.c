@@ -139,12 +139,15 @@ static size_t put_strings(char **strings, size_t offset, uint32_t *count)
 	return offset;
 }
 
-static void fill_start(char **argv)
+static void fill_start(const struct program *program, char **argv)
 {
 	struct carrel_start *start = (struct carrel_start *)ARENA;
 	size_t size;
+	char *path[] = { (char *)program->path, NULL };
+	uint32_t one;
 
-	size = put_strings(argv, sizeof(*start), &start->argc);
+	size = put_strings(path, sizeof(*start), &one);
+	size = put_strings(argv, size, &start->argc);
 	size = put_strings(environ, size, &start->envc);
 	start->size = size;
 	start->arena_size = ARENA_SIZE;
@@ -200,7 +203,7 @@ static _Noreturn void enter(void)
 void carrier_start(struct carrier *carrier, const struct program *program, char **argv)
 {
 	fill_slots(carrier);
-	fill_start(argv);
+	fill_start(program, argv);
 	close(carrier->device);
 	take_name(program, argv, program_invocation_name);
 	leave_libc();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <bearssl_hash.h>
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <carrel/hypercall.h>
@@ -69,18 +70,31 @@ static void add_shim(struct launch *launch)
 
 static void add_manifest(struct launch *launch, const struct program *program)
 {
-	struct carrel_manifest *manifest = &launch->manifest;
+	struct carrel_manifest header = {
+		.magic = CARREL_MANIFEST_MAGIC,
+		.version = 2,
+		.host_chosen = CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD | CARREL_HOST_FDS,
+		.slots = LAUNCH_SLOTS,
+		.blocks = LAUNCH_BLOCKS,
+		.size = PAGE,
+		.entries = 1,
+	};
+	struct carrel_manifest_entry entry = {
+		.kind = CARREL_ENTRY_PROGRAM,
+		.path = sizeof(header) + sizeof(entry),
+		.size = program->size,
+	};
+	unsigned char *page = aligned_alloc(PAGE, PAGE);
 
-	manifest->magic = CARREL_MANIFEST_MAGIC;
-	manifest->version = 1;
-	manifest->host_chosen = CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD |
-		CARREL_HOST_FDS;
-	manifest->slots = LAUNCH_SLOTS;
-	manifest->blocks = LAUNCH_BLOCKS;
-	manifest->program_size = program->size;
-	memcpy(manifest->program_sha256, program->sha256, sizeof(manifest->program_sha256));
-	strcpy(manifest->program_path, program->path);
-	add_run(launch, (const void *)manifest, CARREL_MANIFEST_VA, 1, CARREL_ADD_PAGE | CARREL_R);
+	if (!page)
+		fail(EXIT_OWN, NULL, "out of memory");
+	memset(page, 0, PAGE);
+	memcpy(entry.sha256, program->sha256, sizeof(entry.sha256));
+	memcpy(page, &header, sizeof(header));
+	memcpy(page + sizeof(header), &entry, sizeof(entry));
+	strcpy((char *)page + entry.path, program->path);
+	launch->manifest = page;
+	add_run(launch, page, CARREL_MANIFEST_VA, 1, CARREL_ADD_PAGE | CARREL_R);
 }
 
 void launch_build(struct launch *launch, const struct program *program, uint32_t limit,

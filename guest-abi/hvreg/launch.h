@@ -24,7 +24,7 @@ struct launch_run {
 
 struct launch {
 	struct carrel_measure_create create;
-	struct carrel_manifest manifest;
+	unsigned char *manifest;	/* whole pages */
 	struct launch_run runs[LAUNCH_RUNS_MAX];
 	unsigned int run_count;
 };

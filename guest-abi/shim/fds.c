@@ -2,8 +2,6 @@
 /* Two bits for each descriptor. See fds.h. */
 #include "fds.h"
 
-static uint64_t open_fds[FDS_MAX / 64], random_fds[FDS_MAX / 64];
-
 bool fds_valid(int64_t fd)
 {
 	return fd >= 0 && fd < FDS_MAX;
@@ -13,9 +11,9 @@ bool fds_add(int64_t fd)
 {
 	uint64_t bit = 1UL << (fd & 63);
 
-	if (!fds_valid(fd) || (open_fds[fd / 64] & bit))
+	if (!fds_valid(fd) || (carrier()->open_fds[fd / 64] & bit))
 		return false;
-	open_fds[fd / 64] |= bit;
+	carrier()->open_fds[fd / 64] |= bit;
 	return true;
 }
 
@@ -25,17 +23,17 @@ void fds_remove(uint64_t fd)
 
 	if (fd >= FDS_MAX)
 		return;
-	open_fds[fd / 64] &= ~bit;
-	random_fds[fd / 64] &= ~bit;
+	carrier()->open_fds[fd / 64] &= ~bit;
+	carrier()->random_fds[fd / 64] &= ~bit;
 }
 
 void fds_set_random(uint64_t fd)
 {
 	if (fd < FDS_MAX)
-		random_fds[fd / 64] |= 1UL << (fd & 63);
+		carrier()->random_fds[fd / 64] |= 1UL << (fd & 63);
 }
 
 bool fds_is_random(uint64_t fd)
 {
-	return fd < FDS_MAX && random_fds[fd / 64] >> (fd & 63) & 1;
+	return fd < FDS_MAX && carrier()->random_fds[fd / 64] >> (fd & 63) & 1;
 }

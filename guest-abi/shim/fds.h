@@ -7,9 +7,7 @@
 #ifndef SHIM_FDS_H
 #define SHIM_FDS_H
 
-#include "shim.h"
-
-#define FDS_MAX		65536
+#include "carrier.h"
 
 /* A number that may be a descriptor here. */
 bool fds_valid(int64_t fd);

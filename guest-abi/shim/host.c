@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include <carrel/hypercall.h>
+#include "carrier.h"
 #include "channel.h"
 #include "host.h"
 
 #define MS_SYNC		4
-#define SIGNALS		64
 
 _Noreturn void die(uint64_t code)
 {

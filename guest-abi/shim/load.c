@@ -24,7 +24,7 @@
 
 struct reader {
 	struct thread *t;
-	const struct carrel_manifest *manifest;
+	const struct listed *program;
 	struct loaded *to;
 	uint64_t fd;
 	uint64_t offset;		/* of the next byte to place */
@@ -40,11 +40,11 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t open_program(struct thread *t, const struct carrel_manifest *manifest)
+static uint64_t open_program(struct thread *t, const struct listed *program)
 {
 	int64_t fd;
 
-	channel_put(arena.base, manifest->program_path, sizeof(manifest->program_path));
+	channel_put(arena.base, program->path, strlen(program->path) + 1);
 	fd = host_call_own(t, SYS_open, (uint64_t)arena.base, O_RDONLY | O_CLOEXEC, 0, 0);
 	if (fd < 0)
 		die(CARREL_DIE_MANIFEST);
@@ -54,7 +54,7 @@ static uint64_t open_program(struct thread *t, const struct carrel_manifest *man
 /* See that bytes are ready in the arena. */
 static void refill(struct reader *r)
 {
-	uint64_t want = least(arena.size, r->manifest->program_size - r->offset);
+	uint64_t want = least(arena.size, r->program->size - r->offset);
 	int64_t got;
 
 	if (r->ready_size)
@@ -183,27 +183,27 @@ static void compare_hash(struct reader *r)
 	uint8_t digest[br_sha256_SIZE];
 
 	br_sha256_out(&r->hash, digest);
-	if (memcmp(digest, r->manifest->program_sha256, sizeof(digest)))
+	if (memcmp(digest, r->program->sha256, sizeof(digest)))
 		die(CARREL_DIE_MANIFEST);
 }
 
-void load_program(struct thread *t, const struct carrel_manifest *manifest, uint64_t random,
+void load_program(struct thread *t, const struct listed *program, uint64_t random,
 		  struct loaded *loaded)
 {
-	struct reader r = { .t = t, .manifest = manifest, .to = loaded };
+	struct reader r = { .t = t, .program = program, .to = loaded };
 	uint64_t head;
 
-	r.fd = open_program(t, manifest);
+	r.fd = open_program(t, program);
 	br_sha256_init(&r.hash);
 	refill(&r);
 	head = least(r.ready_size, HEAD_SIZE);
 	take(&r, piece, head);
-	if (elf_read(piece, head, manifest->program_size, &loaded->plan))
+	if (elf_read(piece, head, program->size, &loaded->plan))
 		die(CARREL_DIE_MANIFEST);
 	loaded->base = choose_base(&loaded->plan, random);
 	map_segments(t, loaded);
 	spread(loaded, 0, piece, head, NULL);
-	while (r.offset < manifest->program_size)
+	while (r.offset < program->size)
 		place_next(&r);
 	compare_hash(&r);
 	protect_segments(t, loaded);

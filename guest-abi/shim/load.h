@@ -3,8 +3,8 @@
 #ifndef SHIM_LOAD_H
 #define SHIM_LOAD_H
 
-#include <carrel/identity.h>
 #include "elf.h"
+#include "manifest.h"
 #include "shim.h"
 
 struct loaded {
@@ -18,7 +18,7 @@ struct loaded {
  * Kills the process (CARREL_DIE_MANIFEST) if the file is not what the manifest
  * says or cannot be loaded.
  */
-void load_program(struct thread *t, const struct carrel_manifest *manifest, uint64_t random,
+void load_program(struct thread *t, const struct listed *program, uint64_t random,
 		  struct loaded *loaded);
 
 #endif

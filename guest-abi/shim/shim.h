@@ -18,7 +18,7 @@
 /* For entry.S: where the stack's top is noted, in the thread page's shim area. */
 #define TP_STACK_TOP	CARREL_TP_SHIM
 /* Bytes of struct thread before regs; quad words in regs before RIP, and from RIP on. */
-#define THREAD_HEAD	192
+#define THREAD_HEAD	320
 #define REGS_GENERAL	15
 #define REGS_FRAME	5
 #define REGS_SIZE	((REGS_GENERAL + REGS_FRAME) * 8)
@@ -47,11 +47,37 @@ struct thread {
 	bool noted;			/* siginfo holds a signal that was not acted upon */
 	bool rewind;			/* the call did not start: make it again after the signal */
 	bool interrupted;		/* it failed with EINTR and may be made again */
+	uint8_t start;			/* enum start_kind: what START is for */
 	uint8_t siginfo[SIGINFO_SIZE] __attribute__((aligned(8)));
-	uint64_t reserved;
+	uint64_t saved_mask;		/* while `temporary`: what a handler's frame goes back to */
+	uint32_t tid;			/* the host's number, positive and unique in the process */
+	bool temporary;			/* mask is that of one call (ppoll, rt_sigsuspend ...) */
+	uint64_t clear_tid;		/* of the program: cleared and woken at the thread's end, 0 none */
+	uint64_t robust_list;
+	uint64_t fs_base;		/* only from fork or clone to START */
+	struct carrier *carrier;	/* see carrier.h */
+	uint64_t futex[4];		/* futex.c's, as a waiter */
+	uint64_t reserved[7];
 	struct regs regs;
 };
 _Static_assert(offsetof(struct thread, regs) == THREAD_HEAD, "entry.S skips this much");
+
+enum start_kind { START_FIRST, START_THREAD, START_FORKED };
+
+/* The thread that runs this. */
+static inline struct thread *self(void)
+{
+	uint64_t top;
+
+	asm volatile("movq %%gs:%c1, %0" : "=r"(top) : "i"(TP_STACK_TOP));
+	return (struct thread *)(top - sizeof(struct thread));
+}
+
+/* The thread that has index `index` (it may not exist). */
+static inline struct thread *thread_at(uint64_t index)
+{
+	return (struct thread *)(CARREL_THREAD_STACK(index) - sizeof(struct thread));
+}
 
 /* Length in bytes of `s` including its NUL, or 0 if there is none in `max` bytes. */
 size_t string_size(const char *s, size_t max);

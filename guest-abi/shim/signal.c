@@ -4,6 +4,7 @@
 
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
+#include "carrier.h"
 #include "channel.h"
 #include "emulate.h"
 #include "host.h"
@@ -11,7 +12,6 @@
 #include "signal.h"
 #include "vm.h"
 
-#define SIGNALS		64
 #define SIG_DFL		0UL
 #define SIG_IGN		1UL
 #define SIGILL		4
@@ -52,14 +52,6 @@
 #define SI_CODE		8			/* offsets in siginfo */
 #define SI_ADDRESS	16
 #define SI_KERNEL	0x80
-
-/* The kernel's struct sigaction. */
-struct action {
-	uint64_t handler, flags, restorer, mask;
-};
-
-/* What the program registered; handler 0 or 1 mean what they mean to the host. */
-static struct action actions[SIGNALS + 1];
 
 static bool is_handler(const struct action *action)
 {
@@ -128,12 +120,12 @@ EMULATED(call_rt_sigaction)
 	if (result < 0)
 		return result;
 	/* What was inherited only the host knows: default or ignored. */
-	old = actions[signal];
+	old = carrier()->actions[signal];
 	if (!is_handler(&old))
 		old.handler = before.handler == SIG_IGN ? SIG_IGN : SIG_DFL;
 	if (arg[1]) {
-		actions[signal] = new;
-		actions[signal].mask &= ~UNBLOCKABLE;
+		carrier()->actions[signal] = new;
+		carrier()->actions[signal].mask &= ~UNBLOCKABLE;
 	}
 	if (arg[2])
 		memcpy((void *)arg[2], &old, sizeof(old));
@@ -264,7 +256,7 @@ static uint64_t stack_for(const struct thread *t, const struct action *action)
 static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginfo,
 			const struct carrel_upcall *fault)
 {
-	struct action action = actions[signal];
+	struct action action = carrier()->actions[signal];
 	struct regs *r = &t->regs;
 	struct stack stack = altstack_now(t);
 	struct sigframe frame = {
@@ -292,8 +284,8 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 	if (action.flags & SA_RESETHAND) {
 		struct action old;
 
-		actions[signal] = (struct action){ .handler = SIG_DFL };
-		set_host_action(t, signal, &actions[signal], &old);
+		carrier()->actions[signal] = (struct action){ .handler = SIG_DFL };
+		set_host_action(t, signal, &carrier()->actions[signal], &old);
 	}
 	t->mask |= action.mask | (action.flags & SA_NODEFER ? 0 : BIT_OF(signal));
 	r->rdi = signal;
@@ -336,13 +328,13 @@ void signal_deliver(struct thread *t, uint64_t number)
 		t->noted = false;
 		if (forged(signal, siginfo))
 			die(CARREL_DIE_IAGO);
-		if (t->mask & BIT_OF(signal) || !is_handler(&actions[signal])) {
+		if (t->mask & BIT_OF(signal) || !is_handler(&carrier()->actions[signal])) {
 			set_host_mask(t, SIG_SETMASK, t->mask);
-			if (!(t->mask & BIT_OF(signal)) && actions[signal].handler == SIG_DFL)
+			if (!(t->mask & BIT_OF(signal)) && carrier()->actions[signal].handler == SIG_DFL)
 				raise_again(t, signal);
 			continue;
 		}
-		if (t->rewind || (t->interrupted && actions[signal].flags & SA_RESTART)) {
+		if (t->rewind || (t->interrupted && carrier()->actions[signal].flags & SA_RESTART)) {
 			t->regs.rip -= 2;
 			t->regs.rax = number;
 		}
@@ -435,7 +427,7 @@ void signal_fault(struct thread *t, const struct carrel_upcall *fault)
 	} else if (code != SI_KERNEL) {
 		address = t->regs.rip;
 	}
-	if (!is_handler(&actions[signal]) || t->mask & BIT_OF(signal))
+	if (!is_handler(&carrier()->actions[signal]) || t->mask & BIT_OF(signal))
 		die_by(t, signal);
 	memcpy(siginfo, &signal, sizeof(signal));
 	memcpy(siginfo + SI_CODE, &code, sizeof(code));

@@ -7,10 +7,11 @@
 
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
-#include <carrel/identity.h>
+#include "carrier.h"
 #include "channel.h"
 #include "host.h"
 #include "load.h"
+#include "manifest.h"
 #include "program.h"
 #include "sigframe.h"
 #include "signal.h"
@@ -21,7 +22,6 @@
 #define STACK_PAGES	0x3fffUL	/* places for its top: 64 MiB */
 #define MAP_PAGES	0x7ffffffUL	/* places for the first mapping: 512 GiB */
 #define BRK_PAGES	0x1fffUL	/* places for the heap behind the program: 32 MiB */
-#define HOST_ALL	(CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD | CARREL_HOST_FDS)
 #define CLOCK_TICKS	100
 #define HWCAP2_FSGSBASE	2
 #define RFLAGS_START	0x202
@@ -44,14 +44,12 @@ extern char shim_bss[], shim_bss_end[];
 
 void start_main(struct thread *t, uint64_t index);
 
-static const struct carrel_manifest *manifest(void)
-{
-	return (const struct carrel_manifest *)CARREL_MANIFEST_VA;
-}
+/* Of the program that runs. */
+static const char *path;
 
 const char *program_path(void)
 {
-	return manifest()->program_path;
+	return path;
 }
 
 size_t string_size(const char *s, size_t max)
@@ -61,25 +59,13 @@ size_t string_size(const char *s, size_t max)
 	return end ? end - s + 1 : 0;
 }
 
-/* Measured, but by hvreg's word: what this shim cannot do, it must not seem to do. */
-static void check_manifest(void)
-{
-	const struct carrel_manifest *m = manifest();
-	uint64_t slot_blocks = (m->slots * CARREL_SLOT_STRIDE + CARREL_BLOCK_SIZE - 1) /
-			       CARREL_BLOCK_SIZE;
-
-	if (m->magic != CARREL_MANIFEST_MAGIC || m->version != 1 || m->host_chosen != HOST_ALL ||
-	    m->slots == 0 || m->slots > CARREL_SLOTS_MAX || m->blocks > CARREL_BLOCKS_MAX ||
-	    m->blocks <= slot_blocks || !string_size(m->program_path, sizeof(m->program_path)))
-		die(CARREL_DIE_MANIFEST);
-}
-
 static void take_start(struct carrel_start *start)
 {
 	channel_get(start, arena.base, sizeof(*start));
 	if (start->magic != CARREL_START_MAGIC || start->arena_size != arena.size ||
 	    start->size <= sizeof(*start) || start->size > arena.size || start->argc == 0 ||
-	    start->argc > start->size || start->envc > start->size || start->secure != 0)
+	    start->argc > start->size || start->envc > start->size || start->secure != 0 || start->ticket[0] ||
+	    start->ticket[1])
 		die(CARREL_DIE_START);
 }
 
@@ -114,7 +100,7 @@ static uint64_t hwcap(void)
 }
 
 struct strings {
-	char *text, *end;		/* argv and envp, back to back */
+	char *text, *end;		/* argv and envp, back to back, behind the path */
 	uint64_t execfn, platform, random;
 };
 
@@ -158,12 +144,13 @@ static char *put_strings(char *top, const struct carrel_start *start,
 
 	memset(top - sizeof(uint64_t), 0, sizeof(uint64_t));
 	top -= sizeof(uint64_t);
-	top = push_bytes(top, program_path(), strlen(program_path()) + 1);
-	s->execfn = (uint64_t)top;
 	s->end = top;
 	top -= size;
-	s->text = top;
 	channel_get(top, arena.base + sizeof(*start), size);
+	s->execfn = (uint64_t)top;
+	s->text = top + string_size(top, size);
+	if (s->text == top)
+		die(CARREL_DIE_START);
 	top = push_bytes(top, "x86_64", sizeof("x86_64"));
 	s->platform = (uint64_t)top;
 	top = push_bytes((char *)((uint64_t)top & ~15UL), random->program, sizeof(random->program));
@@ -226,23 +213,27 @@ void start_main(struct thread *t, uint64_t index)
 	struct carrel_start start;
 	struct randomness random;
 	struct strings strings;
+	struct listed program;
 	static struct loaded loaded;
 	struct memory_layout places;
 	char *stack_top, *top;
 
 	t->page = (struct carrel_thread_page *)CARREL_THREAD_PAGE(index);
 	t->index = index;
+	t->carrier = &carriers[0];
 	t->slot = (uint8_t *)CARREL_CHANNEL_VA + index * CARREL_SLOT_STRIDE;
 	if (index != 0)			/* other threads start when the shim makes some */
 		die(CARREL_DIE_SHIM);
 	map_bss(t);
-	check_manifest();
+	manifest_check();
 	channel_setup(manifest()->slots, manifest()->blocks);
+	program = manifest_program();
+	path = program.path;
 	take_start(&start);
 	random_bytes(&random, sizeof(random));
 	stack_top = map_stack(t, &start, random.places);
 	top = put_strings(stack_top, &start, &random, &strings);
-	load_program(t, manifest(), random.base, &loaded);
+	load_program(t, &program, random.base, &loaded);
 	if (loaded.plan.exec_stack &&
 	    memory_protect(t, (uint64_t)stack_top - STACK_SIZE, STACK_SIZE, CARREL_RIGHTS))
 		die(CARREL_DIE_START);
@@ -253,5 +244,5 @@ void start_main(struct thread *t, uint64_t index)
 	memory_setup(&places);
 	signal_setup(t);
 	enter_program(t, &loaded, put_vectors(top, &start, &loaded, &strings));
-	note(CARREL_NOTE_START, manifest()->program_size);
+	note(CARREL_NOTE_START, program.size);
 }

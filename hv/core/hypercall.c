@@ -32,9 +32,11 @@ enum call {
 	ENTER = CARREL_HC_ENTER, RESUME = CARREL_HC_RESUME,
 	OCALL = CARREL_HC_OCALL, MAP = CARREL_HC_MAP, UNMAP = CARREL_HC_UNMAP,
 	PROTECT = CARREL_HC_PROTECT, RANDOM = CARREL_HC_RANDOM, NOTE = CARREL_HC_NOTE,
-	IDENTITY = CARREL_HC_IDENTITY, DIE = CARREL_HC_DIE,
+	IDENTITY = CARREL_HC_IDENTITY, DIE = CARREL_HC_DIE, ADOPT = CARREL_HC_ADOPT,
+	THREAD = CARREL_HC_THREAD, FORK = CARREL_HC_FORK, PASS = CARREL_HC_PASS,
+	CLAIM = CARREL_HC_CLAIM,
 };
-static_assert(CARREL_HC_MAX == CARREL_HC_DIE, "enum call names every hypercall");
+static_assert(CARREL_HC_MAX == CARREL_HC_CLAIM, "enum call names every hypercall");
 
 /* Mode and view. */
 #define IN_PROCESS	8
@@ -161,7 +163,7 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 	case ADMIT:
 		return args->rdi <= 0xFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
-	case IDENTITY:
+	case IDENTITY: case ADOPT: case THREAD: case FORK: case PASS: case CLAIM:
 		return true;
 	}
 	return false;
@@ -333,6 +335,7 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 	case DIE:
 		return die(cpu, process);
 	case ENTER: case RESUME:	/* call_carrier() */
+	case ADOPT: case THREAD: case FORK: case PASS: case CLAIM:
 		break;
 	}
 	return CARREL_ECALL;

@@ -11,7 +11,7 @@ import struct
 import sys
 
 PAGE = 4096
-SLOTS, BLOCKS, ABI = 2, 4, 2
+SLOTS, BLOCKS, ABI = 2, 4, 3
 SHIM, MANIFEST, THREADS = 0x7E0040000000, 0x7E0041000000, 0x7E0050000000
 GATE, CHANNEL = 0x7E0000000000, 0x7E0000200000
 R, W, X = 1, 2, 4
@@ -39,9 +39,10 @@ def shim_pages(image):
 def manifest(path):
     with open(path, "rb") as file:
         content = file.read()
-    page = struct.pack("<8sIIIIQ32s", b"CHMANIF1", 1, 0xF, SLOTS, BLOCKS, len(content),
-                       hashlib.sha256(content).digest())
-    return (page + os.fsencode(path)).ljust(PAGE, b"\0")
+    header = struct.pack("<8sIIIIII32x", b"CHMANIF2", 2, 0xF, SLOTS, BLOCKS, PAGE, 1)
+    entry = struct.pack("<IIQ32s", 1, len(header) + 48, len(content),
+                        hashlib.sha256(content).digest())
+    return (header + entry + os.fsencode(path)).ljust(PAGE, b"\0")
 
 
 def main():

@@ -151,6 +151,9 @@ static void check_start(const struct run *run, char **argv, char **envp, uid_t u
 	const char *string = (const char *)(start + 1);
 	uint32_t i;
 
+	EXPECT(!strcmp(string, "/bin/busybox"));
+	string += strlen(string) + 1;
+
 	EXPECT(start->magic == CARREL_START_MAGIC);
 	EXPECT(start->arena_size == (BLOCKS - 1) * CARREL_BLOCK_SIZE);
 	EXPECT(start->uid == uid && start->euid == uid && start->gid == uid && start->egid == uid);

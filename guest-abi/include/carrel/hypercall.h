@@ -14,7 +14,7 @@
 #ifndef CARREL_HYPERCALL_H
 #define CARREL_HYPERCALL_H
 
-#define CARREL_ABI_VERSION	2
+#define CARREL_ABI_VERSION	3
 
 /* CPUID 40000000h: EAX = highest leaf, EBX ECX EDX = signature. */
 #define CARREL_CPUID_BASE	0x40000000
@@ -43,6 +43,8 @@
 #define CARREL_HC_PARK		11	/* (APIC id): that CPU is offline; take it back */
 #define CARREL_HC_ADMIT		12	/* (requester): the kernel found that device; let its slot reach
 					   host memory by DMA */
+#define CARREL_HC_ADOPT		13	/* (process, ticket low, ticket high): a host process has come for
+					   that child of a fork; once */
 /* Host view, CPL 3. */
 #define CARREL_HC_ENTER		16	/* (process, ticket low, ticket high, thread) */
 #define CARREL_HC_RESUME	17	/* (process, ticket low, ticket high, thread, value, flags) */
@@ -56,7 +58,16 @@
 #define CARREL_HC_NOTE		37	/* (code, number): a line in the log */
 #define CARREL_HC_IDENTITY	38	/* () -> RDI RSI RDX R10 */
 #define CARREL_HC_DIE		39	/* (code): kill this process with a logged reason */
-#define CARREL_HC_MAX		39
+#define CARREL_HC_THREAD	40	/* (index): make that thread, or make it anew if it is out */
+#define CARREL_HC_FORK		41	/* (CARREL_FORK_*) -> RDI = child, RSI = ticket low, RDX = ticket high */
+#define CARREL_HC_PASS		42	/* RDI RSI RDX R10 = 32 bytes for a successor of the same identity
+					   -> RDI = ticket low, RSI = ticket high */
+#define CARREL_HC_CLAIM		43	/* (ticket low, ticket high) -> RDI RSI RDX R10 = the bytes, once */
+#define CARREL_HC_MAX		43
+
+/* What FORK is to do. */
+#define CARREL_FORK_GO		0	/* begin, or go on after MORE or PENDING */
+#define CARREL_FORK_ABORT	1	/* no host process will come for the child: undo */
 
 /* Positive results. */
 #define CARREL_PENDING		1	/* CPUs owe a flush: run FLUSH on all, ask again */
@@ -82,6 +93,7 @@
 #define CARREL_X		4
 #define CARREL_RIGHTS		7
 #define CARREL_MAP_DEMAND	0x10	/* fill with zeros at the first touch */
+#define CARREL_MAP_SHARED	0x20	/* what is there at a fork stays one memory of parent and child */
 /* Types of ADD, ored to the rights. */
 #define CARREL_ADD_PAGE		0x000
 #define CARREL_ADD_TYPES	0xF00
@@ -139,10 +151,13 @@
 /* Codes of NOTE and DIE: numbers alone reach the log, never data. */
 #define CARREL_NOTE_ENOSYS	1	/* number = a system call that the shim does not serve */
 #define CARREL_NOTE_START	2	/* the program begins; number = its size in bytes */
+#define CARREL_NOTE_CODE	3	/* refused to run a file that the manifest does not list */
+#define CARREL_NOTE_EXEC	4	/* refused, or (number 1) ran without protection, another program */
 #define CARREL_DIE_MANIFEST	16	/* the program is not what the manifest says */
 #define CARREL_DIE_IAGO		17	/* the kernel's answer was impossible */
 #define CARREL_DIE_START	18	/* the start block is malformed */
 #define CARREL_DIE_SHIM		19	/* the shim met a fault of its own */
 #define CARREL_DIE_RANDOM	20
+#define CARREL_DIE_FRAME	21	/* a signal frame that cannot be returned to */
 
 #endif

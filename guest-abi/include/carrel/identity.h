@@ -44,26 +44,42 @@ struct carrel_measure_init {
 
 /*
  * The manifest, added at CARREL_MANIFEST_VA (read-only) and so a part of the
- * identity. Version 1 names one static program. Whatever is not fixed is
+ * identity: a header, entries, strings, padded with zeros to whole pages. Entry 0
+ * is the program that `hvreg run` starts. Whatever is not fixed is
  * marked host-chosen; a key bound to the identity will be refused then.
  */
-#define CARREL_MANIFEST_MAGIC	CARREL_UL(0x3146494e414d4843)	/* "CHMANIF1" */
+#define CARREL_MANIFEST_MAGIC	CARREL_UL(0x3246494e414d4843)	/* "CHMANIF2" */
+#define CARREL_MANIFEST_MAX	0x100000
 #define CARREL_HOST_ARGV	1
 #define CARREL_HOST_ENV		2
 #define CARREL_HOST_CWD		4
 #define CARREL_HOST_FDS		8
-#define CARREL_PATH_MAX		1024
+#define CARREL_HOST_CODE	16	/* files that no entry lists may run, in this process and by exec */
+#define CARREL_PATH_MAX		1024	/* of a path in it, with its NUL */
 
 struct carrel_manifest {
 	carrel_u64 magic;
-	carrel_u32 version;		/* 1 */
+	carrel_u32 version;		/* 2 */
 	carrel_u32 host_chosen;		/* CARREL_HOST_* */
 	carrel_u32 slots;		/* as given to CREATE */
 	carrel_u32 blocks;
-	carrel_u64 program_size;
-	carrel_u8 program_sha256[32];
-	char program_path[CARREL_PATH_MAX];	/* NUL-terminated; where the shim opens it */
-	carrel_u8 reserved[4096 - 64 - CARREL_PATH_MAX];
+	carrel_u32 size;		/* all of it, in bytes; whole pages */
+	carrel_u32 entries;
+	carrel_u8 reserved[32];		/* 0 */
 };
-_Static_assert(sizeof(struct carrel_manifest) == 4096, "manifest is one page");
+_Static_assert(sizeof(struct carrel_manifest) == 64, "manifest header");
+
+/* Kinds of entry. */
+#define CARREL_ENTRY_PROGRAM	1	/* may be started, and exec'd by a program of this manifest */
+#define CARREL_ENTRY_CODE	2	/* interpreter or library: may be mapped executable */
+#define CARREL_ENTRY_FILE	3	/* data: reads as the hash says, or not at all */
+#define CARREL_ENTRY_OPEN	4	/* a program that may be exec'd without protection; no hash */
+
+struct carrel_manifest_entry {
+	carrel_u32 kind;
+	carrel_u32 path;		/* offset in the manifest of a NUL-terminated absolute path */
+	carrel_u64 size;		/* of the file */
+	carrel_u8 sha256[32];
+};
+_Static_assert(sizeof(struct carrel_manifest_entry) == 48, "manifest entry");
 #endif

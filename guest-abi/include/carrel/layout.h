@@ -48,6 +48,9 @@
 #define CARREL_SLOT_SIZE	CARREL_UL(0x4000)
 #define CARREL_SLOT_DATA	CARREL_UL(0x1000)	/* first data byte in a slot; a header lies before */
 #define CARREL_SLOTS_MAX	128
+/* RSP of the stub in slot base `s`; of one that has just been made by clone or fork. */
+#define CARREL_STUB_RSP(s)	((s) + CARREL_SLOT_STRIDE - 0x80)
+#define CARREL_CHILD_RSP(s)	((s) + CARREL_SLOT_STRIDE - 0x100)
 #define CARREL_CHUNK_SHIFT	21
 #define CARREL_CHUNK_SIZE	CARREL_UL(0x200000)
 
@@ -65,8 +68,15 @@
 #define CARREL_GATE_SIGNAL	0x380	/* the one signal handler of a carrier */
 #define CARREL_GATE_RESTORER	0x480	/* its sa_restorer */
 
-/* Requests to the module: msync(CARREL_BASE + request * 4096, 4096, MS_SYNC). */
-#define CARREL_REQ_MEMORY	1	/* donate one more chunk to this process */
+/*
+ * Requests to the module: msync(CARREL_BASE + request * 4096, (argument + 1) * 4096,
+ * MS_SYNC), request + argument below 512.
+ */
+#define CARREL_REQ_MEMORY	1	/* donate one more chunk to this process, argument more if it can */
 #define CARREL_REQ_FLUSH	2	/* run FLUSH on every CPU */
+#define CARREL_REQ_LEND		3	/* block `argument` of the channel must be there */
+#define CARREL_REQ_ADOPT	4	/* this address space is for a child of a fork: R10 = its handle,
+					   R8 and R9 its ticket, as for clone */
+#define CARREL_REQ_TRIM		5	/* take back chunks in which nothing is */
 
 #endif

@@ -39,8 +39,11 @@
 #define CARREL_TP_RSP		0x10	/* scratch of the shim's entry */
 #define CARREL_TP_IN_SHIM	0x18	/* u32: upcalls wait while it is not 0 */
 #define CARREL_TP_UPCALL_PENDING 0x1c	/* u32: set by the hypervisor instead */
-#define CARREL_TP_SHIM		0x20	/* 0x60 bytes for the shim */
+#define CARREL_TP_SHIM		0x20	/* 0x58 bytes for the shim */
+#define CARREL_TP_FIXUP		0x78	/* where the shim goes on after a #PF of its own; 0: it dies. The
+					   hypervisor clears it when it sends the thread there */
 #define CARREL_TP_UPCALL	0x80	/* struct carrel_upcall */
+#define CARREL_TP_XSTATE	0x200	/* the shim's, to the end of the page: vector state handed over */
 
 /* Vector of an upcall that carries a signal and no fault. */
 #define CARREL_UPCALL_SIGNAL	256
@@ -61,12 +64,15 @@ struct carrel_upcall {
 struct carrel_thread_page {
 	uint64_t rcx, r11, rsp;
 	uint32_t in_shim, upcall_pending;
-	uint8_t shim[0x60];
+	uint8_t shim[0x58];
+	uint64_t fixup;
 	struct carrel_upcall upcall;
 	uint8_t rest[4096 - 0x80 - sizeof(struct carrel_upcall)];
 };
 _Static_assert(sizeof(struct carrel_thread_page) == 4096, "thread page");
 _Static_assert(offsetof(struct carrel_thread_page, in_shim) == CARREL_TP_IN_SHIM, "thread page");
+_Static_assert(offsetof(struct carrel_thread_page, fixup) == CARREL_TP_FIXUP, "thread page");
 _Static_assert(offsetof(struct carrel_thread_page, upcall) == CARREL_TP_UPCALL, "thread page");
+_Static_assert(CARREL_TP_UPCALL + sizeof(struct carrel_upcall) <= CARREL_TP_XSTATE, "thread page");
 #endif
 #endif

@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 5
 HS := $(B)/hosted/shim
 HS_DIR := tests/hosted/shim
 HS_SOURCES := $(addprefix guest-abi/shim/,table.c marshal.c emulate.c vm.c memory.c elf.c load.c \
-	host.c channel.c fds.c signal.c sigframe.c upcall.c)
+	host.c channel.c fds.c signal.c sigframe.c upcall.c user.c lock.c carrier.c)
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
 	test_memory.c test_elf.c test_load.c make_elf.c elf_check.c windows.S)
 HS_HEADERS := $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def guest-abi/include/carrel/*.h \

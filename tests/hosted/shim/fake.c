@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What lies outside the shim: the symbols of entry.S and start.c, answered here. */
+#include <asm/prctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "guest-abi/shim/host.h"
 #include "guest-abi/shim/program.h"
@@ -11,6 +13,7 @@
 #define BLOCKS_LOW	0x200000000000UL	/* program_block's memory, upwards */
 #define CHANNEL_MAX	(8 * CARREL_BLOCK_SIZE)
 #define BOOK_MAX	8192
+#define NR_arch_prctl	158
 
 struct fake fake;
 
@@ -47,6 +50,10 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	memset(&fake, 0, sizeof(fake));
 	memset(&thread, 0, sizeof(thread));
 	thread.page = &page;
+	thread.carrier = &carriers[0];
+	memcpy(page.shim, &(uint64_t){ (uint64_t)(&thread + 1) }, sizeof(uint64_t));
+	if (syscall(NR_arch_prctl, ARCH_SET_GS, &page))
+		abort();
 	thread.slot = (uint8_t *)CARREL_CHANNEL_VA;
 	memset(thread.slot, 0, CARREL_SLOT_DATA);
 	channel_blocks = blocks;

@@ -10,7 +10,8 @@
 #define FD	7
 
 static struct made made;
-static struct carrel_manifest manifest;
+static uint8_t sha256[32];
+static struct listed program = { .sha256 = sha256 };
 static struct loaded loaded;
 static uint64_t position, most, lie_at, flip_at;
 static int64_t lie, open_answer;
@@ -24,7 +25,7 @@ static int64_t host_file(const struct ocall *c, uint64_t *flags)
 	(void)flags;
 	switch (c->number) {
 	case SYS_open:
-		CHECK(!strcmp((char *)c->arg[0], manifest.program_path));
+		CHECK(!strcmp((char *)c->arg[0], program.path));
 		return open_answer;
 	case SYS_close:
 		CHECK_EQ(c->arg[0], FD);
@@ -60,10 +61,11 @@ static struct thread *begin(void)
 	lie = 0;
 	open_answer = FD;
 	closed = 0;
-	manifest = (struct carrel_manifest){ .program_size = made.size, .program_path = "/bin/it" };
+	program.size = made.size;
+	program.path = "/bin/it";
 	br_sha256_init(&hash);
 	br_sha256_update(&hash, made.bytes, made.size);
-	br_sha256_out(&hash, manifest.program_sha256);
+	br_sha256_out(&hash, sha256);
 	memset(&loaded, 0, sizeof(loaded));
 	return t;
 }
@@ -87,7 +89,7 @@ static void check_image(void)
 static void plain(void)
 {
 	make_elf(&made);
-	load_program(begin(), &manifest, 0, &loaded);
+	load_program(begin(), &program, 0, &loaded);
 	CHECK_EQ(loaded.base, 0);
 	check_image();
 }
@@ -100,7 +102,7 @@ static void slow_host(void)
 		struct thread *t = begin();
 
 		most = m;
-		load_program(t, &manifest, 0, &loaded);
+		load_program(t, &program, 0, &loaded);
 		check_image();
 	}
 }
@@ -111,7 +113,7 @@ static void shared_bytes(void)
 	make_elf(&made);
 	made.header.e_phnum = 5;
 	made.segment[4] = (Elf64_Phdr){ PT_LOAD, PF_R, 0x1000, 0x410000, 0, 0x2f00, 0x5000, 0x1000 };
-	load_program(begin(), &manifest, 0, &loaded);
+	load_program(begin(), &program, 0, &loaded);
 	CHECK_EQ(loaded.plan.count, 4);
 	check_image();
 }
@@ -121,12 +123,12 @@ static void relocatable(void)
 	make_elf(&made);
 	made.header.e_type = ET_DYN;
 	for (int i = 0; i < 50; i++) {
-		load_program(begin(), &manifest, i ? random_u64() : UINT64_MAX, &loaded);
+		load_program(begin(), &program, i ? random_u64() : UINT64_MAX, &loaded);
 		CHECK(loaded.base % 4096 == 0 && loaded.base + loaded.plan.high < CARREL_BASE);
 		check_image();
 	}
 	made.segment[1].p_align = 1 << 21;
-	load_program(begin(), &manifest, random_u64(), &loaded);
+	load_program(begin(), &program, random_u64(), &loaded);
 	CHECK_EQ(loaded.base % (1 << 21), 0);
 }
 
@@ -136,8 +138,8 @@ static void try_other(uint64_t flip, int delta)
 	struct thread *t = begin();
 
 	flip_at = flip;
-	manifest.program_size += delta;
-	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &manifest, 0, &loaded));
+	program.size += delta;
+	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &program, 0, &loaded));
 }
 
 static void other_bytes(void)
@@ -156,7 +158,7 @@ static void try_lie(uint64_t at, int64_t value, uint64_t code)
 	most = 4096;
 	lie = value;
 	lie_at = at;
-	CHECK_DIES(code, load_program(t, &manifest, 0, &loaded));
+	CHECK_DIES(code, load_program(t, &program, 0, &loaded));
 }
 
 static void bad_host(void)
@@ -178,17 +180,17 @@ static void bad_host(void)
 		try_lie(lies[i].at, lies[i].lie, lies[i].code);
 	t = begin();
 	open_answer = -2;
-	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &manifest, 0, &loaded));
+	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &program, 0, &loaded));
 	t = begin();
 	fake.refuse_map = CARREL_ELIMIT;
-	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &manifest, 0, &loaded));
+	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &program, 0, &loaded));
 }
 
 static void refused(void)
 {
 	struct thread *t = begin();
 
-	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &manifest, 0, &loaded));
+	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &program, 0, &loaded));
 }
 
 static void bad_program(void)

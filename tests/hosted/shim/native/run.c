@@ -27,6 +27,8 @@
 extern char **environ;
 
 /* What the hypervisor and hvreg would have set up wrongly, by --break. */
+static char program_path[PATH_MAX];
+
 enum defect {
 	NONE, BAD_HASH, BAD_SIZE, BAD_MAGIC, BAD_STRINGS, BAD_ARENA, BAD_MANIFEST, BAD_SECURE,
 };
@@ -115,24 +117,28 @@ static void map_shim(const char *path)
 static void map_manifest(const char *path, enum defect defect)
 {
 	struct carrel_manifest *m = map(CARREL_MANIFEST_VA, 4096, 3);
+	struct carrel_manifest_entry *e = (void *)(m + 1);
 	br_sha256_context hash;
-	char real[PATH_MAX];
 	size_t size;
 	uint8_t *bytes = read_file(path, &size);
 
 	m->magic = CARREL_MANIFEST_MAGIC;
-	m->version = 1 + (defect == BAD_MANIFEST);
+	m->version = 2 + (defect == BAD_MANIFEST);
 	m->host_chosen = 15;
 	m->slots = SLOTS;
 	m->blocks = BLOCKS;
-	m->program_size = size + (defect == BAD_SIZE);
+	m->size = 4096;
+	m->entries = 1;
+	e->kind = CARREL_ENTRY_PROGRAM;
+	e->path = sizeof(*m) + sizeof(*e);
+	e->size = size + (defect == BAD_SIZE);
 	br_sha256_init(&hash);
 	br_sha256_update(&hash, bytes, size);
-	br_sha256_out(&hash, m->program_sha256);
-	m->program_sha256[31] ^= defect == BAD_HASH;
-	if (!realpath(path, real) || strlen(real) >= sizeof(m->program_path))
+	br_sha256_out(&hash, e->sha256);
+	e->sha256[31] ^= defect == BAD_HASH;
+	if (!realpath(path, program_path) || strlen(program_path) >= CARREL_PATH_MAX)
 		fail(path);
-	strcpy(m->program_path, real);
+	strcpy((char *)m + e->path, program_path);
 	mprotect(m, 4096, PROT_READ);
 }
 
@@ -160,6 +166,9 @@ static void map_channel(char **argv, enum defect defect)
 	*slot = (struct carrel_slot){
 		.process = VIEW_PROCESS, .ticket = { VIEW_TICKET0, VIEW_TICKET1 },
 	};
+	char *path[] = { program_path, NULL };
+
+	put_strings(path, &at);
 	start->argc = put_strings(argv, &at);
 	start->envc = put_strings(environ, &at) + (defect == BAD_STRINGS);
 	start->magic = CARREL_START_MAGIC + (defect == BAD_MAGIC);

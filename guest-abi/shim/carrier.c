@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "carrier.h"
+
+struct carrier carriers[CARRIERS_MAX];
