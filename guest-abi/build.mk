@@ -18,7 +18,8 @@ $(B)/gate-%.bin: guest-abi/gate.S $(ABI_HEADERS)
 # --- The shim -------------------------------------------------------------------------------
 
 SHIM_ELF := $(B)/shim.elf
-SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.c)) guest-abi/shim/entry.S
+SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.c)) guest-abi/shim/entry.S guest-abi/shim/vdso.S
+VDSO := $(B)/vdso.so
 SHIM_OBJS := $(SHIM_SOURCES:%=$(B)/%.o)
 SHIM_CPPFLAGS := -Iguest-abi/include $(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
 SHIM_WARN := -Wall -Wextra -Werror -Wswitch-enum -Wmissing-prototypes -Wstack-usage=2048
@@ -32,7 +33,19 @@ $(B)/guest-abi/shim/%.c.o: guest-abi/shim/%.c
 
 $(B)/guest-abi/shim/%.S.o: guest-abi/shim/%.S
 	@mkdir -p $(@D)
-	$(CC) -g -Iguest-abi/include -c -o $@ $<
+	$(CC) -g -Iguest-abi/include -DVDSO='"$(VDSO)"' -c -o $@ $<
+
+# One page that the shim copies into the program's memory.
+$(VDSO).o: guest-abi/shim/vdso/vdso.c guest-abi/shim/vdso/data.h
+	@mkdir -p $(@D)
+	$(CC) -O2 -std=gnu11 -ffreestanding -fpic -fno-stack-protector -fcf-protection=none \
+		-mgeneral-regs-only -fno-asynchronous-unwind-tables $(SHIM_WARN) -c -o $@ $<
+
+$(VDSO): $(VDSO).o guest-abi/shim/vdso/vdso.lds
+	$(LD) -m elf_x86_64 -shared -soname linux-vdso.so.1 --hash-style=both -z noexecstack \
+		-z max-page-size=4096 --build-id=none -s -T guest-abi/shim/vdso/vdso.lds -o $@ $<
+
+$(B)/guest-abi/shim/vdso.S.o: $(VDSO)
 
 $(B)/shim.lds: guest-abi/shim/shim.lds guest-abi/include/carrel/layout.h
 	$(CC) -E -P -x assembler-with-cpp -D__ASSEMBLER__ -Iguest-abi/include -o $@ $<

@@ -24,7 +24,7 @@ enum {
 	SYS_read = 0, SYS_open = 2, SYS_close = 3, SYS_fstat = 5, SYS_poll = 7,
 	SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_sched_yield = 24, SYS_msync = 26, SYS_dup2 = 33,
 	SYS_getpid = 39, SYS_getsockopt = 55, SYS_exit = 60, SYS_kill = 62, SYS_fcntl = 72,
-	SYS_readlink = 89, SYS_gettid = 186, SYS_exit_group = 231, SYS_tgkill = 234,
+	SYS_readlink = 89, SYS_gettid = 186, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_tgkill = 234,
 	SYS_readlinkat = 267, SYS_dup3 = 292,
 };
 

@@ -15,6 +15,7 @@
 #include "program.h"
 #include "sigframe.h"
 #include "signal.h"
+#include "time.h"
 #include "vm.h"
 
 #define STACK_SIZE	(8UL << 20)
@@ -31,7 +32,7 @@ enum {
 	AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7,
 	AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14,
 	AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25,
-	AT_HWCAP2 = 26, AT_EXECFN = 31, AT_MINSIGSTKSZ = 51,
+	AT_HWCAP2 = 26, AT_EXECFN = 31, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51,
 };
 
 /* Drawn once: where things lie, and 16 bytes for the program. */
@@ -125,11 +126,12 @@ static void put_auxv(uint64_t *at, const struct carrel_start *start, const struc
 	at = put_aux(at, AT_RANDOM, s->random);
 	at = put_aux(at, AT_HWCAP2, HWCAP2_FSGSBASE);
 	at = put_aux(at, AT_MINSIGSTKSZ, sigframe_size());
+	at = put_aux(at, AT_SYSINFO_EHDR, time_vdso());
 	at = put_aux(at, AT_EXECFN, s->execfn);
 	at = put_aux(at, AT_PLATFORM, s->platform);
 	put_aux(at, AT_NULL, 0);
 }
-#define AUXV_MAX	20
+#define AUXV_MAX	21
 
 static char *push_bytes(char *top, const void *bytes, size_t size)
 {
@@ -242,6 +244,7 @@ void start_main(struct thread *t, uint64_t index)
 	places.map_high = (uint64_t)stack_top - STACK_SIZE - STACK_GAP -
 			  (random.places >> 27 & MAP_PAGES) * PAGE_SIZE;
 	memory_setup(&places);
+	time_setup(t, vm_gap(CARREL_END, places.map_high, TIME_SIZE, PAGE_SIZE));
 	signal_setup(t);
 	enter_program(t, &loaded, put_vectors(top, &start, &loaded, &strings));
 	note(CARREL_NOTE_START, program.size);

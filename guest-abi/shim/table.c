@@ -2,6 +2,7 @@
 /* The rows of calls.def as a table, and the tables of calls that are several. */
 #include "call.h"
 #include "emulate.h"
+#include "time.h"
 
 /* The words of calls.def. Constants, not macros, where RESULT_ is pasted before the same word. */
 enum {

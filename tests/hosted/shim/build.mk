@@ -16,19 +16,19 @@ FUZZ_SECONDS ?= 5
 HS := $(B)/hosted/shim
 HS_DIR := tests/hosted/shim
 HS_SOURCES := $(addprefix guest-abi/shim/,table.c marshal.c emulate.c vm.c memory.c elf.c load.c \
-	host.c channel.c fds.c signal.c sigframe.c upcall.c user.c lock.c carrier.c)
+	host.c channel.c fds.c signal.c sigframe.c upcall.c user.c lock.c carrier.c time.c vdso.S)
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
-	test_memory.c test_elf.c test_load.c make_elf.c elf_check.c windows.S)
+	test_memory.c test_time.c test_elf.c test_load.c make_elf.c elf_check.c windows.S)
 HS_HEADERS := $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def guest-abi/include/carrel/*.h \
 	$(HS_DIR)/*.h $(HS_DIR)/native/*.h)
 HS_INCLUDES := -I. -Iguest-abi/include $(TP_CPPFLAGS_BEARSSL)
 HS_WARN := -Wall -Wextra -Werror
 HS_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
-$(HS)/unit: $(HS_SOURCES) $(HS_TESTS) $(HS_HEADERS) $(HS_DIR)/build.mk $(TP_BEARSSL_SHIM)
+$(HS)/unit: $(HS_SOURCES) $(HS_TESTS) $(HS_HEADERS) $(HS_DIR)/build.mk $(TP_BEARSSL_SHIM) $(VDSO)
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(HS_WARN) $(HS_SANITIZE) $(HS_INCLUDES) -o $@ \
-		$(HS_SOURCES) $(HS_TESTS) $(TP_BEARSSL_SHIM) -lpthread
+		-DVDSO='"$(VDSO)"' $(HS_SOURCES) $(HS_TESTS) $(TP_BEARSSL_SHIM) -lpthread
 
 $(HS)/fuzz-elf: $(HS_DIR)/fuzz_elf.c $(HS_DIR)/elf_check.c guest-abi/shim/elf.c guest-abi/shim/vm.c \
 		$(HS_HEADERS)

@@ -63,7 +63,7 @@ void run_test(const char *name, void (*run)(void), bool loud)
 int main(void)
 {
 	const struct test *const lists[] = {
-		table_tests, marshal_tests, vm_tests, memory_tests, elf_tests, load_tests,
+		table_tests, marshal_tests, vm_tests, memory_tests, time_tests, elf_tests, load_tests,
 	};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

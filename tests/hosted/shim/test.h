@@ -40,6 +40,7 @@ struct test {
 	void (*run)(void);
 };
 extern const struct test table_tests[], marshal_tests[], vm_tests[], memory_tests[], elf_tests[],
+	time_tests[],
 	load_tests[];
 
 /* Run one test under this name and count it. Prints a line if it fails or if `loud`. */
