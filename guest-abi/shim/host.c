@@ -62,14 +62,13 @@ int64_t host_call_own(struct thread *t, uint64_t number, uint64_t a, uint64_t b,
 	return value;
 }
 
-/* Ask the module for CARREL_REQ_*. False if it refuses; an interrupted request is asked anew. */
-static bool ask_module(struct thread *t, uint64_t request)
+bool ask_module(struct thread *t, uint64_t request, uint64_t argument)
 {
-	uint64_t address = CARREL_BASE + request * PAGE_SIZE;
+	uint64_t address = CARREL_BASE + request * PAGE_SIZE, size = (argument + 1) * PAGE_SIZE;
 	int64_t result;
 
 	do
-		result = host_call_own(t, SYS_msync, address, PAGE_SIZE, MS_SYNC, 0);
+		result = host_call_own(t, SYS_msync, address, size, MS_SYNC, 0);
 	while (result == -LINUX_EINTR);
 	return result == 0;
 }
@@ -95,11 +94,11 @@ int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, ui
 			/* All pages are done; only what was taken away must be gone everywhere. */
 			if (number == CARREL_HC_MAP)
 				return 0;
-			if (!ask_module(t, CARREL_REQ_FLUSH))
+			if (!ask_module(t, CARREL_REQ_FLUSH, 0))
 				die(CARREL_DIE_IAGO);
 			break;
 		case CARREL_ENOMEM:
-			if (!ask_module(t, CARREL_REQ_MEMORY))
+			if (!ask_module(t, CARREL_REQ_MEMORY, 0))
 				return -LINUX_ENOMEM;
 			break;
 		case CARREL_ELIMIT:

@@ -22,7 +22,8 @@ int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags
 /* Numbers of the host's calls that the shim makes on its own account. */
 enum {
 	SYS_read = 0, SYS_open = 2, SYS_close = 3, SYS_fstat = 5, SYS_poll = 7,
-	SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_sched_yield = 24, SYS_msync = 26, SYS_dup2 = 33,
+	SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_pread64 = 17, SYS_pwrite64 = 18,
+	SYS_sched_yield = 24, SYS_msync = 26, SYS_dup2 = 33,
 	SYS_getpid = 39, SYS_getsockopt = 55, SYS_exit = 60, SYS_kill = 62, SYS_fcntl = 72,
 	SYS_readlink = 89, SYS_gettid = 186, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_tgkill = 234,
 	SYS_readlinkat = 267, SYS_dup3 = 292,
@@ -41,6 +42,9 @@ int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6]);
 /* One for the shim itself: made even if a signal is waiting. */
 int64_t host_call_own(struct thread *t, uint64_t number, uint64_t a, uint64_t b, uint64_t c,
 		      uint64_t d);
+
+/* Ask the module for CARREL_REQ_*. False if it refuses; an interrupted request is asked anew. */
+bool ask_module(struct thread *t, uint64_t request, uint64_t argument);
 
 /* Take what the stub noted in the slot, if it noted anything. */
 void host_take_signal(struct thread *t);
