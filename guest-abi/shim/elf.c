@@ -102,7 +102,9 @@ static const char *add_header(struct elf_plan *plan, const struct program_header
 	case PT_LOAD:
 		return add_segment(plan, p, file_size);
 	case PT_INTERP:
-		return "a dynamic program";
+		plan->interpreter = p->vaddr;
+		plan->interpreter_size = p->filesz;
+		return p->filesz ? NULL : "an interpreter without a name";
 	case PT_GNU_STACK:
 		plan->exec_stack = p->flags & PF_X;
 		return NULL;
@@ -126,8 +128,24 @@ static uint64_t loaded_headers(const struct elf_plan *plan, const struct elf_hea
 	return 0;
 }
 
+/* Its name is read from memory, so it must be there. */
+static bool interpreter_loaded(const struct elf_plan *plan)
+{
+	for (unsigned int i = 0; i < plan->count; i++) {
+		const struct elf_segment *s = &plan->segment[i];
+
+		if (plan->interpreter >= s->address &&
+		    plan->interpreter - s->address <= s->file_size &&
+		    plan->interpreter_size <= s->file_size - (plan->interpreter - s->address))
+			return true;
+	}
+	return plan->interpreter_size == 0;
+}
+
 static const char *check_plan(const struct elf_plan *plan)
 {
+	if (!interpreter_loaded(plan))
+		return "the interpreter's name is not loaded";
 	if (plan->count == 0)
 		return "nothing to load";
 	for (unsigned int i = 0; i < plan->count; i++) {

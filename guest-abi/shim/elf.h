@@ -25,6 +25,7 @@ struct elf_plan {
 	uint64_t low, high;		/* page-aligned bounds of all */
 	uint64_t align;			/* the largest alignment asked for, at least a page */
 	uint64_t entry, headers;	/* without the load base; headers 0 if not loaded */
+	uint64_t interpreter, interpreter_size;	/* its name with the NUL, in a segment; 0: none */
 	uint16_t header_count;
 	bool relocatable;		/* ET_DYN: may lie anywhere */
 	bool exec_stack;

@@ -5,9 +5,11 @@
 
 #define LINUX_EPERM		1
 #define LINUX_EINTR		4
+#define LINUX_EIO		5
 #define LINUX_ENOEXEC		8
 #define LINUX_EBADF		9
 #define LINUX_ENOMEM		12
+#define LINUX_EACCES		13
 #define LINUX_EFAULT		14
 #define LINUX_EEXIST		17
 #define LINUX_ENODEV		19
@@ -16,6 +18,7 @@
 #define LINUX_ENOTTY		25
 #define LINUX_ENAMETOOLONG	36
 #define LINUX_ENOSYS		38
+#define LINUX_EOVERFLOW		75
 #define LINUX_EMSGSIZE		90
 #define LINUX_ERRNO_MAX		4095
 

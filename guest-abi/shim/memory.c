@@ -7,6 +7,7 @@
 
 #include <carrel/hypercall.h>
 #include "emulate.h"
+#include "file.h"
 #include "host.h"
 #include "program.h"
 #include "vm.h"
@@ -105,44 +106,122 @@ int64_t memory_protect(struct thread *t, uint64_t start, uint64_t size, uint64_t
 	return 0;
 }
 
-/* Anonymous memory; shared means shared with children, of which there are none yet. */
+/* What a file mapping shows. */
+struct file_part {
+	uint64_t fd, offset;
+	uint64_t size;			/* of the file */
+	struct image *image;		/* where to copy from, NULL: from the file */
+};
+
+uint64_t memory_place(uint64_t size, uint64_t align)
+{
+	uint64_t start = vm_gap(CARREL_END, layout.map_high, size, align);
+
+	return start ? start : vm_gap(VM_LOW, CARREL_BASE, size, align);
+}
+
+/*
+ * Private memory at `start` with what the file has from `offset` on, and zeros behind it. (Linux
+ * would let an access to a page behind the end of the file die.) What is to run is copied from an
+ * image that may.
+ */
+static int64_t map_file(struct thread *t, uint64_t start, uint64_t size, uint64_t rights,
+			const struct file_part *part)
+{
+	uint64_t have = part->size > part->offset ? part->size - part->offset : 0;
+	uint64_t bytes = have < size ? have : size, filled = page_up(bytes);
+	int64_t got;
+
+	got = filled ? memory_map(t, start, filled, CARREL_R | CARREL_W, false) : 0;
+	if (got == 0 && size > filled)
+		got = memory_map(t, start + filled, size - filled, rights, true);
+	if (got == 0 && part->image)
+		memcpy((void *)start, part->image->bytes + part->offset, bytes);
+	else if (got == 0)
+		got = file_read(t, part->fd, part->offset, (void *)start, bytes);
+	if (got >= 0 && filled)
+		got = memory_protect(t, start, filled, rights);
+	if (got < 0)
+		memory_unmap(t, start, size);
+	return got < 0 ? got : 0;
+}
+
+/* Learn what a file mapping is of; what is to run is read and checked. */
+static int64_t open_part(struct thread *t, const uint64_t arg[6], struct file_part *part)
+{
+	bool runs = arg[2] & CARREL_X && !(manifest()->host_chosen & CARREL_HOST_CODE);
+	struct file_status status;
+	int64_t error;
+
+	*part = (struct file_part){ .fd = (uint32_t)arg[4], .offset = arg[5] };
+	if (arg[5] & PAGE_MASK)
+		return -LINUX_EINVAL;
+	if (arg[5] > INT64_MAX || page_up(arg[1]) > INT64_MAX - arg[5])
+		return -LINUX_EOVERFLOW;
+	error = file_status(t, part->fd, &status);
+	if (error)
+		return error;
+	if (!file_regular(&status))
+		return -LINUX_ENODEV;
+	part->size = status.size;
+	if (!runs || !part->size)
+		return 0;
+	part->image = image_read(t, part->fd, part->size, &error);
+	if (!part->image)
+		return error;
+	if (image_may_run(part->image))
+		return 0;
+	image_drop(t, part->image);
+	note(CARREL_NOTE_CODE, part->size);
+	return -LINUX_EACCES;
+}
+
+/* Where a mapping goes; what is there goes away. 0 or an error. */
+static int64_t make_room(struct thread *t, uint64_t *start, uint64_t size, uint64_t flags)
+{
+	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+
+	if (fixed && *start & PAGE_MASK)
+		return -LINUX_EINVAL;
+	if (fixed && !vm_range_ok(*start, size))
+		return -LINUX_ENOMEM;
+	if (flags & MAP_FIXED_NOREPLACE)
+		return vm_free(*start, *start + size) ? 0 : -LINUX_EEXIST;
+	if (fixed)
+		return memory_unmap(t, *start, size);
+	*start &= ~(uint64_t)PAGE_MASK;
+	if (!*start || !vm_range_ok(*start, size) || !vm_free(*start, *start + size))
+		*start = memory_place(size, PAGE_SIZE);
+	return *start ? 0 : -LINUX_ENOMEM;
+}
+
 EMULATED(call_mmap)
 {
 	uint64_t start = arg[0], size = page_up(arg[1]), flags = arg[3];
-	uint64_t type = flags & MAP_TYPE;
-	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	uint64_t type = flags & MAP_TYPE, rights = rights_of(arg[2]);
+	bool file = !(flags & MAP_ANONYMOUS);
+	struct file_part part = { 0 };
 	int64_t error;
 
 	if (size == 0 || size < arg[1])
 		return arg[1] ? -LINUX_ENOMEM : -LINUX_EINVAL;
 	if (type == 0 || type > (MAP_SHARED | MAP_PRIVATE) || (arg[2] & ~(uint64_t)PROT_ALL))
 		return -LINUX_EINVAL;
-	if (!(flags & MAP_ANONYMOUS)) {
+	if (flags & (MAP_GROWSDOWN | MAP_HUGETLB))
+		return -LINUX_EINVAL;
+	if (file && type != MAP_PRIVATE && rights & CARREL_W) {
 		note(CARREL_NOTE_ENOSYS, 9);
 		return -LINUX_ENODEV;
 	}
-	if (flags & (MAP_GROWSDOWN | MAP_HUGETLB))
-		return -LINUX_EINVAL;
-	if (fixed && start & PAGE_MASK)
-		return -LINUX_EINVAL;
-	if (fixed && !vm_range_ok(start, size))
-		return -LINUX_ENOMEM;
-	if (flags & MAP_FIXED_NOREPLACE && !vm_free(start, start + size))
-		return -LINUX_EEXIST;
-	if (fixed) {
-		error = memory_unmap(t, start, size);
-		if (error)
-			return error;
-	} else {
-		start &= ~(uint64_t)PAGE_MASK;
-		if (!start || !vm_range_ok(start, size) || !vm_free(start, start + size))
-			start = vm_gap(CARREL_END, layout.map_high, size, PAGE_SIZE);
-		if (!start)
-			start = vm_gap(VM_LOW, CARREL_BASE, size, PAGE_SIZE);
-		if (!start)
-			return -LINUX_ENOMEM;
-	}
-	error = memory_map(t, start, size, rights_of(arg[2]), true);
+	error = file ? open_part(t, arg, &part) : 0;
+	if (error)
+		return error;
+	error = make_room(t, &start, size, flags);
+	if (error == 0)
+		error = file ? map_file(t, start, size, rights, &part)
+			     : memory_map(t, start, size, rights, true);
+	if (part.image)
+		image_drop(t, part.image);
 	return error ? error : (int64_t)start;
 }
 

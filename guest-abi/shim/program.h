@@ -15,6 +15,9 @@ struct memory_layout {
 };
 void memory_setup(const struct memory_layout *layout);
 
+/* Where mmap would place `size` bytes, aligned; 0 if there is no room. */
+uint64_t memory_place(uint64_t size, uint64_t align);
+
 /* Map private memory for the program and record it. 0 or -LINUX_ENOMEM. */
 int64_t memory_map(struct thread *t, uint64_t start, uint64_t size, uint64_t rights, bool demand);
 

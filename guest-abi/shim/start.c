@@ -68,6 +68,7 @@ static void take_start(struct carrel_start *start)
 	    start->argc > start->size || start->envc > start->size || start->secure != 0 || start->ticket[0] ||
 	    start->ticket[1])
 		die(CARREL_DIE_START);
+	channel_started(start->size);
 }
 
 /* Walk `count` strings from `at`, storing their addresses; returns where they end. */
@@ -100,24 +101,27 @@ static uint64_t hwcap(void)
 	return d;
 }
 
+/* What was loaded: the program, and the interpreter that starts it, if it names one. */
+static struct loaded loaded, interpreter;
+static bool interpreted;
+
 struct strings {
 	char *text, *end;		/* argv and envp, back to back, behind the path */
 	uint64_t execfn, platform, random;
 };
 
-static void put_auxv(uint64_t *at, const struct carrel_start *start, const struct loaded *l,
-		     const struct strings *s)
+static void put_auxv(uint64_t *at, const struct carrel_start *start, const struct strings *s)
 {
 	at = put_aux(at, AT_HWCAP, hwcap());
 	at = put_aux(at, AT_PAGESZ, PAGE_SIZE);
 	at = put_aux(at, AT_CLKTCK, CLOCK_TICKS);
-	if (l->plan.headers)
-		at = put_aux(at, AT_PHDR, l->base + l->plan.headers);
+	if (loaded.plan.headers)
+		at = put_aux(at, AT_PHDR, loaded.base + loaded.plan.headers);
 	at = put_aux(at, AT_PHENT, ELF_HEADER_SIZE);
-	at = put_aux(at, AT_PHNUM, l->plan.header_count);
-	at = put_aux(at, AT_BASE, 0);
+	at = put_aux(at, AT_PHNUM, loaded.plan.header_count);
+	at = put_aux(at, AT_BASE, interpreted ? interpreter.base : 0);
 	at = put_aux(at, AT_FLAGS, 0);
-	at = put_aux(at, AT_ENTRY, l->base + l->plan.entry);
+	at = put_aux(at, AT_ENTRY, loaded.base + loaded.plan.entry);
 	at = put_aux(at, AT_UID, start->uid);
 	at = put_aux(at, AT_EUID, start->euid);
 	at = put_aux(at, AT_GID, start->gid);
@@ -161,8 +165,7 @@ static char *put_strings(char *top, const struct carrel_start *start,
 }
 
 /* argc, argv, envp, auxv below `top`; returns the program's RSP. */
-static uint64_t put_vectors(char *top, const struct carrel_start *start, const struct loaded *l,
-			    const struct strings *s)
+static uint64_t put_vectors(char *top, const struct carrel_start *start, const struct strings *s)
 {
 	uint64_t words = 1 + start->argc + 1 + start->envc + 1 + 2 * AUXV_MAX;
 	uint64_t rsp = ((uint64_t)top - words * sizeof(uint64_t)) & ~15UL;
@@ -176,7 +179,7 @@ static uint64_t put_vectors(char *top, const struct carrel_start *start, const s
 	at += start->envc + 1;
 	if (text != s->end)
 		die(CARREL_DIE_START);
-	put_auxv(at, start, l, s);
+	put_auxv(at, start, s);
 	return rsp;
 }
 
@@ -202,8 +205,10 @@ static void map_bss(struct thread *t)
 		die(CARREL_DIE_SHIM);
 }
 
-static void enter_program(struct thread *t, const struct loaded *l, uint64_t rsp)
+static void enter_program(struct thread *t, uint64_t rsp)
 {
+	const struct loaded *l = interpreted ? &interpreter : &loaded;
+
 	t->regs = (struct regs){
 		.rip = l->base + l->plan.entry, .cs = CARREL_USER_CS, .rflags = RFLAGS_START,
 		.rsp = rsp, .ss = CARREL_USER_SS,
@@ -216,7 +221,6 @@ void start_main(struct thread *t, uint64_t index)
 	struct randomness random;
 	struct strings strings;
 	struct listed program;
-	static struct loaded loaded;
 	struct memory_layout places;
 	char *stack_top, *top;
 
@@ -245,7 +249,8 @@ void start_main(struct thread *t, uint64_t index)
 			  (random.places >> 27 & MAP_PAGES) * PAGE_SIZE;
 	memory_setup(&places);
 	time_setup(t, vm_gap(CARREL_END, places.map_high, TIME_SIZE, PAGE_SIZE));
+	interpreted = load_interpreter(t, &loaded, &interpreter);
 	signal_setup(t);
-	enter_program(t, &loaded, put_vectors(top, &start, &loaded, &strings));
+	enter_program(t, put_vectors(top, &start, &strings));
 	note(CARREL_NOTE_START, program.size);
 }

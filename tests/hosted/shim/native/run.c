@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * native-run [OPTION]... -- PROGRAM [ARGUMENT]...: run a static program under the
+ * native-run [OPTION]... -- PROGRAM [ARGUMENT]...: run a program under the
  * real shim and stub, without a hypervisor and without protection. For tests and
  * for looking at the shim in a debugger.
  */
@@ -19,10 +19,12 @@
 #include <carrel/thread.h>
 #include "view.h"
 
-#define SLOTS		2
-#define BLOCKS		4
-#define ARENA_VA	(CARREL_CHANNEL_VA + CARREL_BLOCK_SIZE)
-#define ARENA_SIZE	((BLOCKS - 1) * CARREL_BLOCK_SIZE)
+#define SLOTS		128
+#define BLOCKS		256
+#define SLOT_BLOCKS	(SLOTS * CARREL_SLOT_STRIDE / CARREL_BLOCK_SIZE)
+#define ARENA_VA	(CARREL_CHANNEL_VA + SLOT_BLOCKS * CARREL_BLOCK_SIZE)
+#define ARENA_SIZE	((BLOCKS - SLOT_BLOCKS) * CARREL_BLOCK_SIZE)
+#define MANIFEST_SIZE	4096
 
 extern char **environ;
 
@@ -31,12 +33,14 @@ static char program_path[PATH_MAX];
 
 enum defect {
 	NONE, BAD_HASH, BAD_SIZE, BAD_MAGIC, BAD_STRINGS, BAD_ARENA, BAD_MANIFEST, BAD_SECURE,
+	BAD_INTERPRETER,
 };
 
 static _Noreturn void usage(const char *why)
 {
 	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] "
 		"[--fault-every N] [--starve-every N] [--break WHAT] [--trace] [--notes] "
+		"[--code FILE]... [--strict] "
 		"[--shim FILE] [--gate FILE] -- PROGRAM [ARGUMENT]...\n", why);
 	exit(125);
 }
@@ -114,32 +118,71 @@ static void map_shim(const char *path)
 	}
 }
 
-static void map_manifest(const char *path, enum defect defect)
+/* The path of the interpreter that the program names, or NULL. */
+static const char *interpreter_of(const uint8_t *bytes)
 {
-	struct carrel_manifest *m = map(CARREL_MANIFEST_VA, 4096, 3);
-	struct carrel_manifest_entry *e = (void *)(m + 1);
-	br_sha256_context hash;
-	size_t size;
-	uint8_t *bytes = read_file(path, &size);
+	const Elf64_Ehdr *e = (void *)bytes;
+	const Elf64_Phdr *p = (void *)(bytes + e->e_phoff);
 
-	m->magic = CARREL_MANIFEST_MAGIC;
-	m->version = 2 + (defect == BAD_MANIFEST);
-	m->host_chosen = 15;
-	m->slots = SLOTS;
-	m->blocks = BLOCKS;
-	m->size = 4096;
-	m->entries = 1;
-	e->kind = CARREL_ENTRY_PROGRAM;
-	e->path = sizeof(*m) + sizeof(*e);
-	e->size = size + (defect == BAD_SIZE);
+	for (int i = 0; i < e->e_phnum; i++)
+		if (p[i].p_type == PT_INTERP)
+			return (const char *)bytes + p[i].p_offset;
+	return NULL;
+}
+
+/* The next entry, its path behind all others. */
+static void add_entry(struct carrel_manifest *m, uint32_t kind, const char *path,
+		      const uint8_t *bytes, size_t size)
+{
+	struct carrel_manifest_entry *e = (struct carrel_manifest_entry *)(m + 1) + m->entries;
+	static uint32_t strings = MANIFEST_SIZE / 2;
+	br_sha256_context hash;
+
+	if ((uint8_t *)(e + 1) > (uint8_t *)m + MANIFEST_SIZE / 2 ||
+	    strlen(path) >= MANIFEST_SIZE - strings)
+		usage("the manifest is full");
+	m->entries++;
+	e->kind = kind;
+	e->path = strings;
+	strcpy((char *)m + strings, path);
+	strings += strlen(path) + 1;
+	e->size = size;
 	br_sha256_init(&hash);
 	br_sha256_update(&hash, bytes, size);
 	br_sha256_out(&hash, e->sha256);
-	e->sha256[31] ^= defect == BAD_HASH;
+}
+
+/* The program, its interpreter, what `code` names; `host_code` lets the rest run too. */
+static void map_manifest(const char *path, const char *const *code, bool host_code,
+			 enum defect defect)
+{
+	struct carrel_manifest *m = map(CARREL_MANIFEST_VA, MANIFEST_SIZE, 3);
+	struct carrel_manifest_entry *e = (void *)(m + 1);
+	size_t size, other;
+	uint8_t *bytes = read_file(path, &size);
+	const char *interpreter = size > sizeof(Elf64_Ehdr) ? interpreter_of(bytes) : NULL;
+
+	m->magic = CARREL_MANIFEST_MAGIC;
+	m->version = 2 + (defect == BAD_MANIFEST);
+	m->host_chosen = 15 | (host_code ? CARREL_HOST_CODE : 0);
+	m->slots = SLOTS;
+	m->blocks = BLOCKS;
+	m->size = MANIFEST_SIZE;
 	if (!realpath(path, program_path) || strlen(program_path) >= CARREL_PATH_MAX)
 		fail(path);
-	strcpy((char *)m + e->path, program_path);
-	mprotect(m, 4096, PROT_READ);
+	add_entry(m, CARREL_ENTRY_PROGRAM, program_path, bytes, size);
+	e->size += defect == BAD_SIZE;
+	e->sha256[31] ^= defect == BAD_HASH;
+	if (interpreter) {
+		bytes = read_file(interpreter, &other);
+		add_entry(m, CARREL_ENTRY_CODE, interpreter, bytes, other);
+		e[1].sha256[31] ^= defect == BAD_INTERPRETER;
+	}
+	for (; *code; code++) {
+		bytes = read_file(*code, &other);
+		add_entry(m, CARREL_ENTRY_CODE, *code, bytes, other);
+	}
+	mprotect(m, MANIFEST_SIZE, PROT_READ);
 }
 
 static uint32_t put_strings(char **strings, char **at)
@@ -217,9 +260,10 @@ static enum defect defect_of(const char *name)
 {
 	static const char *const names[] = {
 		"", "hash", "size", "magic", "strings", "arena", "manifest", "secure",
+		"interpreter",
 	};
 
-	for (int i = 1; i < 8; i++)
+	for (int i = 1; i < 9; i++)
 		if (!strcmp(name, names[i]))
 			return i;
 	usage("no such defect");
@@ -229,8 +273,10 @@ int main(int argc, char **argv)
 {
 	const char *shim = "build/shim.elf", *gate = "build/gate-vmcall.bin";
 	struct view_options *o = &view_options;
+	static const char *code[16];
 	enum defect defect = NONE;
-	int i;
+	bool strict = false;
+	int i, codes = 0;
 
 	o->lie_call = o->step_call = -1;
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
@@ -253,6 +299,10 @@ int main(int argc, char **argv)
 			i++;
 		else if (!strcmp(argv[i], "--break"))
 			defect = defect_of(argv[++i] ? argv[i] : "");
+		else if (!strcmp(argv[i], "--strict"))
+			strict = true;
+		else if (!strcmp(argv[i], "--code") && argv[i + 1] && codes < 15)
+			code[codes++] = argv[++i];
 		else if (!strcmp(argv[i], "--shim") && argv[i + 1])
 			shim = argv[++i];
 		else if (!strcmp(argv[i], "--gate") && argv[i + 1])
@@ -264,7 +314,7 @@ int main(int argc, char **argv)
 		usage("no program");
 	map_gate(gate);
 	map_shim(shim);
-	map_manifest(argv[i + 1], defect);
+	map_manifest(argv[i + 1], code, !strict, defect);
 	map_channel(argv + i + 1, defect);
 	map(CARREL_THREADS_VA, CARREL_THREAD_STRIDE, 3);
 	go();

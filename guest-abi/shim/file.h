@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files as memory. What becomes code is read whole into private memory first: an
+ * image, which nobody outside can change any more; it is hashed there, and what is
+ * mapped is copied from it.
+ */
+#ifndef SHIM_FILE_H
+#define SHIM_FILE_H
+
+#include "manifest.h"
+#include "shim.h"
+
+struct image {
+	uint8_t *bytes;			/* readable and writable, to the end of the last page */
+	uint64_t size;
+	bool used;
+};
+
+/* What the host says about a descriptor. */
+struct file_status {
+	uint64_t device, inode, size, rdev;
+	uint32_t mode;
+};
+
+/* A descriptor of the shim's own, or an error. `path` is private to the shim. */
+int64_t file_open(struct thread *t, const char *path);
+void file_close(struct thread *t, uint64_t fd);
+
+int64_t file_status(struct thread *t, uint64_t fd, struct file_status *status);
+bool file_regular(const struct file_status *status);
+
+/*
+ * Bytes of the file from `offset` on into private memory that stays: as many as there are up to
+ * `size`, or an error.
+ */
+int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint64_t size);
+
+/* The whole of a file that has `size` bytes; NULL and *error if it cannot be read so far. */
+struct image *image_read(struct thread *t, uint64_t fd, uint64_t size, int64_t *error);
+void image_drop(struct thread *t, struct image *image);
+
+/* Is it what the manifest lists? Where `listed` has no hash: yes. */
+bool image_is(const struct image *image, const struct listed *listed);
+
+/* May it run: the manifest has its hash, whatever its path, or lets the host choose the code. */
+bool image_may_run(const struct image *image);
+
+#endif
