@@ -27,6 +27,10 @@ EMULATED(call_rseq);
 EMULATED(call_exit);
 EMULATED(call_exit_group);
 
+/* exec.c */
+EMULATED(call_execve);
+EMULATED(call_execveat);
+
 /* memory.c */
 EMULATED(call_mmap);
 EMULATED(call_mprotect);

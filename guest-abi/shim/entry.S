@@ -125,6 +125,25 @@ hypercall_random:
 	movq	%r10, 24(%rcx)
 	ret
 
+	/* int64_t hypercall_words(uint64_t number, uint64_t words[4]) */
+	.globl	hypercall_words
+hypercall_words:
+	pushq	%rsi
+	movl	%edi, %eax
+	movq	0(%rsi), %rdi
+	movq	16(%rsi), %rdx
+	movq	24(%rsi), %r10
+	movq	8(%rsi), %rsi
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	call	carrel_gate
+	popq	%rcx
+	movq	%rdi, 0(%rcx)
+	movq	%rsi, 8(%rcx)
+	movq	%rdx, 16(%rcx)
+	movq	%r10, 24(%rcx)
+	ret
+
 	/* int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags) */
 	.globl	hypercall_ocall
 hypercall_ocall:

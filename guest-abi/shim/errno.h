@@ -4,10 +4,14 @@
 #define SHIM_ERRNO_H
 
 #define LINUX_EPERM		1
+#define LINUX_ENOENT		2
 #define LINUX_EINTR		4
 #define LINUX_EIO		5
+#define LINUX_E2BIG		7
 #define LINUX_ENOEXEC		8
 #define LINUX_EBADF		9
+#define LINUX_ECHILD		10
+#define LINUX_EAGAIN		11
 #define LINUX_ENOMEM		12
 #define LINUX_EACCES		13
 #define LINUX_EFAULT		14
@@ -18,6 +22,7 @@
 #define LINUX_ENOTTY		25
 #define LINUX_ENAMETOOLONG	36
 #define LINUX_ENOSYS		38
+#define LINUX_ELOOP		40
 #define LINUX_EOVERFLOW		75
 #define LINUX_EMSGSIZE		90
 #define LINUX_ERRNO_MAX		4095

@@ -52,7 +52,9 @@ int64_t file_status(struct thread *t, uint64_t fd, struct file_status *status)
 		return error < 0 ? error : -LINUX_EIO;
 	channel_get(stat, SLOT_DATA(t), sizeof(stat));
 	/* The kernel's struct stat: dev, ino, nlink, mode and uid, gid, rdev, size. */
-	*status = (struct file_status){ stat[0], stat[1], stat[6], stat[5], (uint32_t)stat[3] };
+	*status = (struct file_status){
+		stat[0], stat[1], stat[6], stat[5], (uint32_t)stat[3], stat[3] >> 32, (uint32_t)stat[4],
+	};
 	return 0;
 }
 
@@ -127,7 +129,7 @@ void image_drop(struct thread *t, struct image *image)
 	__atomic_store_n(&image->used, false, __ATOMIC_RELEASE);
 }
 
-static void image_hash(const struct image *image, uint8_t sha256[br_sha256_SIZE])
+void image_hash(const struct image *image, uint8_t sha256[br_sha256_SIZE])
 {
 	br_sha256_context hash;
 

@@ -19,7 +19,7 @@ struct image {
 /* What the host says about a descriptor. */
 struct file_status {
 	uint64_t device, inode, size, rdev;
-	uint32_t mode;
+	uint32_t mode, uid, gid;
 };
 
 /* A descriptor of the shim's own, or an error. `path` is private to the shim. */
@@ -38,6 +38,8 @@ int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint
 /* The whole of a file that has `size` bytes; NULL and *error if it cannot be read so far. */
 struct image *image_read(struct thread *t, uint64_t fd, uint64_t size, int64_t *error);
 void image_drop(struct thread *t, struct image *image);
+
+void image_hash(const struct image *image, uint8_t sha256[32]);
 
 /* Is it what the manifest lists? Where `listed` has no hash: yes. */
 bool image_is(const struct image *image, const struct listed *listed);

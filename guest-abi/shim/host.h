@@ -17,6 +17,8 @@ struct answer {
 
 struct answer hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c);
 int64_t hypercall_random(uint64_t out[4]);
+/* PASS, CLAIM, FORK: RDI RSI RDX R10 as they go and come. */
+int64_t hypercall_words(uint64_t number, uint64_t words[4]);
 int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags);
 
 /* Numbers of the host's calls that the shim makes on its own account. */
@@ -27,6 +29,8 @@ enum {
 	SYS_getpid = 39, SYS_getsockopt = 55, SYS_exit = 60, SYS_kill = 62, SYS_fcntl = 72,
 	SYS_readlink = 89, SYS_gettid = 186, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_tgkill = 234,
 	SYS_readlinkat = 267, SYS_dup3 = 292,
+	SYS_execve = 59, SYS_geteuid = 107, SYS_getegid = 108, SYS_fgetxattr = 193, SYS_openat = 257,
+	SYS_memfd_create = 319, SYS_faccessat2 = 439,
 };
 
 /* host_call: a signal came first and the call was not made. No host can answer this. */

@@ -5,8 +5,13 @@
 
 #include "shim.h"
 
-/* The path in the manifest. */
+struct carrel_start;
+
+/* Of the program that runs: the path in the manifest, or the one that the host chose. */
 const char *program_path(void);
+
+/* The header of the start block; limit and flags are what the identity says, if it came sealed. */
+const struct carrel_start *program_start(void);
 
 /* Where memory.c places things; set once, before the program runs. */
 struct memory_layout {

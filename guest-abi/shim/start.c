@@ -4,6 +4,7 @@
  * program, its stack as the System V ABI and Linux lay it out.
  */
 #include <string.h>
+#include <strings.h>
 
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
@@ -13,6 +14,7 @@
 #include "load.h"
 #include "manifest.h"
 #include "program.h"
+#include "seal.h"
 #include "sigframe.h"
 #include "signal.h"
 #include "time.h"
@@ -46,11 +48,17 @@ extern char shim_bss[], shim_bss_end[];
 void start_main(struct thread *t, uint64_t index);
 
 /* Of the program that runs. */
-static const char *path;
+static char path[CARREL_PATH_MAX];
+static struct carrel_start started;
 
 const char *program_path(void)
 {
 	return path;
+}
+
+const struct carrel_start *program_start(void)
+{
+	return &started;
 }
 
 size_t string_size(const char *s, size_t max)
@@ -65,8 +73,7 @@ static void take_start(struct carrel_start *start)
 	channel_get(start, arena.base, sizeof(*start));
 	if (start->magic != CARREL_START_MAGIC || start->arena_size != arena.size ||
 	    start->size <= sizeof(*start) || start->size > arena.size || start->argc == 0 ||
-	    start->argc > start->size || start->envc > start->size || start->secure != 0 || start->ticket[0] ||
-	    start->ticket[1])
+	    start->argc > start->size || start->envc > start->size || start->secure != 0)
 		die(CARREL_DIE_START);
 	channel_started(start->size);
 }
@@ -142,6 +149,26 @@ static char *push_bytes(char *top, const void *bytes, size_t size)
 	return memcpy(top - size, bytes, size);
 }
 
+static bool is_sealed(const struct carrel_start *start)
+{
+	return start->ticket[0] || start->ticket[1];
+}
+
+/* What a secure process of the same identity has sealed, once: else there is no key. */
+static void unseal(const struct carrel_start *start, void *strings, size_t size)
+{
+	uint64_t words[4] = { start->ticket[0], start->ticket[1] };
+	struct seal seal;
+
+	if (hypercall_words(CARREL_HC_CLAIM, words) != 0)
+		die(CARREL_DIE_START);
+	seal_begin(&seal, (const uint8_t *)words, start);
+	explicit_bzero(words, sizeof(words));
+	seal_decrypt(&seal, strings, size);
+	if (!seal_good(&seal, start->tag))
+		die(CARREL_DIE_START);
+}
+
 /* Strings to the top of the stack. Must come before the arena is used for anything else. */
 static char *put_strings(char *top, const struct carrel_start *start,
 			 const struct randomness *random, struct strings *s)
@@ -153,6 +180,8 @@ static char *put_strings(char *top, const struct carrel_start *start,
 	s->end = top;
 	top -= size;
 	channel_get(top, arena.base + sizeof(*start), size);
+	if (is_sealed(start))
+		unseal(start, top, size);
 	s->execfn = (uint64_t)top;
 	s->text = top + string_size(top, size);
 	if (s->text == top)
@@ -215,9 +244,29 @@ static void enter_program(struct thread *t, uint64_t rsp)
 	};
 }
 
+/*
+ * Which program this is: the manifest's first, or the one that the predecessor in this
+ * process asked for. `name` is the path in the start block.
+ */
+static struct listed choose_program(const char *name)
+{
+	struct listed program = manifest_program();
+	const struct carrel_manifest_entry *e;
+
+	if (is_sealed(&started)) {
+		e = manifest_find(KIND_BIT(CARREL_ENTRY_PROGRAM), name);
+		if (!e && !(manifest()->host_chosen & CARREL_HOST_CODE))
+			die(CARREL_DIE_START);
+		program = e ? manifest_listed(e) : (struct listed){ .path = name };
+	}
+	if (strlcpy(path, program.path, sizeof(path)) >= sizeof(path))
+		die(CARREL_DIE_START);
+	program.path = path;
+	return program;
+}
+
 void start_main(struct thread *t, uint64_t index)
 {
-	struct carrel_start start;
 	struct randomness random;
 	struct strings strings;
 	struct listed program;
@@ -233,12 +282,11 @@ void start_main(struct thread *t, uint64_t index)
 	map_bss(t);
 	manifest_check();
 	channel_setup(manifest()->slots, manifest()->blocks);
-	program = manifest_program();
-	path = program.path;
-	take_start(&start);
+	take_start(&started);
 	random_bytes(&random, sizeof(random));
-	stack_top = map_stack(t, &start, random.places);
-	top = put_strings(stack_top, &start, &random, &strings);
+	stack_top = map_stack(t, &started, random.places);
+	top = put_strings(stack_top, &started, &random, &strings);
+	program = choose_program((const char *)strings.execfn);
 	load_program(t, &program, random.base, &loaded);
 	if (loaded.plan.exec_stack &&
 	    memory_protect(t, (uint64_t)stack_top - STACK_SIZE, STACK_SIZE, CARREL_RIGHTS))
@@ -251,6 +299,6 @@ void start_main(struct thread *t, uint64_t index)
 	time_setup(t, vm_gap(CARREL_END, places.map_high, TIME_SIZE, PAGE_SIZE));
 	interpreted = load_interpreter(t, &loaded, &interpreter);
 	signal_setup(t);
-	enter_program(t, put_vectors(top, &start, &strings));
+	enter_program(t, put_vectors(top, &started, &strings));
 	note(CARREL_NOTE_START, program.size);
 }
