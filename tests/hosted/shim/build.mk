@@ -42,7 +42,7 @@ $(HS)/run.o: $(HS_DIR)/native/run.c $(HS_HEADERS) | $(TP_STAMP)
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(HS_WARN) -fno-pie $(HS_INCLUDES) -c -o $@ $<
 
-$(HS)/view.o: $(HS_DIR)/native/view.c $(HS_HEADERS)
+$(HS)/view.o $(HS)/family.o: $(HS)/%.o: $(HS_DIR)/native/%.c $(HS_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -std=gnu11 $(HS_WARN) -fno-pie -ffreestanding -mgeneral-regs-only -mno-red-zone \
 		-fno-stack-protector -fcf-protection=none -fno-tree-loop-distribute-patterns \
@@ -52,7 +52,7 @@ $(HS)/ways.o: $(HS_DIR)/native/view.S $(HS_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) -g -Iguest-abi/include -c -o $@ $<
 
-$(HS)/native-run: $(HS)/run.o $(HS)/view.o $(HS)/ways.o $(TP_BEARSSL_SHIM)
+$(HS)/native-run: $(HS)/run.o $(HS)/view.o $(HS)/family.o $(HS)/ways.o $(TP_BEARSSL_SHIM)
 	$(CC) -static -no-pie -Wl,-Ttext-segment=0x60000000 -o $@ $^
 
 $(HS)/gate: $(HS_DIR)/gate.c $(HS_HEADERS)

@@ -40,7 +40,7 @@ static _Noreturn void usage(const char *why)
 {
 	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] "
 		"[--fault-every N] [--starve-every N] [--break WHAT] [--trace] [--notes] "
-		"[--code FILE]... [--strict] "
+		"[--code|--exec|--file|--open FILE]... [--strict] "
 		"[--shim FILE] [--gate FILE] -- PROGRAM [ARGUMENT]...\n", why);
 	exit(125);
 }
@@ -152,9 +152,26 @@ static void add_entry(struct carrel_manifest *m, uint32_t kind, const char *path
 	br_sha256_out(&hash, e->sha256);
 }
 
-/* The program, its interpreter, what `code` names; `host_code` lets the rest run too. */
-static void map_manifest(const char *path, const char *const *code, bool host_code,
-			 enum defect defect)
+/* Entries besides those that the program needs: kind and path. */
+static struct {
+	uint32_t kind;
+	const char *path;
+} extra[16];
+
+static void add_extra(const char *option, const char *path)
+{
+	static unsigned int count;
+
+	if (count == 15)
+		usage("too many files");
+	extra[count].kind = !strcmp(option, "--code") ? CARREL_ENTRY_CODE :
+			    !strcmp(option, "--exec") ? CARREL_ENTRY_PROGRAM :
+			    !strcmp(option, "--file") ? CARREL_ENTRY_FILE : CARREL_ENTRY_OPEN;
+	extra[count++].path = path;
+}
+
+/* The program, its interpreter, what `extra` names; `host_code` lets the rest run too. */
+static void map_manifest(const char *path, bool host_code, enum defect defect)
 {
 	struct carrel_manifest *m = map(CARREL_MANIFEST_VA, MANIFEST_SIZE, 3);
 	struct carrel_manifest_entry *e = (void *)(m + 1);
@@ -178,9 +195,9 @@ static void map_manifest(const char *path, const char *const *code, bool host_co
 		add_entry(m, CARREL_ENTRY_CODE, interpreter, bytes, other);
 		e[1].sha256[31] ^= defect == BAD_INTERPRETER;
 	}
-	for (; *code; code++) {
-		bytes = read_file(*code, &other);
-		add_entry(m, CARREL_ENTRY_CODE, *code, bytes, other);
+	for (int i = 0; extra[i].path; i++) {
+		bytes = read_file(extra[i].path, &other);
+		add_entry(m, extra[i].kind, extra[i].path, bytes, other);
 	}
 	mprotect(m, MANIFEST_SIZE, PROT_READ);
 }
@@ -200,15 +217,29 @@ static uint32_t put_strings(char **strings, char **at)
 	return count;
 }
 
-static void map_channel(char **argv, enum defect defect)
+static void map_channel(void)
 {
-	struct carrel_start *start = (void *)ARENA_VA;
 	struct carrel_slot *slot = map(CARREL_CHANNEL_VA, BLOCKS * CARREL_BLOCK_SIZE, 3);
-	char *at = (char *)(start + 1);
 
 	*slot = (struct carrel_slot){
 		.process = VIEW_PROCESS, .ticket = { VIEW_TICKET0, VIEW_TICKET1 },
 	};
+}
+
+/* What the kernel would put into the auxiliary vector. */
+static void claim(struct carrel_start *start)
+{
+	start->arena_size = ARENA_SIZE;
+	start->uid = getuid();
+	start->euid = geteuid();
+	start->gid = getgid();
+	start->egid = getegid();
+}
+
+static void fill_start(char **argv, enum defect defect)
+{
+	struct carrel_start *start = (void *)ARENA_VA;
+	char *at = (char *)(start + 1);
 	char *path[] = { program_path, NULL };
 
 	put_strings(path, &at);
@@ -216,12 +247,40 @@ static void map_channel(char **argv, enum defect defect)
 	start->envc = put_strings(environ, &at) + (defect == BAD_STRINGS);
 	start->magic = CARREL_START_MAGIC + (defect == BAD_MAGIC);
 	start->size = at - (char *)start;
-	start->arena_size = ARENA_SIZE + (defect == BAD_ARENA);
-	start->uid = getuid();
-	start->euid = geteuid();
-	start->gid = getgid();
-	start->egid = getegid();
+	claim(start);
+	start->arena_size += defect == BAD_ARENA;
 	start->secure = defect == BAD_SECURE;
+}
+
+/* As hvreg does it for a process that called exec: see struct carrel_exec. */
+static void take_over(const char *variable)
+{
+	int fd = atoi(variable);
+	struct stat st;
+	uint8_t *bytes;
+	struct carrel_exec *e;
+	struct carrel_start *start;
+
+	if (fstat(fd, &st))
+		fail(CARREL_EXEC_VARIABLE);
+	e = malloc(st.st_size);
+	bytes = (uint8_t *)(e + 1);
+	if (pread(fd, e, st.st_size, 0) != st.st_size || e->magic != CARREL_EXEC_MAGIC ||
+	    sizeof(*e) + e->manifest_size + e->start_size + sizeof(view_memory) !=
+	    (size_t)st.st_size || e->start_size > ARENA_SIZE)
+		usage("what the predecessor left is malformed");
+	close(fd);
+	memcpy(map(CARREL_MANIFEST_VA, e->manifest_size, 3), bytes, e->manifest_size);
+	mprotect((void *)CARREL_MANIFEST_VA, e->manifest_size, PROT_READ);
+	bytes += e->manifest_size;
+	map_channel();
+	start = memcpy((void *)ARENA_VA, bytes, e->start_size);
+	claim(start);
+	start->limit = e->limit;
+	start->flags = e->flags;
+	memcpy(&view_memory, bytes + e->start_size, sizeof(view_memory));
+	view_options = view_memory.options;
+	free(e);
 }
 
 /* The program gets the addresses that it would have: nothing of this process may be there. */
@@ -269,15 +328,28 @@ static enum defect defect_of(const char *name)
 	usage("no such defect");
 }
 
+static void absolute(char to[512], const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	if (!real || strlen(real) >= 512)
+		fail(path);
+	strcpy(to, real);
+	free(real);
+}
+
 int main(int argc, char **argv)
 {
 	const char *shim = "build/shim.elf", *gate = "build/gate-vmcall.bin";
 	struct view_options *o = &view_options;
-	static const char *code[16];
 	enum defect defect = NONE;
 	bool strict = false;
-	int i, codes = 0;
+	int i;
 
+	if (getenv(CARREL_EXEC_VARIABLE)) {
+		take_over(getenv(CARREL_EXEC_VARIABLE));
+		goto rest;
+	}
 	o->lie_call = o->step_call = -1;
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
 		const char *value = argv[i + 1] ? argv[i + 1] : "";
@@ -301,8 +373,9 @@ int main(int argc, char **argv)
 			defect = defect_of(argv[++i] ? argv[i] : "");
 		else if (!strcmp(argv[i], "--strict"))
 			strict = true;
-		else if (!strcmp(argv[i], "--code") && argv[i + 1] && codes < 15)
-			code[codes++] = argv[++i];
+		else if ((!strcmp(argv[i], "--code") || !strcmp(argv[i], "--exec") ||
+			  !strcmp(argv[i], "--file") || !strcmp(argv[i], "--open")) && argv[i + 1])
+			add_extra(argv[i], argv[i + 1]), i++;
 		else if (!strcmp(argv[i], "--shim") && argv[i + 1])
 			shim = argv[++i];
 		else if (!strcmp(argv[i], "--gate") && argv[i + 1])
@@ -312,10 +385,14 @@ int main(int argc, char **argv)
 	}
 	if (i + 1 >= argc)
 		usage("no program");
-	map_gate(gate);
-	map_shim(shim);
-	map_manifest(argv[i + 1], code, !strict, defect);
-	map_channel(argv + i + 1, defect);
+	absolute(view_memory.shim, shim);
+	absolute(view_memory.gate, gate);
+	map_manifest(argv[i + 1], !strict, defect);
+	map_channel();
+	fill_start(argv + i + 1, defect);
+rest:
+	map_gate(view_memory.gate);
+	map_shim(view_memory.shim);
 	map(CARREL_THREADS_VA, CARREL_THREAD_STRIDE, 3);
 	go();
 }

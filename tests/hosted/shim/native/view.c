@@ -57,7 +57,7 @@ static struct carrel_slot *slot(void)
 	return (struct carrel_slot *)CARREL_CHANNEL_VA;
 }
 
-static long call6(long n, long a, long b, long c, long d, long e, long f)
+long call6(long n, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
 	uint8_t was = selector;
@@ -101,7 +101,7 @@ static void say_line(const char *what, uint64_t a, uint64_t b)
 	say("\n");
 }
 
-static _Noreturn void leave(int status, const char *what, uint64_t a, uint64_t b)
+_Noreturn void leave(int status, const char *what, uint64_t a, uint64_t b)
 {
 	say_line(what, a, b);
 	for (;;)
@@ -213,6 +213,8 @@ static void adjust(struct hypercall *c)
 	struct kernel_action *action = (void *)c->rsi;
 	uint64_t *mask = (void *)c->rsi;
 
+	if (c->rbx == __NR_execve)
+		family_exec((const uint64_t *)c->rdx);
 	if (c->rbx == __NR_rt_sigprocmask && mask && c->rdi != SIG_UNBLOCK)
 		*mask &= ~OURS;
 	if (c->rbx != __NR_rt_sigaction || !action || c->rdi > 64)
@@ -250,6 +252,17 @@ static void check_disclosed(const struct hypercall *c)
 			leave(VIEW_STATUS_WRONG, "an address leaves with call", c->rbx, i);
 }
 
+static void words_hypercall(struct hypercall *c)
+{
+	uint64_t words[4] = { c->rdi, c->rsi, c->rdx, c->r10 };
+
+	c->rax = family_hypercall(c->rax, words);
+	c->rdi = words[0];
+	c->rsi = words[1];
+	c->rdx = words[2];
+	c->r10 = words[3];
+}
+
 /* True if this is an OCALL, which the stub makes. */
 bool view_hypercall(struct hypercall *c)
 {
@@ -283,6 +296,10 @@ bool view_hypercall(struct hypercall *c)
 		if (view_options.notes)
 			say_line("note", c->rdi, c->rsi);
 		c->rax = 0;
+		return false;
+	case CARREL_HC_PASS:
+	case CARREL_HC_CLAIM:
+		words_hypercall(c);
 		return false;
 	case CARREL_HC_DIE:
 		leave(VIEW_STATUS_DIED, "die", c->rdi, 0);

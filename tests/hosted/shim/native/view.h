@@ -25,6 +25,21 @@ struct view_options {
 };
 extern struct view_options view_options;
 
+/*
+ * What the hypervisor and the command line would remember over an exec. It is written
+ * behind the start block that the shim leaves for its successor.
+ */
+#define VIEW_PASSED	64
+struct view_memory {
+	struct view_options options;
+	char shim[512], gate[512];
+	struct {
+		uint64_t ticket[2], words[4];
+	} passed[VIEW_PASSED];
+	uint64_t passes;
+};
+extern struct view_memory view_memory;
+
 #define VIEW_STATUS_DIED	121	/* DIE */
 #define VIEW_STATUS_FAULT	122	/* a fault in the shim */
 #define VIEW_STATUS_WRONG	123	/* a hypercall or an OCALL that may not be */
@@ -35,6 +50,14 @@ extern struct view_options view_options;
 
 /* Everything is mapped, slots and start block are filled in: go. */
 _Noreturn void view_enter(void);
+
+/* family.c: PASS, CLAIM and FORK on registers RDI RSI RDX R10, and what the host does with calls. */
+int64_t family_hypercall(uint64_t number, uint64_t words[4]);
+void family_exec(const uint64_t *envp);
+
+/* For view.c and family.c: a system call of their own; the end of a test that went wrong. */
+long call6(long n, long a, long b, long c, long d, long e, long f);
+_Noreturn void leave(int status, const char *what, uint64_t a, uint64_t b);
 
 /* view.S */
 extern const char view_gate_entry[], view_stub_return[];
