@@ -26,6 +26,8 @@ struct carrier {
 	struct action actions[SIGNALS + 1];
 	/* Descriptors known to be open; those of /dev/random and /dev/urandom. */
 	uint64_t open_fds[FDS_MAX / 64], random_fds[FDS_MAX / 64];
+	/* The shim's own, which the program may neither use nor close. */
+	uint64_t hidden_fds[FDS_MAX / 64];
 };
 extern struct carrier carriers[CARRIERS_MAX];
 

@@ -9,6 +9,7 @@
 #include "fds.h"
 #include "host.h"
 #include "marshal.h"
+#include "memory.h"
 #include "program.h"
 #include "vm.h"
 
@@ -26,8 +27,11 @@ EMULATED(call_close)
 {
 	uint64_t fd = (uint32_t)arg[0];
 	const uint64_t host[6] = { fd };
-	int64_t value = host_call(t, SYS_close, host);
+	int64_t value;
 
+	if (fds_is_hidden(fd))
+		return -LINUX_EBADF;
+	value = host_call(t, SYS_close, host);
 	if (value == HOST_NOT_STARTED) {
 		t->rewind = true;
 		return 0;
@@ -45,8 +49,10 @@ static int64_t duplicate(struct thread *t, uint64_t number, const uint64_t arg[6
 	const uint64_t host[6] = { (uint32_t)arg[0], to, flags };
 	int64_t value;
 
-	if (!fds_valid(to))
+	if (!fds_valid(to) || fds_is_hidden((uint32_t)arg[0]))
 		return -LINUX_EBADF;
+	if (fds_is_hidden(to))		/* as if another thread were just opening it */
+		return -LINUX_EBUSY;
 	value = host_call(t, number, host);
 	if (value == HOST_NOT_STARTED) {
 		t->rewind = true;
@@ -225,12 +231,14 @@ EMULATED(call_rseq)
 /* With one thread its end is the end of all. */
 EMULATED(call_exit)
 {
+	shared_write_all(t);
 	host_call_own(t, SYS_exit, (uint32_t)arg[0], 0, 0, 0);
 	die(CARREL_DIE_IAGO);
 }
 
 EMULATED(call_exit_group)
 {
+	shared_write_all(t);
 	host_call_own(t, SYS_exit_group, (uint32_t)arg[0], 0, 0, 0);
 	die(CARREL_DIE_IAGO);
 }

@@ -31,13 +31,20 @@ EMULATED(call_exit_group);
 EMULATED(call_execve);
 EMULATED(call_execveat);
 
-/* memory.c */
+/* memory.c, mmap.c, mremap.c, advice.c */
 EMULATED(call_mmap);
 EMULATED(call_mprotect);
 EMULATED(call_munmap);
 EMULATED(call_mremap);
-EMULATED(call_madvise);
 EMULATED(call_brk);
+EMULATED(call_madvise);
+EMULATED(call_mincore);
+EMULATED(call_mlock);
+EMULATED(call_mlock2);
+EMULATED(call_munlock);
+EMULATED(call_mlockall);
+EMULATED(call_munlockall);
+EMULATED(call_msync);
 
 /* signal.c */
 EMULATED(call_rt_sigaction);

@@ -15,6 +15,7 @@
 #define LINUX_ENOMEM		12
 #define LINUX_EACCES		13
 #define LINUX_EFAULT		14
+#define LINUX_EBUSY		16
 #define LINUX_EEXIST		17
 #define LINUX_ENODEV		19
 #define LINUX_EINVAL		22
@@ -25,6 +26,7 @@
 #define LINUX_ELOOP		40
 #define LINUX_EOVERFLOW		75
 #define LINUX_EMSGSIZE		90
+#define LINUX_EOPNOTSUPP	95
 #define LINUX_ERRNO_MAX		4095
 
 #endif

@@ -25,6 +25,7 @@ void fds_remove(uint64_t fd)
 		return;
 	carrier()->open_fds[fd / 64] &= ~bit;
 	carrier()->random_fds[fd / 64] &= ~bit;
+	carrier()->hidden_fds[fd / 64] &= ~bit;
 }
 
 void fds_set_random(uint64_t fd)
@@ -36,4 +37,15 @@ void fds_set_random(uint64_t fd)
 bool fds_is_random(uint64_t fd)
 {
 	return fd < FDS_MAX && carrier()->random_fds[fd / 64] >> (fd & 63) & 1;
+}
+
+void fds_hide(uint64_t fd)
+{
+	if (fd < FDS_MAX)
+		carrier()->hidden_fds[fd / 64] |= 1UL << (fd & 63);
+}
+
+bool fds_is_hidden(uint64_t fd)
+{
+	return fd < FDS_MAX && carrier()->hidden_fds[fd / 64] >> (fd & 63) & 1;
 }

@@ -21,4 +21,8 @@ void fds_remove(uint64_t fd);
 void fds_set_random(uint64_t fd);
 bool fds_is_random(uint64_t fd);
 
+/* A descriptor of the shim's own: to the program it is not open. Until it is removed. */
+void fds_hide(uint64_t fd);
+bool fds_is_hidden(uint64_t fd);
+
 #endif

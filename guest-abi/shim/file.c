@@ -14,13 +14,14 @@
 #define STAT_SIZE	144
 #define S_IFMT		0170000
 #define S_IFREG		0100000
+#define S_IFCHR		0020000
+#define DEV_ZERO	0x105
 
 /*
  * Images lie behind the threads, each in a window of its own, so that where one
  * lies needs no bookkeeping. The program's map knows nothing of them.
  */
 #define IMAGES		64
-#define IMAGES_VA	0x7E1000000000UL
 #define IMAGE_WINDOW	(1UL << 32)
 _Static_assert(IMAGES_VA >= CARREL_THREADS_VA + CARREL_SLOTS_MAX * CARREL_THREAD_STRIDE &&
 	       IMAGES_VA + IMAGES * IMAGE_WINDOW <= CARREL_END, "images have room");
@@ -63,6 +64,11 @@ bool file_regular(const struct file_status *status)
 	return (status->mode & S_IFMT) == S_IFREG && status->size <= INT64_MAX;
 }
 
+bool file_zeros(const struct file_status *status)
+{
+	return (status->mode & S_IFMT) == S_IFCHR && status->rdev == DEV_ZERO;
+}
+
 int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint64_t size)
 {
 	uint64_t done = 0, want;
@@ -86,7 +92,25 @@ int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint
 	return got < 0 ? got : (int64_t)done;
 }
 
-static struct image *image_new(uint64_t size)
+int64_t file_write(struct thread *t, uint64_t fd, uint64_t offset, const void *from, uint64_t size)
+{
+	uint64_t done = 0, want;
+	int64_t put = 0;
+
+	while (done < size) {
+		want = least(size - done, SLOT_ROOM);
+		channel_put(SLOT_DATA(t), (const uint8_t *)from + done, want);
+		put = host_call_own(t, SYS_pwrite64, fd, (uint64_t)SLOT_DATA(t), want, offset + done);
+		if (put <= 0)
+			return put ? put : -LINUX_EIO;
+		if ((uint64_t)put > want)
+			die(CARREL_DIE_IAGO);
+		done += put;
+	}
+	return done;
+}
+
+static struct image *take_window(uint64_t size)
 {
 	if (size == 0 || size > IMAGE_WINDOW)
 		return NULL;
@@ -104,18 +128,29 @@ static uint64_t image_pages(const struct image *image)
 	return (image->size + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
 }
 
-struct image *image_read(struct thread *t, uint64_t fd, uint64_t size, int64_t *error)
+struct image *image_new(struct thread *t, uint64_t size, int64_t *error)
 {
-	struct image *image = image_new(size);
-	int64_t got;
+	struct image *image = take_window(size);
 
 	*error = -LINUX_ENOMEM;
 	if (!image)
 		return NULL;
-	got = memory_hypercall(t, CARREL_HC_MAP, (uint64_t)image->bytes, image_pages(image),
-			       CARREL_R | CARREL_W);
-	if (got == 0)
-		got = file_read(t, fd, 0, image->bytes, size);
+	*error = memory_hypercall(t, CARREL_HC_MAP, (uint64_t)image->bytes, image_pages(image),
+				  CARREL_R | CARREL_W);
+	if (*error == 0)
+		return image;
+	image_drop(t, image);
+	return NULL;
+}
+
+struct image *image_read(struct thread *t, uint64_t fd, uint64_t size, int64_t *error)
+{
+	struct image *image = image_new(t, size, error);
+	int64_t got;
+
+	if (!image)
+		return NULL;
+	got = file_read(t, fd, 0, image->bytes, size);
 	if (got == (int64_t)size)
 		return image;
 	*error = got < 0 ? got : -LINUX_EIO;
@@ -159,4 +194,9 @@ bool image_may_run(const struct image *image)
 	image_hash(image, sha256);
 	return manifest_find_hash(KIND_BIT(CARREL_ENTRY_CODE) | KIND_BIT(CARREL_ENTRY_PROGRAM),
 				  sha256, image->size) != NULL;
+}
+
+void image_reset(void)
+{
+	memset(images, 0, sizeof(images));
 }

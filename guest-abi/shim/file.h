@@ -10,6 +10,8 @@
 #include "manifest.h"
 #include "shim.h"
 
+#define IMAGES_VA	0x7E1000000000UL	/* behind the threads */
+
 struct image {
 	uint8_t *bytes;			/* readable and writable, to the end of the last page */
 	uint64_t size;
@@ -28,6 +30,8 @@ void file_close(struct thread *t, uint64_t fd);
 
 int64_t file_status(struct thread *t, uint64_t fd, struct file_status *status);
 bool file_regular(const struct file_status *status);
+/* /dev/zero, whose mappings are anonymous memory. */
+bool file_zeros(const struct file_status *status);
 
 /*
  * Bytes of the file from `offset` on into private memory that stays: as many as there are up to
@@ -35,9 +39,18 @@ bool file_regular(const struct file_status *status);
  */
 int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint64_t size);
 
+/* All of it into the file, or an error. */
+int64_t file_write(struct thread *t, uint64_t fd, uint64_t offset, const void *from, uint64_t size);
+
+/* Memory for an image of `size` bytes, zeros; NULL and *error if there is none. */
+struct image *image_new(struct thread *t, uint64_t size, int64_t *error);
+
 /* The whole of a file that has `size` bytes; NULL and *error if it cannot be read so far. */
 struct image *image_read(struct thread *t, uint64_t fd, uint64_t size, int64_t *error);
 void image_drop(struct thread *t, struct image *image);
+
+/* Forget all of them. */
+void image_reset(void);
 
 void image_hash(const struct image *image, uint8_t sha256[32]);
 

@@ -9,21 +9,10 @@
 #include "file.h"
 #include "host.h"
 #include "load.h"
-#include "program.h"
-#include "vm.h"
+#include "memory.h"
 
 #define BASE_LOW	0x550000000000UL
 #define BASE_PAGES	0xfffffffUL	/* 1 TiB of places for a relocatable program */
-
-static uint64_t page_down(uint64_t address)
-{
-	return address & ~(uint64_t)PAGE_MASK;
-}
-
-static uint64_t page_up(uint64_t address)
-{
-	return page_down(address + PAGE_MASK);
-}
 
 /* The file as the manifest lists it, or no process. */
 static struct image *read_listed(struct thread *t, const struct listed *listed)

@@ -1,36 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mmap and its kin, all of them the shim's own: the kernel neither chooses nor
- * learns an address. Reservations without rights exist in the shim's map alone.
+ * The program's memory, all of it the shim's own doing: the kernel neither chooses
+ * nor learns an address. Reservations without rights exist in the shim's map alone.
  */
-#include <string.h>
-
 #include <carrel/hypercall.h>
 #include "emulate.h"
-#include "file.h"
 #include "host.h"
-#include "program.h"
-#include "vm.h"
+#include "manifest.h"
+#include "memory.h"
 
-#define PROT_ALL		7	/* READ, WRITE, EXEC: the values of CARREL_R, W, X */
-#define MAP_SHARED		0x01
-#define MAP_PRIVATE		0x02
-#define MAP_TYPE		0x0f
-#define MAP_FIXED		0x10
-#define MAP_ANONYMOUS		0x20
-#define MAP_GROWSDOWN		0x0100
-#define MAP_HUGETLB		0x40000
-#define MAP_FIXED_NOREPLACE	0x100000
-#define MREMAP_MAYMOVE		1
-#define MADV_DONTNEED		4
-#define MADV_FREE		8
-#define MADV_LAST		25
+#define TRIM_SIZE	(64UL << 20)	/* so much given up is worth a request to the module */
+#define STACK_GUARD	(256UL * PAGE_SIZE)	/* Linux's: a stack keeps that far from what is below */
 
-/* The most that is mapped at once: page tables are memory too. Reservations have no limit. */
-#define BACKED_MAX		(1UL << 38)
+struct lock memory_lock;
 
 static struct memory_layout layout;
-static uint64_t brk_now;
+static uint64_t brk_now, given_up;
 
 void memory_setup(const struct memory_layout *from)
 {
@@ -38,47 +23,91 @@ void memory_setup(const struct memory_layout *from)
 	brk_now = from->brk_start;
 }
 
-static uint64_t page_up(uint64_t size)
+bool memory_too_much(uint64_t size)
 {
-	return (size + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+	return layout.limit && size > layout.limit;
 }
 
-/* On x86 whatever may be written or executed may be read. */
-static uint8_t rights_of(uint64_t prot)
+uint64_t memory_place(uint64_t size, uint64_t align)
 {
-	return prot & PROT_ALL ? (prot & PROT_ALL) | CARREL_R : 0;
+	uint64_t start = vm_gap(CARREL_END, layout.map_high, size, align);
+
+	return start ? start : vm_gap(VM_LOW, CARREL_BASE, size, align);
 }
 
-int64_t memory_map(struct thread *t, uint64_t start, uint64_t size, uint64_t rights, bool demand)
+int64_t memory_map_as(struct thread *t, const struct vm_range *range, bool eager)
 {
+	struct vm_range r = *range;
+	uint64_t size = r.end - r.start;
 	int64_t error = 0;
 
-	if (rights && size > BACKED_MAX)
+	r.backed = r.rights != 0;
+	if (r.backed && size > BACKED_MAX)
 		return -LINUX_ENOMEM;
-	if (!vm_insert(start, start + size, rights, rights != 0))
+	if (!vm_insert_as(&r))
 		return -LINUX_ENOMEM;
-	if (rights)
-		error = memory_hypercall(t, CARREL_HC_MAP, start, size,
-					 rights | (demand ? CARREL_MAP_DEMAND : 0));
+	if (r.backed)
+		error = memory_hypercall(t, CARREL_HC_MAP, r.start, size, r.rights |
+					 (eager ? 0 : CARREL_MAP_DEMAND) |
+					 (r.kind & VM_SHARED ? CARREL_MAP_SHARED : 0));
 	if (error) {
-		memory_hypercall(t, CARREL_HC_UNMAP, start, size, 0);
-		vm_remove(start, start + size);
+		memory_hypercall(t, CARREL_HC_UNMAP, r.start, size, 0);
+		vm_remove(r.start, r.end);
 	}
 	return error;
 }
 
-/* Take away whatever lies in the range. */
-static int64_t memory_unmap(struct thread *t, uint64_t start, uint64_t size)
+int64_t memory_map(struct thread *t, uint64_t start, uint64_t size, uint64_t rights, bool demand)
+{
+	const struct vm_range range = { .start = start, .end = start + size, .rights = rights };
+
+	return memory_map_as(t, &range, !demand);
+}
+
+/* What the process gave up may be of use to others: the module looks for whole chunks. */
+static void give_up(struct thread *t, uint64_t bytes)
+{
+	given_up += bytes;
+	if (given_up < TRIM_SIZE)
+		return;
+	given_up = 0;
+	ask_module(t, CARREL_REQ_TRIM, 0);
+}
+
+int64_t memory_unmap(struct thread *t, uint64_t start, uint64_t size)
 {
 	struct vm_range part;
-	uint64_t at = start, end = start + size;
+	uint64_t at = start, end = start + size, bytes = 0;
 
 	if (!vm_room())
 		return -LINUX_ENOMEM;
-	for (; vm_next(at, end, &part); at = part.end)
-		if (part.backed)
+	shared_write(t, start, end);
+	for (; vm_next(at, end, &part); at = part.end) {
+		if (part.backed) {
 			memory_hypercall(t, CARREL_HC_UNMAP, part.start, part.end - part.start, 0);
+			bytes += part.end - part.start;
+		}
+		if (part.object)
+			shared_end(t, part.object, part.end - part.start);
+	}
 	vm_remove(start, end);
+	give_up(t, bytes);
+	return 0;
+}
+
+int64_t memory_may(uint64_t start, uint64_t end, uint64_t rights)
+{
+	bool any = manifest()->host_chosen & CARREL_HOST_CODE;
+	struct vm_range part;
+
+	for (; vm_next(start, end, &part); start = part.end) {
+		if (rights & CARREL_W && part.kind & VM_READONLY)
+			return -LINUX_EACCES;
+		if (rights & ~(uint64_t)part.rights & CARREL_X && part.kind & VM_UNCHECKED && !any) {
+			note(CARREL_NOTE_CODE, part.end - part.start);
+			return -LINUX_EACCES;
+		}
+	}
 	return 0;
 }
 
@@ -95,10 +124,13 @@ int64_t memory_protect(struct thread *t, uint64_t start, uint64_t size, uint64_t
 
 		if (part.rights == rights)
 			continue;
+		if (!part.backed && bytes > BACKED_MAX)
+			return -LINUX_ENOMEM;
 		error = part.backed
 			? memory_hypercall(t, CARREL_HC_PROTECT, part.start, bytes, rights)
 			: memory_hypercall(t, CARREL_HC_MAP, part.start, bytes,
-					   rights | CARREL_MAP_DEMAND);
+					   rights | CARREL_MAP_DEMAND |
+					   (part.kind & VM_SHARED ? CARREL_MAP_SHARED : 0));
 		if (error)
 			return error;
 		vm_protect(part.start, part.end, rights, true);
@@ -106,250 +138,131 @@ int64_t memory_protect(struct thread *t, uint64_t start, uint64_t size, uint64_t
 	return 0;
 }
 
-/* What a file mapping shows. */
-struct file_part {
-	uint64_t fd, offset;
-	uint64_t size;			/* of the file */
-	struct image *image;		/* where to copy from, NULL: from the file */
-};
-
-uint64_t memory_place(uint64_t size, uint64_t align)
+static int64_t protect(struct thread *t, uint64_t start, uint64_t size, uint64_t rights)
 {
-	uint64_t start = vm_gap(CARREL_END, layout.map_high, size, align);
+	int64_t error = vm_covered(start, start + size) ? memory_may(start, start + size, rights)
+							: -LINUX_ENOMEM;
 
-	return start ? start : vm_gap(VM_LOW, CARREL_BASE, size, align);
-}
-
-/*
- * Private memory at `start` with what the file has from `offset` on, and zeros behind it. (Linux
- * would let an access to a page behind the end of the file die.) What is to run is copied from an
- * image that may.
- */
-static int64_t map_file(struct thread *t, uint64_t start, uint64_t size, uint64_t rights,
-			const struct file_part *part)
-{
-	uint64_t have = part->size > part->offset ? part->size - part->offset : 0;
-	uint64_t bytes = have < size ? have : size, filled = page_up(bytes);
-	int64_t got;
-
-	got = filled ? memory_map(t, start, filled, CARREL_R | CARREL_W, false) : 0;
-	if (got == 0 && size > filled)
-		got = memory_map(t, start + filled, size - filled, rights, true);
-	if (got == 0 && part->image)
-		memcpy((void *)start, part->image->bytes + part->offset, bytes);
-	else if (got == 0)
-		got = file_read(t, part->fd, part->offset, (void *)start, bytes);
-	if (got >= 0 && filled)
-		got = memory_protect(t, start, filled, rights);
-	if (got < 0)
-		memory_unmap(t, start, size);
-	return got < 0 ? got : 0;
-}
-
-/* Learn what a file mapping is of; what is to run is read and checked. */
-static int64_t open_part(struct thread *t, const uint64_t arg[6], struct file_part *part)
-{
-	bool runs = arg[2] & CARREL_X && !(manifest()->host_chosen & CARREL_HOST_CODE);
-	struct file_status status;
-	int64_t error;
-
-	*part = (struct file_part){ .fd = (uint32_t)arg[4], .offset = arg[5] };
-	if (arg[5] & PAGE_MASK)
-		return -LINUX_EINVAL;
-	if (arg[5] > INT64_MAX || page_up(arg[1]) > INT64_MAX - arg[5])
-		return -LINUX_EOVERFLOW;
-	error = file_status(t, part->fd, &status);
-	if (error)
-		return error;
-	if (!file_regular(&status))
-		return -LINUX_ENODEV;
-	part->size = status.size;
-	if (!runs || !part->size)
-		return 0;
-	part->image = image_read(t, part->fd, part->size, &error);
-	if (!part->image)
-		return error;
-	if (image_may_run(part->image))
-		return 0;
-	image_drop(t, part->image);
-	note(CARREL_NOTE_CODE, part->size);
-	return -LINUX_EACCES;
-}
-
-/* Where a mapping goes; what is there goes away. 0 or an error. */
-static int64_t make_room(struct thread *t, uint64_t *start, uint64_t size, uint64_t flags)
-{
-	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-
-	if (fixed && *start & PAGE_MASK)
-		return -LINUX_EINVAL;
-	if (fixed && !vm_range_ok(*start, size))
-		return -LINUX_ENOMEM;
-	if (flags & MAP_FIXED_NOREPLACE)
-		return vm_free(*start, *start + size) ? 0 : -LINUX_EEXIST;
-	if (fixed)
-		return memory_unmap(t, *start, size);
-	*start &= ~(uint64_t)PAGE_MASK;
-	if (!*start || !vm_range_ok(*start, size) || !vm_free(*start, *start + size))
-		*start = memory_place(size, PAGE_SIZE);
-	return *start ? 0 : -LINUX_ENOMEM;
-}
-
-EMULATED(call_mmap)
-{
-	uint64_t start = arg[0], size = page_up(arg[1]), flags = arg[3];
-	uint64_t type = flags & MAP_TYPE, rights = rights_of(arg[2]);
-	bool file = !(flags & MAP_ANONYMOUS);
-	struct file_part part = { 0 };
-	int64_t error;
-
-	if (size == 0 || size < arg[1])
-		return arg[1] ? -LINUX_ENOMEM : -LINUX_EINVAL;
-	if (type == 0 || type > (MAP_SHARED | MAP_PRIVATE) || (arg[2] & ~(uint64_t)PROT_ALL))
-		return -LINUX_EINVAL;
-	if (flags & (MAP_GROWSDOWN | MAP_HUGETLB))
-		return -LINUX_EINVAL;
-	if (file && type != MAP_PRIVATE && rights & CARREL_W) {
-		note(CARREL_NOTE_ENOSYS, 9);
-		return -LINUX_ENODEV;
-	}
-	error = file ? open_part(t, arg, &part) : 0;
-	if (error)
-		return error;
-	error = make_room(t, &start, size, flags);
-	if (error == 0)
-		error = file ? map_file(t, start, size, rights, &part)
-			     : memory_map(t, start, size, rights, true);
-	if (part.image)
-		image_drop(t, part.image);
-	return error ? error : (int64_t)start;
+	return error ? error : memory_protect(t, start, size, rights);
 }
 
 EMULATED(call_mprotect)
 {
 	uint64_t size = page_up(arg[1]);
+	int64_t result;
 
 	if (arg[0] & PAGE_MASK || arg[2] & ~(uint64_t)PROT_ALL)
 		return -LINUX_EINVAL;
 	if (size == 0)
 		return arg[1] ? -LINUX_ENOMEM : 0;
-	if (!vm_range_ok(arg[0], size) || !vm_covered(arg[0], arg[0] + size))
+	if (!vm_range_ok(arg[0], size))
 		return -LINUX_ENOMEM;
-	return memory_protect(t, arg[0], size, rights_of(arg[2]));
+	lock_take(&memory_lock);
+	result = protect(t, arg[0], size, rights_of(arg[2]));
+	lock_release(&memory_lock);
+	return result;
 }
 
 EMULATED(call_munmap)
 {
 	uint64_t size = page_up(arg[1]);
+	int64_t result;
 
 	if (!vm_range_ok(arg[0], size))
 		return -LINUX_EINVAL;
-	return memory_unmap(t, arg[0], size);
+	lock_take(&memory_lock);
+	result = memory_unmap(t, arg[0], size);
+	lock_release(&memory_lock);
+	return result;
 }
 
-/* Grow where it stands, or move if allowed. */
-static int64_t grow(struct thread *t, uint64_t start, uint64_t old, uint64_t new, bool move)
+/* Move the break. False if it cannot be there. */
+static bool set_break(struct thread *t, uint64_t to)
 {
-	const struct vm_range *r = vm_find(start);
-	uint8_t rights = r->rights;
-	bool backed = r->backed;
-	uint64_t to;
-	int64_t error;
+	uint64_t from_page = page_up(brk_now), to_page = page_up(to);
 
-	if (vm_range_ok(start, new) && vm_free(start + old, start + new)) {
-		error = memory_map(t, start + old, new - old, rights, true);
-		return error ? error : (int64_t)start;
+	if (to < layout.brk_start || to >= VM_HIGH)
+		return false;
+	if (to_page > from_page) {
+		uint64_t size = to_page - from_page;
+
+		if (!vm_range_ok(from_page, size) || !vm_free(from_page, to_page) ||
+		    memory_too_much(size) ||
+		    memory_map(t, from_page, size, CARREL_R | CARREL_W, true))
+			return false;
+	} else if (to_page < from_page && memory_unmap(t, to_page, from_page - to_page)) {
+		return false;
 	}
-	to = move ? vm_gap(CARREL_END, layout.map_high, new, PAGE_SIZE) : 0;
-	if (!to)
-		return -LINUX_ENOMEM;
-	if (rights == 0 && backed)	/* contents that nobody may read: not worth a move */
-		return -LINUX_ENOMEM;
-	error = memory_map(t, to, new, rights ? CARREL_R | CARREL_W : 0, true);
-	if (error)
-		return error;
-	if (rights) {
-		memcpy((void *)to, (const void *)start, old);
-		error = memory_protect(t, to, new, rights);
-		if (error) {
-			memory_unmap(t, to, new);
-			return error;
-		}
-	}
-	memory_unmap(t, start, old);
-	return to;
-}
-
-EMULATED(call_mremap)
-{
-	uint64_t start = arg[0], old = page_up(arg[1]), new = page_up(arg[2]);
-	const struct vm_range *r;
-
-	if (arg[3] & ~(uint64_t)MREMAP_MAYMOVE || start & PAGE_MASK || !new || !old)
-		return -LINUX_EINVAL;
-	r = vm_find(start);
-	if (!vm_range_ok(start, old) || !r || r->start > start)
-		return -LINUX_EFAULT;
-	if (r->end < start + old)		/* more than one kind of memory */
-		return -LINUX_EFAULT;
-	if (new > VM_HIGH)
-		return -LINUX_ENOMEM;
-	if (new < old)
-		return memory_unmap(t, start + new, old - new) ?: (int64_t)start;
-	if (new == old)
-		return start;
-	return grow(t, start, old, new, arg[3] & MREMAP_MAYMOVE);
-}
-
-/* Drop the contents of one range: zeros at the next touch. */
-static void drop(struct thread *t, const struct vm_range *part)
-{
-	uint64_t bytes = part->end - part->start;
-	uint8_t rights = part->rights ? part->rights : CARREL_R;
-
-	memory_hypercall(t, CARREL_HC_UNMAP, part->start, bytes, 0);
-	if (memory_hypercall(t, CARREL_HC_MAP, part->start, bytes, rights | CARREL_MAP_DEMAND))
-		die(CARREL_DIE_SHIM);
-	if (part->rights == 0)
-		memory_hypercall(t, CARREL_HC_PROTECT, part->start, bytes, 0);
-}
-
-/* Advice is advice, but programs count on zeros after two of them. */
-EMULATED(call_madvise)
-{
-	uint64_t start = arg[0], size = page_up(arg[1]), end = start + size;
-	uint32_t advice = arg[2];
-	struct vm_range part;
-
-	if (start & PAGE_MASK || size < arg[1] || advice > MADV_LAST)
-		return -LINUX_EINVAL;
-	if (size == 0)
-		return 0;
-	if (!vm_range_ok(start, size) || !vm_covered(start, end))
-		return -LINUX_ENOMEM;
-	if (advice != MADV_DONTNEED && advice != MADV_FREE)
-		return 0;
-	for (; vm_next(start, end, &part); start = part.end)
-		if (part.backed)
-			drop(t, &part);
-	return 0;
+	brk_now = to;
+	return true;
 }
 
 /* The kernel's convention: the break as it is, if the new one cannot be. */
 EMULATED(call_brk)
 {
-	uint64_t from = page_up(brk_now), to = page_up(arg[0]);
+	uint64_t now;
 
-	if (arg[0] < layout.brk_start || arg[0] >= VM_HIGH)
-		return brk_now;
-	if (to > from) {
-		if (!vm_range_ok(from, to - from) || !vm_free(from, to) ||
-		    memory_map(t, from, to - from, CARREL_R | CARREL_W, true))
-			return brk_now;
-	} else if (to < from) {
-		if (memory_unmap(t, to, from - to))
-			return brk_now;
-	}
-	brk_now = arg[0];
-	return brk_now;
+	lock_take(&memory_lock);
+	set_break(t, arg[0]);
+	now = brk_now;
+	lock_release(&memory_lock);
+	return now;
+}
+
+/* The range above `address` that grows downwards reaches `address` now. */
+static bool grow_down(struct thread *t, uint64_t page)
+{
+	struct vm_range r, below = { 0 };
+	uint64_t guard;
+
+	if (!vm_find(page, &r) || !(r.kind & VM_GROWS) || !r.rights)
+		return false;
+	if (r.start <= page)
+		return true;			/* another thread was faster */
+	if (memory_too_much(r.start - page) || page < VM_LOW + STACK_GUARD)
+		return false;
+	guard = page - STACK_GUARD;
+	if (!vm_range_ok(guard, r.start - guard) || !vm_free(guard, page) || !vm_free(page, r.start))
+		return false;
+	below = r;
+	below.start = page;
+	below.end = r.start;
+	return memory_map_as(t, &below, false) == 0;
+}
+
+bool memory_grow_stack(struct thread *t, uint64_t address)
+{
+	bool grown;
+
+	if (address < VM_LOW || address >= VM_HIGH)
+		return false;
+	lock_take(&memory_lock);
+	grown = grow_down(t, page_down(address));
+	lock_release(&memory_lock);
+	return grown;
+}
+
+/* See that every page of the part is there, whatever its rights. */
+static int64_t settle(struct thread *t, const struct vm_range *part)
+{
+	uint64_t size = part->end - part->start;
+
+	if (!part->rights && memory_hypercall(t, CARREL_HC_PROTECT, part->start, size, CARREL_R))
+		return -LINUX_ENOMEM;
+	for (uint64_t at = part->start; at < part->end; at += PAGE_SIZE)
+		(void)*(volatile const uint8_t *)at;
+	if (!part->rights && memory_hypercall(t, CARREL_HC_PROTECT, part->start, size, 0))
+		return -LINUX_ENOMEM;
+	return 0;
+}
+
+int64_t memory_settle_shared(struct thread *t)
+{
+	struct vm_range part;
+	int64_t error = 0;
+
+	for (uint64_t at = 0; error == 0 && vm_next(at, VM_HIGH, &part); at = part.end)
+		if (part.kind & VM_SHARED && part.backed)
+			error = settle(t, &part);
+	return error;
 }

@@ -17,11 +17,9 @@ const struct carrel_start *program_start(void);
 struct memory_layout {
 	uint64_t brk_start;		/* page-aligned */
 	uint64_t map_high;		/* mmap goes downwards from here */
+	uint64_t limit;			/* bytes that the process may have, as its carrier says; 0: unknown */
 };
 void memory_setup(const struct memory_layout *layout);
-
-/* Where mmap would place `size` bytes, aligned; 0 if there is no room. */
-uint64_t memory_place(uint64_t size, uint64_t align);
 
 /* Map private memory for the program and record it. 0 or -LINUX_ENOMEM. */
 int64_t memory_map(struct thread *t, uint64_t start, uint64_t size, uint64_t rights, bool demand);

@@ -295,6 +295,7 @@ void start_main(struct thread *t, uint64_t index)
 			   (random.places >> 14 & BRK_PAGES) * PAGE_SIZE;
 	places.map_high = (uint64_t)stack_top - STACK_SIZE - STACK_GAP -
 			  (random.places >> 27 & MAP_PAGES) * PAGE_SIZE;
+	places.limit = (uint64_t)started.limit * CARREL_CHUNK_SIZE;
 	memory_setup(&places);
 	time_setup(t, vm_gap(CARREL_END, places.map_high, TIME_SIZE, PAGE_SIZE));
 	interpreted = load_interpreter(t, &loaded, &interpreter);

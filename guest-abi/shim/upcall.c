@@ -2,9 +2,14 @@
 /* What entry.S calls: system calls, upcalls, and signals on the way out. */
 #include <carrel/hypercall.h>
 #include "call.h"
+#include "fds.h"
 #include "host.h"
 #include "marshal.h"
+#include "memory.h"
 #include "signal.h"
+
+#define VECTOR_PF	14
+#define PF_PRESENT	1
 
 /* Stretches of entry.S that run with in_shim clear; see there. */
 extern const char entry_window_end[], exit_window[], exit_window_end[];
@@ -43,12 +48,24 @@ static int64_t pass(struct thread *t, const struct call *row, uint64_t number,
 	return value;
 }
 
+
+/* Descriptors of the shim's own are none to the program. */
+static bool names_hidden(const struct call *row, const uint64_t arg[CALL_ARGS])
+{
+	for (int i = 0; i < CALL_ARGS; i++)
+		if (ARG_KIND(row->arg[i]) == KIND_FD && fds_is_hidden((uint32_t)arg[i]))
+			return true;
+	return false;
+}
+
 static int64_t dispatch(struct thread *t, uint64_t number)
 {
 	const struct regs *r = &t->regs;
 	const uint64_t arg[CALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
 	const struct call *row = &calls[number < CALLS ? number : 0];
 
+	if (number < CALLS && row->how != HOW_EMULATE && names_hidden(row, arg))
+		return -LINUX_EBADF;
 	if (number < CALLS) {
 		switch ((enum how)row->how) {
 		case HOW_PASS:
@@ -112,7 +129,8 @@ void upcall_main(struct thread *t)
 	}
 	if (fault.vector == CARREL_UPCALL_SIGNAL)
 		signal_main(t);
-	else
+	else if (fault.vector != VECTOR_PF || fault.error & PF_PRESENT ||
+		 !memory_grow_stack(t, fault.address))
 		signal_fault(t, &fault);
 	/* What came while the handler's frame was made. */
 	if (t->noted)

@@ -4,6 +4,8 @@
 
 #include "vm.h"
 
+struct lock vm_lock;
+
 static struct vm_range ranges[VM_RANGES];
 static size_t count;
 
@@ -37,20 +39,24 @@ static size_t find(uint64_t address)
 	return low;
 }
 
-const struct vm_range *vm_find(uint64_t address)
+bool vm_find(uint64_t address, struct vm_range *range)
 {
-	size_t i = find(address);
+	bool found;
+	size_t i;
 
-	return i < count ? &ranges[i] : NULL;
+	lock_take(&vm_lock);
+	i = find(address);
+	found = i < count;
+	if (found)
+		*range = ranges[i];
+	lock_release(&vm_lock);
+	return found;
 }
 
 bool vm_next(uint64_t start, uint64_t end, struct vm_range *part)
 {
-	size_t i = find(start);
-
-	if (start >= end || i == count || ranges[i].start >= end)
+	if (start >= end || !vm_find(start, part) || part->start >= end)
 		return false;
-	*part = ranges[i];
 	if (part->start < start)
 		part->start = start;
 	if (part->end > end)
@@ -59,9 +65,14 @@ bool vm_next(uint64_t start, uint64_t end, struct vm_range *part)
 }
 
 /* A change splits at most two ranges; the rest is what one call may add to that. */
+bool vm_room_for(unsigned int changes)
+{
+	return count + 4 * changes <= VM_RANGES;
+}
+
 bool vm_room(void)
 {
-	return count + 4 <= VM_RANGES;
+	return vm_room_for(1);
 }
 
 /* Move the ranges from index `from` on to index `to`. */
@@ -73,7 +84,8 @@ static void shift(size_t from, size_t to)
 
 static bool alike(const struct vm_range *a, const struct vm_range *b)
 {
-	return a->end == b->start && a->rights == b->rights && a->backed == b->backed;
+	return a->end == b->start && a->rights == b->rights && a->backed == b->backed &&
+	       a->kind == b->kind && a->object == b->object;
 }
 
 /* Join range i with its predecessor if they are one. */
@@ -85,17 +97,27 @@ static void join(size_t i)
 	shift(i + 1, i);
 }
 
+bool vm_insert_as(const struct vm_range *range)
+{
+	bool room;
+	size_t i;
+
+	lock_take(&vm_lock);
+	room = vm_room();
+	if (room) {
+		i = find(range->start);
+		shift(i, i + 1);
+		ranges[i] = *range;
+		join(i + 1);
+		join(i);
+	}
+	lock_release(&vm_lock);
+	return room;
+}
+
 bool vm_insert(uint64_t start, uint64_t end, uint8_t rights, bool backed)
 {
-	size_t i = find(start);
-
-	if (!vm_room())
-		return false;
-	shift(i, i + 1);
-	ranges[i] = (struct vm_range){ start, end, rights, backed };
-	join(i + 1);
-	join(i);
-	return true;
+	return vm_insert_as(&(struct vm_range){ start, end, rights, backed, 0, 0 });
 }
 
 /* Make `address` a boundary between ranges. */
@@ -110,23 +132,25 @@ static void split(uint64_t address)
 	ranges[i + 1].start = address;
 }
 
-
 void vm_remove(uint64_t start, uint64_t end)
 {
 	size_t first, last;
 
+	lock_take(&vm_lock);
 	split(start);
 	split(end);
 	first = find(start);
 	for (last = first; last < count && ranges[last].end <= end; last++)
 		;
 	shift(last, first);
+	lock_release(&vm_lock);
 }
 
 void vm_protect(uint64_t start, uint64_t end, uint8_t rights, bool back)
 {
 	size_t first, last;
 
+	lock_take(&vm_lock);
 	split(start);
 	split(end);
 	first = find(start);
@@ -136,26 +160,37 @@ void vm_protect(uint64_t start, uint64_t end, uint8_t rights, bool back)
 	}
 	while (last + 1 > first)
 		join(last--);
+	lock_release(&vm_lock);
+}
+
+/* How far the ranges from `address` on go without a hole, all with `rights`, at most to `end`. */
+static uint64_t reach(uint64_t address, uint64_t end, uint8_t rights)
+{
+	uint64_t at = address;
+
+	lock_take(&vm_lock);
+	for (size_t i = find(at); i < count && ranges[i].start <= at && at < end; i++) {
+		if ((ranges[i].rights & rights) != rights)
+			break;
+		at = ranges[i].end;
+	}
+	lock_release(&vm_lock);
+	return at < end ? at : end;
 }
 
 bool vm_covered(uint64_t start, uint64_t end)
 {
-	for (size_t i = find(start); i < count && ranges[i].start <= start; i++) {
-		start = ranges[i].end;
-		if (start >= end)
-			return true;
-	}
-	return false;
+	return reach(start, end, 0) == end;
 }
 
 bool vm_free(uint64_t start, uint64_t end)
 {
-	size_t i = find(start);
+	struct vm_range r;
 
-	return i == count || ranges[i].start >= end;
+	return !vm_find(start, &r) || r.start >= end;
 }
 
-uint64_t vm_gap(uint64_t low, uint64_t high, uint64_t size, uint64_t align)
+static uint64_t gap(uint64_t low, uint64_t high, uint64_t size, uint64_t align)
 {
 	size_t i = find(high - 1);
 
@@ -177,20 +212,23 @@ uint64_t vm_gap(uint64_t low, uint64_t high, uint64_t size, uint64_t align)
 	}
 }
 
+uint64_t vm_gap(uint64_t low, uint64_t high, uint64_t size, uint64_t align)
+{
+	uint64_t start;
+
+	lock_take(&vm_lock);
+	start = gap(low, high, size, align);
+	lock_release(&vm_lock);
+	return start;
+}
+
 uint64_t vm_prefix(uint64_t address, uint64_t size, uint8_t rights)
 {
-	uint64_t at = address, end;
+	uint64_t end;
 
 	if (__builtin_add_overflow(address, size, &end))
 		end = VM_HIGH;
-	for (size_t i = find(at); i < count && ranges[i].start <= at && at < end; i++) {
-		if ((ranges[i].rights & rights) != rights)
-			break;
-		at = ranges[i].end;
-	}
-	if (at > end)
-		at = end;
-	return at > address ? at - address : 0;
+	return end > address ? reach(address, end, rights) - address : 0;
 }
 
 const char *vm_check(void)

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What lies outside the shim: the symbols of entry.S and start.c, answered here. */
 #include <asm/prctl.h>
+#include <bearssl_hash.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest-abi/shim/emulate.h"
+#include "guest-abi/shim/file.h"
 #include "guest-abi/shim/host.h"
-#include "guest-abi/shim/program.h"
+#include "guest-abi/shim/memory.h"
 #include "guest-abi/shim/fds.h"
 #include "test.h"
 
 #define PAGE		4096UL
 #define BLOCKS_LOW	0x200000000000UL	/* program_block's memory, upwards */
-#define CHANNEL_MAX	(8 * CARREL_BLOCK_SIZE)
+#define CHANNEL_MAX	(64 * CARREL_BLOCK_SIZE)
 #define BOOK_MAX	8192
 #define NR_arch_prctl	158
 
@@ -40,7 +43,14 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	if (!mapped && mmap((void *)CARREL_CHANNEL_VA, CHANNEL_MAX, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
 		abort();
+	if (!mapped && mmap((void *)CARREL_MANIFEST_VA, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+		abort();
 	mapped = true;
+	*fake_manifest() = (struct carrel_manifest){
+		.magic = CARREL_MANIFEST_MAGIC, .version = 2, .slots = slots, .blocks = blocks,
+		.host_chosen = 15, .size = PAGE,
+	};
 	memset((void *)CARREL_CHANNEL_VA, 0xcc, CHANNEL_MAX);
 	munmap((void *)BLOCKS_LOW, next_block - BLOCKS_LOW + PAGE);
 	next_block = BLOCKS_LOW;
@@ -59,9 +69,34 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	channel_blocks = blocks;
 	channel_setup(slots, blocks);
 	vm_reset();
-	for (uint64_t fd = 0; fd < 256; fd++)
+	image_reset();
+	shared_reset();
+	/* Who died in the last test may have held one. */
+	memory_lock.word = vm_lock.word = arena_lock.word = 0;
+	for (uint64_t fd = 0; fd < FDS_MAX; fd++)
 		fds_remove(fd);
 	return &thread;
+}
+
+struct carrel_manifest *fake_manifest(void)
+{
+	return (struct carrel_manifest *)CARREL_MANIFEST_VA;
+}
+
+void fake_list(uint32_t kind, const char *path, const uint8_t *bytes, uint64_t size)
+{
+	struct carrel_manifest *m = fake_manifest();
+	struct carrel_manifest_entry *e = (struct carrel_manifest_entry *)(m + 1) + m->entries;
+	br_sha256_context hash;
+
+	e->kind = kind;
+	e->size = size;
+	e->path = PAGE / 2 + m->entries * (PAGE / 32);
+	strcpy((char *)m + e->path, path);
+	br_sha256_init(&hash);
+	br_sha256_update(&hash, bytes, size);
+	br_sha256_out(&hash, e->sha256);
+	m->entries++;
 }
 
 bool in_channel(uint64_t address, uint64_t size)
@@ -89,6 +124,19 @@ uint8_t *program_block(uint64_t size, uint8_t rights)
 	if (rights)
 		vm_insert(at, at + bytes, rights, true);
 	return (uint8_t *)at + bytes - size;
+}
+
+/* Of whole programs only: native-run has tests of it. */
+EMULATED(call_execve)
+{
+	(void)t;
+	(void)arg;
+	return -LINUX_ENOSYS;
+}
+
+EMULATED(call_execveat)
+{
+	return call_execve(t, arg);
 }
 
 const char *program_path(void)
@@ -163,8 +211,10 @@ static int64_t memory_call(uint64_t number, uint64_t start, uint64_t pages, uint
 
 	CHECK(fake.memory);
 	CHECK(start % PAGE == 0 && pages > 0 && end > start && end <= VM_HIGH);
-	CHECK(end <= CARREL_BASE || start >= CARREL_END);
-	CHECK(number == CARREL_HC_UNMAP || !(rights & ~(uint64_t)(CARREL_RIGHTS | CARREL_MAP_DEMAND)));
+	CHECK(end <= CARREL_BASE || start >= IMAGES_VA);
+	CHECK(number != CARREL_HC_MAP ||
+	      !(rights & ~(uint64_t)(CARREL_RIGHTS | CARREL_MAP_DEMAND | CARREL_MAP_SHARED)));
+	CHECK(number != CARREL_HC_PROTECT || !(rights & ~(uint64_t)CARREL_RIGHTS));
 	CHECK(number != CARREL_HC_MAP || rights & CARREL_R);
 	CHECK(number != CARREL_HC_PROTECT || !(rights & CARREL_RIGHTS) || rights & CARREL_R);
 	if (number == CARREL_HC_MAP)
@@ -208,9 +258,11 @@ int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags
 void check_memory(void)
 {
 	struct vm_range part;
-	uint64_t pages = 0;
+	uint64_t pages = 0, images = 0;
 
 	CHECK(vm_check() == NULL);
+	for (size_t i = 0; i < book_count; i++)
+		images += book[i].page >= IMAGES_VA && book[i].page < CARREL_END;
 	for (uint64_t at = 0; vm_next(at, VM_HIGH, &part); at = part.end)
 		for (uint64_t p = part.start; part.backed && p < part.end; p += PAGE) {
 			size_t i = book_find(p);
@@ -219,5 +271,5 @@ void check_memory(void)
 			CHECK_EQ(book[i].rights, part.rights);
 			pages++;
 		}
-	CHECK_EQ(pages, book_count);
+	CHECK_EQ(pages + images, book_count);
 }

@@ -14,6 +14,7 @@
 #include "guest-abi/shim/call.h"
 #include "guest-abi/shim/channel.h"
 #include "guest-abi/shim/errno.h"
+#include "guest-abi/shim/manifest.h"
 #include "guest-abi/shim/vm.h"
 
 /* A failed check is printed with the name of the running test, and ends it. */
@@ -40,8 +41,7 @@ struct test {
 	void (*run)(void);
 };
 extern const struct test table_tests[], marshal_tests[], vm_tests[], memory_tests[], elf_tests[],
-	time_tests[],
-	load_tests[];
+	load_tests[], time_tests[], file_tests[], channel_tests[];
 
 /* Run one test under this name and count it. Prints a line if it fails or if `loud`. */
 void run_test(const char *name, void (*run)(void), bool loud);
@@ -76,6 +76,10 @@ extern struct fake fake;
 
 /* Everything as at a process's start, with `slots` and `blocks` of channel; the thread. */
 struct thread *fake_reset(uint32_t slots, uint32_t blocks);
+
+/* The manifest, strict and without entries after a reset; one more entry of it. */
+struct carrel_manifest *fake_manifest(void);
+void fake_list(uint32_t kind, const char *path, const uint8_t *bytes, uint64_t size);
 
 /* Whether an address lies in slot or arena, `size` bytes of it. */
 bool in_channel(uint64_t address, uint64_t size);

@@ -104,14 +104,6 @@ static void moved_contents(void)
 	check_memory();
 }
 
-static void files_are_refused(void)
-{
-	begin();
-	CHECK_EQ(map(0, PAGE, 1, 2), -LINUX_ENODEV);
-	CHECK_EQ(fake.noted[1], 9);
-	CHECK_EQ(fake.ocalls, 0);
-}
-
 static void heap(void)
 {
 	begin();
@@ -140,7 +132,6 @@ static void wrong_map(void)
 const struct test memory_tests[] = {
 	{ "memory calls against the hypervisor's book", random_operations },
 	{ "mremap carries the contents", moved_contents },
-	{ "mmap of a file is refused and logged", files_are_refused },
 	{ "brk", heap },
 	{ "a map that is wrong", wrong_map },
 	{ NULL, NULL },

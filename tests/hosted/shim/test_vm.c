@@ -21,13 +21,13 @@ static void check_model(void)
 {
 	CHECK(vm_check() == NULL);
 	for (uint64_t i = 0; i < PAGES; i++) {
-		const struct vm_range *r = vm_find(at(i));
-		bool there = r && r->start <= at(i);
+		struct vm_range r;
+		bool there = vm_find(at(i), &r) && r.start <= at(i);
 
 		CHECK_EQ(there, model[i].there);
 		CHECK_EQ(vm_covered(at(i), at(i + 1)), there);
 		CHECK_EQ(vm_free(at(i), at(i + 1)), !there);
-		CHECK(!there || (r->rights == model[i].rights && r->backed == model[i].backed));
+		CHECK(!there || (r.rights == model[i].rights && r.backed == model[i].backed));
 	}
 }
 

@@ -128,13 +128,15 @@ static int64_t map_memory(uint64_t start, uint64_t pages, uint64_t rights)
 {
 	long result;
 
-	if (!range_ok(start, pages) || rights & ~(uint64_t)(CARREL_RIGHTS | CARREL_MAP_DEMAND) ||
-	    !(rights & CARREL_R))
+	int sharing = rights & CARREL_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
+
+	if (!range_ok(start, pages) || !(rights & CARREL_R) ||
+	    rights & ~(uint64_t)(CARREL_RIGHTS | CARREL_MAP_DEMAND | CARREL_MAP_SHARED))
 		return CARREL_EARG;
 	if (view_options.starve_every > 0 && ++map_calls % view_options.starve_every == 0)
 		return CARREL_ENOMEM;
 	result = call6(__NR_mmap, start, pages * PAGE, prot_of(rights),
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+		       sharing | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
 	if (result == -ENOMEM || result == -EEXIST)
 		return CARREL_ELIMIT;
 	return result == (long)start ? 0 : CARREL_EARG;
