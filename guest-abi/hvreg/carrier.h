@@ -8,6 +8,7 @@
 
 #include <carrel/ioctl.h>
 #include "launch.h"
+#include "program.h"
 
 /* A secure process of this address space. */
 struct carrier {

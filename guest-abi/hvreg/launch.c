@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <bearssl_hash.h>
 #include <elf.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <carrel/hypercall.h>
@@ -68,37 +67,8 @@ static void add_shim(struct launch *launch)
 			add_segment(launch, &segments[i]);
 }
 
-static void add_manifest(struct launch *launch, const struct program *program)
-{
-	struct carrel_manifest header = {
-		.magic = CARREL_MANIFEST_MAGIC,
-		.version = 2,
-		.host_chosen = CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD | CARREL_HOST_FDS,
-		.slots = LAUNCH_SLOTS,
-		.blocks = LAUNCH_BLOCKS,
-		.size = PAGE,
-		.entries = 1,
-	};
-	struct carrel_manifest_entry entry = {
-		.kind = CARREL_ENTRY_PROGRAM,
-		.path = sizeof(header) + sizeof(entry),
-		.size = program->size,
-	};
-	unsigned char *page = aligned_alloc(PAGE, PAGE);
-
-	if (!page)
-		fail(EXIT_OWN, NULL, "out of memory");
-	memset(page, 0, PAGE);
-	memcpy(entry.sha256, program->sha256, sizeof(entry.sha256));
-	memcpy(page, &header, sizeof(header));
-	memcpy(page + sizeof(header), &entry, sizeof(entry));
-	strcpy((char *)page + entry.path, program->path);
-	launch->manifest = page;
-	add_run(launch, page, CARREL_MANIFEST_VA, 1, CARREL_ADD_PAGE | CARREL_R);
-}
-
-void launch_build(struct launch *launch, const struct program *program, uint32_t limit,
-		  uint32_t flags)
+void launch_build(struct launch *launch, const unsigned char *manifest, uint32_t manifest_size,
+		  uint32_t limit, uint32_t flags)
 {
 	memset(launch, 0, sizeof(*launch));
 	launch->create = (struct carrel_measure_create){
@@ -114,7 +84,7 @@ void launch_build(struct launch *launch, const struct program *program, uint32_t
 		.flags = flags,
 	};
 	add_shim(launch);
-	add_manifest(launch, program);
+	add_run(launch, manifest, CARREL_MANIFEST_VA, manifest_size / PAGE, CARREL_ADD_PAGE | CARREL_R);
 }
 
 static void hash_run(br_sha256_context *context, const struct launch_run *run)

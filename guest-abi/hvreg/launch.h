@@ -7,11 +7,9 @@
 #define HVREG_LAUNCH_H
 
 #include <carrel/identity.h>
-#include "program.h"
 
 #define LAUNCH_SLOTS	2U	/* threads */
 #define LAUNCH_BLOCKS	4U	/* of channel, 64 KiB each */
-#define LAUNCH_LIMIT	64U	/* chunks of 2 MiB, unless --memory says otherwise */
 #define LAUNCH_RUNS_MAX	8
 
 /* Pages that are added one after the other with the same rights. */
@@ -24,15 +22,16 @@ struct launch_run {
 
 struct launch {
 	struct carrel_measure_create create;
-	unsigned char *manifest;	/* whole pages */
 	struct launch_run runs[LAUNCH_RUNS_MAX];
 	unsigned int run_count;
 };
 
-/* Fills in all of it; `limit` is the most memory the process may use, in chunks of 2 MiB, `flags`
- * are CARREL_CREATE_*. */
-void launch_build(struct launch *launch, const struct program *program, uint32_t limit,
-		  uint32_t flags);
+/*
+ * Fills in all of it. The manifest is as manifest_binary gives it and must stay; `limit` is the most
+ * memory the process may use, in chunks of 2 MiB, `flags` are CARREL_CREATE_*.
+ */
+void launch_build(struct launch *launch, const unsigned char *manifest, uint32_t manifest_size,
+		  uint32_t limit, uint32_t flags);
 
 /* The identity that the hypervisor computes for it. */
 void launch_identity(const struct launch *launch, uint8_t identity[CARREL_IDENTITY_SIZE]);

@@ -5,6 +5,8 @@
 #include "fail.h"
 #include "json.h"
 #include "launch.h"
+#include "libraries.h"
+#include "manifest.h"
 #include "options.h"
 #include "text.h"
 
@@ -13,7 +15,8 @@ static const char help[] =
 "\n"
 "Prints the identity that PROG would have under 'hvreg run' with the same\n"
 "--memory and --require: the SHA-256 chain over the process's layout, the shim\n"
-"and the manifest, which holds PROG's path and hash. Works on any machine.\n"
+"and the manifest, which holds paths and hashes of PROG, its interpreter and its\n"
+"libraries. Works on any machine.\n"
 "\n"
 "  --json         as one line of JSON: identity, program, sha256, size\n"
 "  --memory MiB   as for run\n"
@@ -36,11 +39,14 @@ static void print_json(const struct program *program, const char *identity)
 
 int measure_command(int argc, char **argv)
 {
+	static struct manifest manifest;
 	static struct launch launch;
+	static struct program program;
 	uint8_t identity[CARREL_IDENTITY_SIZE];
 	char hex[HEX_IDENTITY];
 	struct options options;
-	struct program program;
+	const unsigned char *bytes;
+	uint32_t size;
 
 	(void)argc;
 	options_parse(&options, OPTION_JSON | OPTION_MEMORY | OPTION_REQUIRE, help, argv);
@@ -48,8 +54,10 @@ int measure_command(int argc, char **argv)
 		fail_usage(argv[0], "measure: no program");
 	if (options.operands[1])
 		fail_usage(argv[0], "measure: unexpected '%s'", options.operands[1]);
-	program_find(&program, options.operands[0]);
-	launch_build(&launch, &program, options.limit, options.flags);
+	program_find_binary(&program, options.operands[0]);
+	libraries_manifest(&manifest, &program);
+	bytes = manifest_binary(&manifest, &size);
+	launch_build(&launch, bytes, size, options.limit, options.flags);
 	launch_identity(&launch, identity);
 	text_hex(hex, identity);
 	if (options.json)

@@ -3,15 +3,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <carrel/hypercall.h>
 #include <carrel/layout.h>
 #include "fail.h"
-#include "launch.h"
 #include "options.h"
 
 #define MIB	(1UL << 20)
 /* 1 TiB: above what any table of the hypervisor can hold. */
 #define MEMORY_MAX_MIB	(1UL << 20)
+
+#define MEMORY_LEAST_MIB	128UL
+
+/* A quarter of the machine's, so that some such processes fit; in whole chunks. */
+static uint32_t default_limit(void)
+{
+	unsigned long mib = sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024) / 1024 / 4;
+
+	if (mib < MEMORY_LEAST_MIB)
+		mib = MEMORY_LEAST_MIB;
+	return mib / (CARREL_CHUNK_SIZE / MIB);
+}
 
 static uint32_t parse_memory(const char *command, const char *text)
 {
@@ -63,7 +75,7 @@ void options_parse(struct options *options, unsigned int allowed, const char *he
 {
 	const char *command = *argv;
 
-	*options = (struct options){ .limit = LAUNCH_LIMIT };
+	*options = (struct options){ .limit = default_limit() };
 	for (argv++; *argv && **argv == '-' && (*argv)[1]; argv++) {
 		if (!strcmp(*argv, "--")) {
 			argv++;

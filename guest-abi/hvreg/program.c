@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <bearssl_hash.h>
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <fcntl.h>
 #include "fail.h"
+#include "file.h"
 #include "program.h"
 #include <shim/elf.h>
 
-#define PIECE	65536
-#define PHDRS_MAX	64
+#define SCRIPT_LINE	256	/* Linux: BINPRM_BUF_SIZE */
+#define SCRIPTS_MAX	4	/* as many as Linux has */
 #define PAGE	4096UL
 
 /* errno of executing `path`, or 0, as far as the file system tells. */
@@ -57,10 +56,12 @@ static _Noreturn void fail_find(const char *name, const char *path, int error)
 	struct stat status;
 
 	if (error == ENOENT)
-		fail(EXIT_NOT_FOUND, NULL, "%s: %s", name, strerror(error));
+		fail(EXIT_NOT_FOUND, "look at the spelling and at PATH", "%s: %s", name,
+		     strerror(error));
 	if (!stat(path, &status) && S_ISDIR(status.st_mode))
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: is a directory", name);
-	fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", name, strerror(error));
+		fail(EXIT_NOT_EXECUTABLE, "name a program in it", "%s: is a directory", name);
+	fail(EXIT_NOT_EXECUTABLE, error == EACCES ? "make it executable (chmod +x)" : NULL, "%s: %s", name,
+	     strerror(error));
 }
 
 /* Finds `name`; sets the program's path and name. */
@@ -86,13 +87,16 @@ static void find(struct program *program, const char *name)
 		fail(EXIT_NOT_EXECUTABLE, "move it to a shorter path",
 		     "%s: its path is longer than %d bytes", name, CARREL_PATH_MAX - 1);
 	strcpy(program->path, real);
+	program->found = strdup(found);
+	if (!program->found)
+		fail(EXIT_OWN, NULL, "out of memory");
 	slash = strrchr(found, '/');
 	snprintf(program->name, sizeof(program->name), "%.15s", slash ? slash + 1 : found);
 }
 
-static _Noreturn void fail_elf(const struct program *program, const char *advice, const char *what)
+static _Noreturn void fail_elf(const char *path, const char *advice, const char *what)
 {
-	fail(EXIT_NOT_EXECUTABLE, advice, "%s: %s", program->path, what);
+	fail(EXIT_NOT_EXECUTABLE, advice, "%s: %s", path, what);
 }
 
 /* exec would give it rights that this process cannot have. */
@@ -105,78 +109,116 @@ static void check_privileges(const struct program *program, int file)
 	if ((status.st_mode & S_ISUID && status.st_uid != geteuid()) ||
 	    ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
 	     status.st_gid != getegid()))
-		fail_elf(program, "run it as its owner", "is a set-user-ID or set-group-ID program");
+		fail_elf(program->path, "run it as its owner", "is a set-user-ID or set-group-ID program");
 	if (geteuid() != 0 && fgetxattr(file, "security.capability", NULL, 0) > 0)
-		fail_elf(program, "run it as root", "has file capabilities");
+		fail_elf(program->path, "run it as root", "has file capabilities");
 }
 
-static void check_header(const struct program *program, const Elf64_Ehdr *header, ssize_t bytes)
+static void check_header(const char *path, const unsigned char *bytes, size_t size)
 {
-	const unsigned char *ident = header->e_ident;
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)bytes;
 
-	if (bytes >= 2 && ident[0] == '#' && ident[1] == '!')
-		fail_elf(program, "run its interpreter, with the script as the first argument",
-			 "is a script");
-	if (bytes < EI_NIDENT || memcmp(ident, ELFMAG, SELFMAG))
-		fail_elf(program, NULL, "is not an ELF file");
-	if (ident[EI_CLASS] != ELFCLASS64)
-		fail_elf(program, "use a 64-bit build", "is a 32-bit program");
-	if (bytes < (ssize_t)sizeof(*header) || ident[EI_DATA] != ELFDATA2LSB ||
+	if (size < EI_NIDENT || memcmp(bytes, ELFMAG, SELFMAG))
+		fail_elf(path, "only ELF files and scripts that begin with #! can be run",
+			 "is not an ELF file");
+	if (bytes[EI_CLASS] != ELFCLASS64)
+		fail_elf(path, "use a 64-bit build", "is a 32-bit program");
+	if (size < sizeof(*header) || bytes[EI_DATA] != ELFDATA2LSB ||
 	    header->e_machine != EM_X86_64)
-		fail_elf(program, NULL, "is not a program for x86-64");
-	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
-		fail_elf(program, NULL, "is an ELF file but no program");
+		fail_elf(path, "use a build for amd64", "is not a program for x86-64");
+	if ((header->e_type != ET_EXEC && header->e_type != ET_DYN) || !header->e_entry)
+		fail_elf(path, "an object file must be linked first", "is an ELF file but no program");
 	if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
-	    header->e_phnum > PHDRS_MAX)
-		fail_elf(program, NULL, "has a malformed ELF header");
+	    header->e_phoff > size || header->e_phoff % 8 ||
+	    header->e_phnum * sizeof(Elf64_Phdr) > size - header->e_phoff)
+		fail_elf(path, "build or copy it again", "has a malformed ELF header");
 }
 
-static void check_segments(const struct program *program, const Elf64_Ehdr *header, int file)
+static void check_segments(const char *path, const unsigned char *bytes, size_t size)
 {
-	Elf64_Phdr segments[PHDRS_MAX];
-	ssize_t size = header->e_phnum * sizeof(*segments);
-	struct stat status;
-	bool loads = false;
-	unsigned int i;
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)bytes;
+	const Elf64_Phdr *segments = (const Elf64_Phdr *)(bytes + header->e_phoff);
+	unsigned int i, loads = 0;
 
-	if (fstat(file, &status))
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", program->path, strerror(errno));
-	if (header->e_phoff > INT64_MAX || pread(file, segments, size, header->e_phoff) != size)
-		fail_elf(program, NULL, "has a malformed ELF header");
 	for (i = 0; i < header->e_phnum; i++) {
-		if (segments[i].p_type == PT_INTERP)
-			fail_elf(program, "use a statically linked build (gcc -static)",
-				 "is dynamically linked, which is not supported yet");
 		if (segments[i].p_type != PT_LOAD)
 			continue;
-		loads = true;
-		if (segments[i].p_offset > (uint64_t)status.st_size ||
-		    segments[i].p_filesz > (uint64_t)status.st_size - segments[i].p_offset)
-			fail_elf(program, "copy it again", "is cut short: a segment reaches past its end");
+		loads++;
+		if (segments[i].p_offset > size || segments[i].p_filesz > size - segments[i].p_offset)
+			fail_elf(path, "copy it again", "is cut short: a segment reaches past its end");
 	}
-	if (!loads || !header->e_entry)
-		fail_elf(program, NULL, "is an ELF file but no program");
+	if (!loads)
+		fail_elf(path, "an object file must be linked first", "is an ELF file but no program");
 }
 
 /*
  * The shim's own reader has the last word: what it refuses would be killed there
  * without a word to whoever waits.
  */
-static void check_loading(struct program *program, int file)
+static void plan_loading(const char *path, const unsigned char *bytes, size_t size,
+			 struct elf_plan *plan)
 {
-	static unsigned char head[PAGE];
+	const char *wrong;
+
+	check_header(path, bytes, size);
+	check_segments(path, bytes, size);
+	wrong = elf_read(bytes, size, size, plan);
+	if (wrong)
+		fail(EXIT_NOT_EXECUTABLE, "build or copy it again", "%s: cannot be loaded: %s", path,
+		     wrong);
+}
+
+static void take_interpreter(struct program *program, const unsigned char *bytes,
+			     const struct elf_plan *plan)
+{
+	const struct elf_segment *s = plan->segment;
+	const char *name;
+
+	if (!plan->interpreter_size)
+		return;
+	while (plan->interpreter - s->address >= s->file_size)
+		s++;
+	name = (const char *)bytes + s->offset + (plan->interpreter - s->address);
+	if (plan->interpreter_size > sizeof(program->interpreter) ||
+	    strnlen(name, plan->interpreter_size) + 1 != plan->interpreter_size || *name != '/')
+		fail_elf(program->path, "build or copy it again", "names no interpreter that can be");
+	strcpy(program->interpreter, name);
+}
+
+/* The first line of a script: a path, and the rest as one argument. */
+static void take_script(struct program *program, const char *line, size_t size)
+{
+	char *text = strndup(line, size), *end;
+
+	if (!text)
+		fail(EXIT_OWN, NULL, "out of memory");
+	text[strcspn(text, "\n")] = 0;
+	for (end = text + strlen(text); end > text && strchr(" \t", end[-1]); end--)
+		;
+	*end = 0;
+	program->script = text + strspn(text, " \t");
+	if (!*program->script)
+		fail_elf(program->path, "write its interpreter behind #! in the first line",
+			 "is a script without an interpreter");
+	end = strpbrk(program->script, " \t");
+	if (!end)
+		return;
+	*end++ = 0;
+	program->argument = end + strspn(end, " \t");
+}
+
+static void look_at(struct program *program, const unsigned char *bytes, size_t size)
+{
 	struct elf_plan plan;
-	struct stat status;
-	const char *wrong = NULL;
-	ssize_t bytes;
 	unsigned int i;
 
-	bytes = pread(file, head, sizeof(head), 0);
-	if (fstat(file, &status) || bytes < 0)
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", program->path, strerror(errno));
-	wrong = elf_read(head, bytes, status.st_size, &plan);
-	if (wrong)
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: cannot be loaded: %s", program->path, wrong);
+	if (size >= 2 && bytes[0] == '#' && bytes[1] == '!') {
+		take_script(program, (const char *)bytes + 2,
+			    (size < SCRIPT_LINE ? size : SCRIPT_LINE) - 2);
+		return;
+	}
+	plan_loading(program->path, bytes, size, &plan);
+	take_interpreter(program, bytes, &plan);
 	for (i = 0; i < plan.count; i++) {
 		const struct elf_segment *s = &plan.segment[i];
 
@@ -185,36 +227,52 @@ static void check_loading(struct program *program, int file)
 	}
 }
 
-static void hash(struct program *program, int file)
-{
-	static unsigned char piece[PIECE];
-	br_sha256_context context;
-	ssize_t bytes;
-
-	br_sha256_init(&context);
-	for (program->size = 0; (bytes = read(file, piece, sizeof(piece))) > 0;
-	     program->size += bytes)
-		br_sha256_update(&context, piece, bytes);
-	if (bytes < 0)
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", program->path, strerror(errno));
-	br_sha256_out(&context, program->sha256);
-}
-
 void program_find(struct program *program, const char *name)
 {
-	Elf64_Ehdr header = { 0 };
+	const unsigned char *bytes;
+	size_t size;
 	int file;
 
 	memset(program, 0, sizeof(*program));
 	find(program, name);
-	file = open(program->path, O_RDONLY | O_CLOEXEC);
-	if (file < 0)
-		fail(EXIT_NOT_EXECUTABLE, "it must be readable, to be measured", "%s: %s",
-		     program->path, strerror(errno));
-	check_privileges(program, file);
-	check_header(program, &header, pread(file, &header, sizeof(header), 0));
-	check_segments(program, &header, file);
-	check_loading(program, file);
-	hash(program, file);
-	close(file);
+	file = file_open(program->path);
+	bytes = file_map(file, program->path, &size);
+	look_at(program, bytes, size);
+	if (!program->script)
+		check_privileges(program, file);
+	file_unmap(bytes, size);
+	file_hash(file, program->path, &program->size, program->sha256);
+	file_close(file);
+}
+
+void program_find_binary(struct program *program, const char *name)
+{
+	unsigned int scripts;
+
+	program_find(program, name);
+	for (scripts = 0; program->script; scripts++) {
+		if (scripts == SCRIPTS_MAX)
+			fail_elf(program->path, "name a program in its first line",
+				 "is a script whose interpreter is a script, and so on");
+		program_find(program, program->script);
+	}
+}
+
+void program_check_interpreter(const char *path, const char *of)
+{
+	const unsigned char *bytes;
+	struct elf_plan plan;
+	size_t size;
+	int file, error = try_path(path);
+
+	if (error)
+		fail(EXIT_NOT_EXECUTABLE, "install the package that holds it", "%s: its interpreter %s: %s",
+		     of, path, strerror(error));
+	file = file_open(path);
+	bytes = file_map(file, path, &size);
+	plan_loading(path, bytes, size, &plan);
+	if (!plan.relocatable || plan.interpreter_size)
+		fail_elf(path, "use a program for Debian's libc6", "is no interpreter that can be loaded");
+	file_unmap(bytes, size);
+	file_close(file);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* hvreg run: this process becomes the program, protected. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -10,6 +12,8 @@
 #include "dma.h"
 #include "fail.h"
 #include "json.h"
+#include "libraries.h"
+#include "manifest.h"
 #include "options.h"
 #include "text.h"
 
@@ -17,13 +21,14 @@ static const char help[] =
 "usage: hvreg run [--json] [--memory MiB] [--require dma] [--] PROG [ARG]...\n"
 "\n"
 "Runs PROG where neither the kernel nor another process can read or change its\n"
-"memory and registers. PROG is found as execvp(3) finds it and must be a\n"
-"statically linked program for x86-64.\n"
+"memory and registers. PROG is found as execvp(3) finds it and must be a program\n"
+"for x86-64, or a script (#!), whose interpreter is run.\n"
 "\n"
 "  --json         before the start, one line of JSON on standard error: pid,\n"
 "                 process (as in 'hvreg ps'), identity, program, sha256, dma,\n"
 "                 dma_reason\n"
-"  --memory MiB   the most memory it may use (128)\n"
+"  --memory MiB   the most memory it may use (a quarter of the machine's, at\n"
+"                 least 128)\n"
 "  --require dma  refuse to run it where devices can reach its memory; without\n"
 "                 this, a warning\n"
 "\n"
@@ -55,12 +60,47 @@ static void print_json(const struct carrier *carrier, const struct program *prog
 		fail(EXIT_OWN, NULL, "cannot write to standard error");
 }
 
+/*
+ * The same command for the script's interpreter, with the arguments that exec would
+ * give it. Anew, so that they lie where the kernel puts them. What comes between argv[0] and the
+ * operands is kept.
+ */
+static _Noreturn void run_interpreter(const struct program *program, char **argv, char **operands)
+{
+	static struct program last;
+	char **words, **to;
+	unsigned int count = 0;
+
+	program_find_binary(&last, program->found);	/* there is one, not too far away */
+	while (argv[count])
+		count++;
+	to = words = calloc(count + 6, sizeof(*words));
+	if (!words)
+		fail(EXIT_OWN, NULL, "out of memory");
+	*to++ = program_invocation_name;
+	while (argv < operands && strcmp(*argv, "--"))
+		*to++ = *argv++;
+	*to++ = "--";
+	*to++ = program->script;
+	if (program->argument)
+		*to++ = program->argument;
+	*to++ = program->found;
+	while (*++operands)
+		*to++ = *operands;
+	execv("/proc/self/exe", words);
+	fail(EXIT_OWN, "mount /proc, or run the interpreter with the script as an argument",
+	     "%s: cannot start hvreg anew for its interpreter: %s", program->path, strerror(errno));
+}
+
 int run_command(int argc, char **argv)
 {
+	static struct manifest manifest;
 	static struct launch launch;
+	static struct program program;
+	const unsigned char *bytes;
 	struct carrier carrier;
 	struct options options;
-	struct program program;
+	uint32_t size;
 	struct dma dma;
 
 	(void)argc;
@@ -71,10 +111,14 @@ int run_command(int argc, char **argv)
 		fail(EXIT_OWN, "remove its set-user-ID bit and capabilities",
 		     "hvreg must not run with more rights than its caller");
 	program_find(&program, options.operands[0]);
+	if (program.script)
+		run_interpreter(&program, argv, options.operands);
 	if (program.filled >= options.limit * CARREL_CHUNK_SIZE)
 		fail(EXIT_OWN, "give it more by --memory", "%s: %lu MiB are too little to load it",
 		     program.path, options.limit * (CARREL_CHUNK_SIZE >> 20));
-	launch_build(&launch, &program, options.limit, options.flags);
+	libraries_manifest(&manifest, &program);
+	bytes = manifest_binary(&manifest, &size);
+	launch_build(&launch, bytes, size, options.limit, options.flags);
 	carrier_create(&carrier, &launch);
 	dma_read(carrier.device, &dma);
 	if (options.json)

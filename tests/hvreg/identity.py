@@ -7,7 +7,9 @@ Written from guest-abi/include/carrel/identity.h alone, to hold hvreg measure ag
 
 import hashlib
 import os
+import re
 import struct
+import subprocess
 import sys
 
 PAGE = 4096
@@ -36,13 +38,31 @@ def shim_pages(image):
             yield address + at, rights, content[at:at + PAGE]
 
 
-def manifest(path):
+def listed(path):
+    """(kind, path) of the program, its interpreter and its libraries, as ldd(1) tells."""
+    yield 1, os.path.realpath(path)
     with open(path, "rb") as file:
-        content = file.read()
-    header = struct.pack("<8sIIIIII32x", b"CHMANIF2", 2, 0xF, SLOTS, BLOCKS, PAGE, 1)
-    entry = struct.pack("<IIQ32s", 1, len(header) + 48, len(content),
-                        hashlib.sha256(content).digest())
-    return (header + entry + os.fsencode(path)).ljust(PAGE, b"\0")
+        interpreter = re.search(rb"/lib[^\0]*/ld-linux-x86-64\.so\.2(?=\0)", file.read(65536))
+    if not interpreter:
+        return
+    yield 2, os.fsdecode(interpreter[0])
+    text = subprocess.run(("ldd", path), check=True, capture_output=True, text=True).stdout
+    for library in re.findall(r"=> (\S+) \(0x", text):
+        yield 2, os.path.realpath(library)
+
+
+def manifest(program):
+    entries, strings = b"", b""
+    files = list(listed(program))
+    for kind, path in files:
+        with open(path, "rb") as file:
+            content = file.read()
+        entries += struct.pack("<IIQ32s", kind, 64 + 48 * len(files) + len(strings), len(content),
+                               hashlib.sha256(content).digest())
+        strings += os.fsencode(path) + b"\0"
+    size = -(-(64 + len(entries) + len(strings)) // PAGE) * PAGE
+    header = struct.pack("<8sIIIIII32x", b"CHMANIF2", 2, 0x1F, SLOTS, BLOCKS, size, len(files))
+    return (header + entries + strings).ljust(size, b"\0")
 
 
 def main():
@@ -52,7 +72,9 @@ def main():
     with open(shim, "rb") as file:
         for address, rights, page in shim_pages(file.read()):
             chain.update(add(address, rights, page))
-    chain.update(add(MANIFEST, R, manifest(os.path.realpath(program))))
+    pages = manifest(program)
+    for at in range(0, len(pages), PAGE):
+        chain.update(add(MANIFEST + at, R, pages[at:at + PAGE]))
     chain.update(b"FINIREC1")
     print(chain.hexdigest())
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <bearssl_hash.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "fail.h"
+#include "file.h"
+
+#define PIECE	65536
+
+static _Noreturn void fail_file(const char *path, const char *advice)
+{
+	fail(EXIT_NOT_EXECUTABLE, advice, "%s: %s", path, strerror(errno));
+}
+
+static uint64_t size_of(int file, const char *path)
+{
+	struct stat status;
+
+	if (fstat(file, &status))
+		fail_file(path, NULL);
+	if (!S_ISREG(status.st_mode))
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: is no regular file", path);
+	return status.st_size;
+}
+
+/* O_NONBLOCK: a pipe that nobody writes to must not hold us up. */
+int file_open(const char *path)
+{
+	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (file < 0)
+		fail_file(path, errno == EACCES ? "it must be readable, to be measured" : NULL);
+	size_of(file, path);
+	return file;
+}
+
+void file_close(int file)
+{
+	close(file);
+}
+
+void file_hash(int file, const char *path, uint64_t *size, uint8_t sha256[32])
+{
+	static unsigned char piece[PIECE];
+	br_sha256_context context;
+	ssize_t bytes;
+
+	br_sha256_init(&context);
+	for (*size = 0; (bytes = pread(file, piece, sizeof(piece), *size)) > 0; *size += bytes)
+		br_sha256_update(&context, piece, bytes);
+	if (bytes < 0)
+		fail_file(path, NULL);
+	br_sha256_out(&context, sha256);
+}
+
+const unsigned char *file_map(int file, const char *path, size_t *size)
+{
+	void *bytes;
+
+	*size = size_of(file, path);
+	if (!*size)
+		return (const unsigned char *)"";
+	bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0);
+	if (bytes == MAP_FAILED)
+		fail_file(path, NULL);
+	return bytes;
+}
+
+void file_unmap(const unsigned char *bytes, size_t size)
+{
+	if (size)
+		munmap((void *)bytes, size);
+}

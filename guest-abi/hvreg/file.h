@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Files that are measured. What cannot be read exits 126. */
+#ifndef HVREG_FILE_H
+#define HVREG_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A descriptor of the regular file at `path`. */
+int file_open(const char *path);
+void file_close(int file);
+
+/* Size and SHA-256 of all of it. */
+void file_hash(int file, const char *path, uint64_t *size, uint8_t sha256[32]);
+
+/* All of it in memory, to be read only; at least one byte is there. */
+const unsigned char *file_map(int file, const char *path, size_t *size);
+void file_unmap(const unsigned char *bytes, size_t size);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "fail.h"
+#include "libraries.h"
+
+/* They make the interpreter say other things than where the libraries are. */
+static const char *const left_out[] = {
+	"LD_DEBUG=", "LD_SHOW_AUXV=", "LD_TRACE_LOADED_OBJECTS=", "LD_TRACE_PRELINKING=", "LD_VERBOSE=",
+	"LD_WARN=", "LD_BIND_NOW=", "LD_AUDIT=",
+};
+
+static char **environment(void)
+{
+	unsigned int count = 0, i;
+	char **copy, **from, **to;
+
+	while (environ[count])
+		count++;
+	to = copy = calloc(count + 1, sizeof(*copy));
+	if (!copy)
+		fail(EXIT_OWN, NULL, "out of memory");
+	for (from = environ; *from; from++) {
+		for (i = 0; i < sizeof(left_out) / sizeof(*left_out); i++)
+			if (!strncmp(*from, left_out[i], strlen(left_out[i])))
+				break;
+		if (i == sizeof(left_out) / sizeof(*left_out))
+			*to++ = *from;
+	}
+	return copy;
+}
+
+/* What the interpreter writes about the program. */
+static FILE *begin_list(const struct program *program, pid_t *child)
+{
+	char *arguments[] = { (char *)program->interpreter, "--list", (char *)program->path, NULL };
+	char **variables = environment();
+	posix_spawn_file_actions_t actions;
+	int ends[2], error;
+	FILE *stream;
+
+	if (pipe2(ends, O_CLOEXEC))
+		fail(EXIT_OWN, NULL, "cannot make a pipe: %s", strerror(errno));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	error = posix_spawn(child, program->interpreter, &actions, NULL, arguments, variables);
+	if (error)
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: cannot run its interpreter %s: %s",
+		     program->path, program->interpreter, strerror(error));
+	posix_spawn_file_actions_destroy(&actions);
+	free(variables);
+	close(ends[1]);
+	stream = fdopen(ends[0], "r");
+	if (!stream)
+		fail(EXIT_OWN, NULL, "out of memory");
+	return stream;
+}
+
+static void end_list(const struct program *program, FILE *stream, pid_t child)
+{
+	int status;
+
+	fclose(stream);
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			fail(EXIT_OWN, NULL, "waitpid: %s", strerror(errno));
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		fail(EXIT_NOT_EXECUTABLE, "install the package that holds what is missing, or set "
+		     "LD_LIBRARY_PATH", "%s: its interpreter %s does not find its libraries", program->path,
+		     program->interpreter);
+}
+
+/*
+ * One line: "\tNAME => PATH (ADDRESS)", "\tPATH (ADDRESS)", or with no path: the
+ * kernel's vDSO.
+ */
+static void take_line(struct manifest *manifest, const struct program *program, char *line)
+{
+	char *arrow = strstr(line, " => "), *path = arrow ? arrow + 4 : line, *end;
+	char real[PATH_MAX];
+
+	while (*path == '\t')
+		path++;
+	end = strstr(path, " (0x");
+	if (!end || !memchr(path, '/', end - path))
+		return;
+	*end = 0;
+	if (!strcmp(path, program->interpreter))
+		return;
+	if (!realpath(path, real))
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: its library %s: %s", program->path, path,
+		     strerror(errno));
+	manifest_add_file(manifest, CARREL_ENTRY_CODE, real);
+}
+
+void libraries_add(struct manifest *manifest, const struct program *program)
+{
+	size_t room = 0;
+	char *line = NULL;
+	FILE *stream;
+	pid_t child;
+
+	if (!*program->interpreter)
+		return;
+	program_check_interpreter(program->interpreter, program->path);
+	/* By the name that the program has for it: so the shim looks for it. */
+	manifest_add_file(manifest, CARREL_ENTRY_CODE, program->interpreter);
+	stream = begin_list(program, &child);
+	while (getline(&line, &room, stream) > 0)
+		take_line(manifest, program, line);
+	end_list(program, stream, child);
+	free(line);
+}
+
+void libraries_manifest(struct manifest *manifest, const struct program *program)
+{
+	struct manifest_entry entry = {
+		.kind = CARREL_ENTRY_PROGRAM,
+		.path = (char *)program->path,
+		.size = program->size,
+	};
+
+	memcpy(entry.sha256, program->sha256, sizeof(entry.sha256));
+	manifest->host_chosen = CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD |
+				CARREL_HOST_FDS | CARREL_HOST_CODE;
+	manifest_add(manifest, &entry);
+	libraries_add(manifest, program);
+}
