@@ -2,7 +2,8 @@
 /*
  * The end of a secure process, in steps: no thread runs; every CPU that was in
  * its view has flushed; pages and tables are unmapped; blocks are the host's
- * again; everything is scrubbed and free; chunks are nobody's. Progress is kept
+ * again. Others of its family keep what they share with it. The last one sees
+ * that everything is scrubbed and free, and chunks are nobody's. Progress is kept
  * in the object, which lies in the last chunk to go.
  */
 #include "destroy.h"
@@ -13,6 +14,7 @@
 #include <base/phys.h>
 #include <carrel/hypercall.h>
 
+#include "family.h"
 #include "owner.h"
 #include "stats.h"
 #include "thread.h"
@@ -63,11 +65,9 @@ static int end_blocks(struct process *process)
 	return 0;
 }
 
-/* Without entrants every debt is paid. */
-static int end_limbo(struct process *process, unsigned int *budget)
+/* Each member that left had its debts paid first, and so had this one: nobody owes any more. */
+static int end_limbo(struct family *family, unsigned int *budget)
 {
-	struct family *family = &process->family;
-
 	if (!family->limbo)
 		return 0;
 	if (!frame_reclaim(family, family->limbo_stamp, *budget))
@@ -80,28 +80,31 @@ static int end_objects(struct process *process)
 {
 	for (u32 i = 0; i < CARREL_SLOTS_MAX; i++) {
 		if (process->threads[i])
-			frame_free(&process->family, phys_of(process->threads[i]));
+			frame_free(process->family, phys_of(process->threads[i]));
 		process->threads[i] = NULL;
 	}
 	return 0;
 }
 
-/* Every chunk but the one that the object lies in, which is never idle. */
-static int end_chunks(struct process *process, unsigned int *budget)
+/* Every chunk but the one that the object lies in, which is never idle. A member that has left
+ * may have its object still to free: that is a matter of instructions. */
+static int end_chunks(struct family *family, unsigned int *budget)
 {
 	int result = 0, error;
 	u64 chunk;
 
+	if (__atomic_load_n(&family->used, __ATOMIC_ACQUIRE) != 1)
+		return CARREL_MORE;
 	lock_take(&frame_lock);
-	while (process->family.chunks > 1) {
+	while (family->chunks > 1) {
 		if (*budget < UNBIND_COST) {
 			result = CARREL_MORE;
 			break;
 		}
 		*budget -= UNBIND_COST;
-		chunk = frame_idle_chunk(&process->family);
+		chunk = frame_idle_chunk(family);
 		ASSERT(chunk);
-		error = frame_unbind(&process->family, chunk);
+		error = frame_unbind(family, chunk);
 		ASSERT(!error);
 	}
 	lock_release(&frame_lock);
@@ -121,12 +124,17 @@ static int end_step(struct process *process, unsigned int *budget)
 		return view_destroy(&process->view, budget) ? 0 : CARREL_MORE;
 	case END_BLOCKS:
 		return end_blocks(process);
-	case END_LIMBO:
-		return end_limbo(process, budget);
 	case END_OBJECTS:
 		return end_objects(process);
+	case END_FAMILY:
+		process->left = family_leave(process->family);
+		return 0;
+	case END_LIMBO:
+		return process->left ? 0 : end_limbo(process->family, budget);
 	case END_CHUNKS:
-		return end_chunks(process, budget);
+		return process->left ? 0 : end_chunks(process->family, budget);
+	case END_ALL:
+		break;
 	}
 	return 0;
 }
@@ -135,7 +143,7 @@ static int end_steps(struct process *process, unsigned int *budget)
 {
 	int result;
 
-	while (process->end <= END_CHUNKS) {
+	while (process->end < END_ALL) {
 		result = end_step(process, budget);
 		if (result)
 			return result;
@@ -144,18 +152,25 @@ static int end_steps(struct process *process, unsigned int *budget)
 	return 0;
 }
 
-/* The object itself, and the chunk that it lies in: what is needed on is copied first. */
+/*
+ * The object itself; the last of a family goes with the chunk that it lies in, in one step, for
+ * an idle chunk may be RETURNed.
+ */
 static void end_object(struct process *process)
 {
-	struct family family = process->family;
+	struct family *family = process->family;
 	u64 pa = phys_of(process), id = process->id;
-	int error;
+	bool left = process->left;
+	int error = 0;
 
-	frame_free(&family, pa);
 	lock_take(&frame_lock);
-	error = frame_unbind(&family, pa >> CHUNK_SHIFT);
+	frame_free(family, pa);
+	if (!left)
+		error = frame_unbind(family, pa >> CHUNK_SHIFT);
 	ASSERT(!error);
 	lock_release(&frame_lock);
+	if (!left)
+		family_end(family);
 	process_release_slot(id);
 }
 

@@ -266,7 +266,7 @@ static s64 change(enum call call, struct cpu *cpu, struct process *process)
 		owner_flush(cpu);
 		process_reclaim(process);
 	}
-	if (done == CARREL_ENOMEM && process->family.chunks >= process->limit)
+	if (done == CARREL_ENOMEM && process->family->chunks >= process->limit)
 		return CARREL_ELIMIT;
 	if (done < 0)
 		return done;
@@ -294,7 +294,7 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 
 	switch (call) {
 	case DONATE:
-		return owner_donate(regs->rdi, process ? &process->family : NULL,
+		return owner_donate(regs->rdi, process ? process->family : NULL,
 				    process ? process->limit : 0);
 	case RETURN:
 		return owner_return(regs->rdi);

@@ -103,7 +103,7 @@ static int process_counts(u64 slot, u64 value[])
 	if (process_state(process) != PROCESS_GONE) {
 		value[0] = process->id;
 		value[1] = process_state(process);
-		value[3] = process->family.chunks;
+		value[3] = process->family->chunks;
 		count_threads(process, value);
 	}
 	lock_release(&process->lock);

@@ -12,6 +12,7 @@
 
 #include "cpu.h"
 #include "destroy.h"
+#include "family.h"
 #include "fixed.h"
 #include "owner.h"
 #include "random.h"
@@ -23,6 +24,7 @@ static_assert(CARREL_R == TABLE_R && CARREL_W == TABLE_W && CARREL_X == TABLE_X,
 	      "rights of the ABI are those of the tables");
 static_assert(CARREL_BLOCKS_MAX * CARREL_BLOCK_SIZE <= CARREL_SHIM_VA - CARREL_CHANNEL_VA,
 	      "the channel has room for all blocks");
+static_assert(FAMILY_MAX == PROCESS_MAX, "no process lacks a family");
 
 struct process_slot process_slots[PROCESS_MAX];
 static struct lock table_lock;
@@ -106,13 +108,13 @@ static void measure_create(struct process *process)
 /* Views, tables and the first thread of a process whose object is there. */
 static int build(struct process *process)
 {
-	u16 tag = process->family.id;
+	u16 tag = (u16)(process->id % PROCESS_MAX + 1);
 	int error;
 
-	view_memory_init(&process->nested, &process->family);
+	view_memory_init(&process->nested, process->family);
 	if (view_make_process(&process->view, machine.vt->nested, &process->nested.memory, tag))
 		return CARREL_ENOMEM;
-	if (space_init(&process->space, &process->view, &process->family))
+	if (space_init(&process->space, &process->view, process->family))
 		return CARREL_ENOMEM;
 	process->vt.cr3 = process->space.table.root;
 	process->vt.view = &process->view;
@@ -123,17 +125,21 @@ static int build(struct process *process)
 	return error;
 }
 
-/* The object in a frame of the chunk that the process will live in; NULL if it is not free. */
+/* A family of one, its object in a frame of the chunk that is the family's first. */
 static int make_object(u64 chunk, u64 id, struct process **made)
 {
-	struct family family = { .id = (u16)(id % PROCESS_MAX + 1) };
+	struct family *family = family_make();
 	struct process *process;
 	int error;
 
-	error = owner_bind(chunk, &family);
-	if (error)
+	if (!family)
+		return CARREL_ELIMIT;
+	error = owner_bind(chunk, family);
+	if (error) {
+		family_end(family);
 		return error;
-	process = phys(frame_alloc(&family, FRAME_OBJECT, false));
+	}
+	process = phys(frame_alloc(family, FRAME_OBJECT, false));
 	process->family = family;
 	process->id = id;
 	*made = process;
@@ -238,10 +244,10 @@ int process_init(struct process *process)
 
 bool process_reclaim(struct process *process)
 {
-	struct family *family = &process->family;
-	u64 stamp = family->limbo_stamp;
+	struct family *family = process->family;
+	u64 stamp = __atomic_load_n(&family->limbo_stamp, __ATOMIC_RELAXED);
 
-	if (!family->limbo || !flush_paid(&process->view.entered, stamp))
+	if (!family->limbo || !flush_paid(&family->entered, stamp))
 		return false;
 	frame_reclaim(family, stamp, PROCESS_BUDGET);
 	return true;

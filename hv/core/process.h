@@ -14,7 +14,7 @@
 #include <mm/view.h>
 #include <virt/vt.h>
 
-#define PROCESS_MAX	256	/* at one time; views' tags and family ids are 1 .. PROCESS_MAX */
+#define PROCESS_MAX	256	/* at one time; views' tags are 1 .. PROCESS_MAX */
 #define PROCESS_BUDGET	512	/* frames of work in one hypercall */
 
 enum process_state {
@@ -26,8 +26,9 @@ enum process_state {
 
 /* How far DESTROY has come; each step is finished before the next begins. */
 enum process_end {
-	END_THREADS, END_DEBTS, END_SPACE, END_VIEW, END_BLOCKS, END_LIMBO, END_OBJECTS,
-	END_CHUNKS,
+	END_THREADS, END_DEBTS, END_SPACE, END_VIEW, END_BLOCKS, END_OBJECTS, END_FAMILY,
+	END_LIMBO, END_CHUNKS,		/* the last of its family alone */
+	END_ALL,
 };
 
 struct thread;
@@ -50,13 +51,14 @@ struct process {
 	struct view view;
 	struct view_memory nested;	/* frames of the view's tables */
 	struct space space;
-	struct family family;
+	struct family *family;
 	struct sha256 measure;
 	u64 identity[SHA256_SIZE / 8];	/* valid from INIT on */
 	struct thread *threads[CARREL_SLOTS_MAX];
 	u32 block[CARREL_BLOCKS_MAX];	/* number + 1 of the lent block, 0 none */
 	u64 end_stamp;			/* flush debt of the last exit */
 	u32 end;			/* enum process_end */
+	bool left;			/* END_FAMILY: it was not the last */
 };
 static_assert(sizeof(struct process) <= PAGE_SIZE, "a process is one frame");
 

@@ -62,7 +62,7 @@ static int map_thread(struct process *process, u32 index)
 
 int thread_create(struct process *process, u32 index)
 {
-	u64 pa = frame_alloc(&process->family, FRAME_OBJECT, false);
+	u64 pa = frame_alloc(process->family, FRAME_OBJECT, false);
 	struct thread *thread;
 
 	if (!pa)
@@ -181,16 +181,19 @@ static void bring(struct thread *thread, u32 was, const struct vt_regs *call)
  * A CPU that was in this view before may hold what has changed since (mm/flush.h).
  * Where the thread was on this CPU last and nothing has changed, nothing is owed.
  */
-static void pay_debts(struct cpu *cpu, struct thread *thread, struct view *view)
+static void pay_debts(struct cpu *cpu, struct thread *thread, struct process *process)
 {
+	struct view *view = &process->view;
 	u64 changed = __atomic_load_n(&view->changed, __ATOMIC_ACQUIRE);
 
 	if (thread->cpu == cpu->id && thread->paid == changed)
 		return;
-	if (!cpu_mask_test(&view->entered, cpu->id))
+	if (!cpu_mask_test(&view->entered, cpu->id)) {
+		cpu_mask_set(&process->family->entered, cpu->id);
 		cpu_mask_set(&view->entered, cpu->id);
-	else if (changed > flush_seen(cpu->id))
+	} else if (changed > flush_seen(cpu->id)) {
 		owner_flush(cpu);
+	}
 	thread->cpu = cpu->id;
 	thread->paid = changed;
 }
@@ -200,7 +203,7 @@ static int cross_in(struct cpu *cpu, struct thread *thread)
 {
 	struct process *process = thread->process;
 
-	pay_debts(cpu, thread, &process->view);
+	pay_debts(cpu, thread, process);
 	if (__builtin_expect(cpu->perf_on, 0))
 		policy_perf(cpu, false);
 	xstate_load(cpu, thread->vectors);
@@ -345,7 +348,7 @@ static int fill_fault(struct process *process, const struct vt_exit *exit)
 	result = space_fault(&process->space, exit->address, exit->error);
 	if (result == CARREL_ENOMEM && process_reclaim(process))
 		result = space_fault(&process->space, exit->address, exit->error);
-	if (result == CARREL_ENOMEM && process->family.chunks >= process->limit)
+	if (result == CARREL_ENOMEM && process->family->chunks >= process->limit)
 		result = CARREL_ELIMIT;
 	lock_release(&process->lock);
 	return result;

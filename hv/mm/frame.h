@@ -28,6 +28,8 @@
 #include <base/types.h>
 #include <base/lock.h>
 
+#include "flush.h"
+
 enum chunk_state { CHUNK_NONE, CHUNK_MIXED, CHUNK_HOST, CHUNK_HV, CHUNK_LEAVING, CHUNK_NOBODY,
 		   CHUNK_FAMILY };
 
@@ -72,20 +74,18 @@ struct frame {		/* 8 bytes; 512 of them, in the chunk's first frame, describe a 
 };
 static_assert(sizeof(struct frame) == 8, "frame record");
 
-/*
- * The memory of one family. Lives in the process object; id 1 .. FAMILY_MAX, all
- * else 0 at first. Whoever alone can reach a family may copy it: that is how the
- * object that holds it is freed before the last chunk is unbound.
- */
+/* The memory of one family (hv/core/family.h makes them): id not 0, all else 0 at first. */
 struct family {
 	struct lock lock;
 	u16 id;
+	u16 members;		/* processes */
 	u32 chunks;		/* bound */
 	u32 free;		/* frames in the free lists */
 	u32 used;		/* frames in use, limbo included, records not */
 	u32 open, full;		/* chunks with free frames, and without: the first, 0 none */
 	u32 limbo;		/* frame number of the first frame in limbo, 0 none */
 	u64 limbo_stamp;	/* newest flush debt of anything in limbo */
+	struct cpu_mask entered;	/* CPUs that ever entered a view of the family's */
 };
 
 extern struct lock frame_lock;

@@ -787,7 +787,7 @@ static bool may_be_cached(u64 frame)
 
 static void check_process(struct process *process)
 {
-	const char *wrong = frame_check(&process->family);
+	const char *wrong = frame_check(process->family);
 
 	if (wrong)
 		check(false, __FILE__, __LINE__, wrong);

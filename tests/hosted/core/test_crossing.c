@@ -470,9 +470,9 @@ static void limbo(void)
 	resume(&cpus[2], &carrier, 0, 0);
 	for (u64 i = 0; i < 50; i++)
 		touch(&cpus[2], 0x10000000 + i * PAGE_SIZE);
-	free = process->family.free;
+	free = process->family->free;
 	CHECK_EQ(exit_call(&cpus[2], CARREL_HC_UNMAP, 0x10000000, 100, 0, 0, 0, 0), 0);
-	CHECK_EQ(process->family.free, free);	/* CPU 1 owes */
+	CHECK_EQ(process->family->free, free);	/* CPU 1 owes */
 	check_machine();
 	kernel_call(c, CARREL_HC_FLUSH, 0, 0, 0, 0);
 	CHECK_EQ(exit_call(&cpus[2], CARREL_HC_MAP, 0x20000000, 1, 3, 0, 0, 0), 0);
@@ -485,8 +485,8 @@ static void limbo(void)
 	flush_all_cpus();
 	resume(c, &carrier, 0, 0);
 	CHECK_EQ(exit_call(c, CARREL_HC_PROTECT, 0x400000, 4, 1, 0, 0, 0), 0);
-	CHECK(process->family.free >= free + 100);
-	CHECK_EQ(process->family.limbo, 0);
+	CHECK(process->family->free >= free + 100);
+	CHECK_EQ(process->family->limbo, 0);
 	stop();
 }
 

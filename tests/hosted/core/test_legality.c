@@ -282,12 +282,12 @@ static u64 fingerprint(void)
 	const u8 *bytes = (const u8 *)process;
 	u64 sum = 0;
 
-	copy.lock = copy.family.lock = (struct lock){ 0 };
+	copy.lock = (struct lock){ 0 };
 	for (u64 i = 0; i < RAM_CHUNKS; i++)
 		sum = sum * 31 + owner(i) * 5 + frame_chunk(i)->lent;
 	for (size_t i = 0; i < sizeof(*process); i++)
 		sum = sum * 31 + bytes[i];
-	return sum * 31 + process->family.free;
+	return sum * 31 + process->family->free;
 }
 
 #define P	0xF00D	/* stands for the process's handle below */

@@ -39,7 +39,7 @@ static void put(FILE *file, u64 value, unsigned int bytes)
 static void put_create(FILE *file, u32 limit, u32 slots, u32 blocks, u64 flags)
 {
 	fwrite("CREAREC1", 8, 1, file);
-	put(file, 2, 4);
+	put(file, CARREL_ABI_VERSION, 4);
 	put(file, limit, 4);
 	put(file, slots, 4);
 	put(file, blocks, 4);

@@ -127,7 +127,7 @@ static void fault(struct test_cpu *c, struct model *m)
 	m->rax = rax;
 	if (c->host.rip == CARREL_GATE_VA + CARREL_GATE_DEAD && !m->dying) {
 		CHECK_EQ(log_lines, lines + 1);
-		CHECK_EQ(object(&m->carrier)->family.chunks, object(&m->carrier)->limit);
+		CHECK_EQ(object(&m->carrier)->family->chunks, object(&m->carrier)->limit);
 		m->dying = true;
 	}
 	check_out(c, m, THROWN, CARREL_GATE_MEMORY);

@@ -229,7 +229,7 @@ static void limits(void)
 	CHECK_EQ(donate(&cpus[0], 12, 0), 0);
 	CHECK_EQ(donate(&cpus[0], 12, carrier.id), 0);
 	CHECK_EQ(owner(12), CHUNK_FAMILY);
-	CHECK_EQ(object(&carrier)->family.chunks, 3);
+	CHECK_EQ(object(&carrier)->family->chunks, 3);
 	CHECK_EQ(donate(&cpus[0], 13, carrier.id), CARREL_ELIMIT);
 	CHECK_EQ(owner(13), CHUNK_HOST);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 11, carrier.id, 0, 0), CARREL_ELIMIT);
@@ -254,7 +254,7 @@ static void change_of_mind(void)
 	flush_all_cpus();
 	CHECK_EQ(kernel_call(&cpus[1], CARREL_HC_DONATE, 11, b.id, 0, 0), 0);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 11, a.id, 0, 0), CARREL_EOWNER);
-	CHECK_EQ(frame_chunk(11)->family, object(&b)->family.id);
+	CHECK_EQ(frame_chunk(11)->family, object(&b)->family->id);
 	b.chunk[b.chunks++] = 11;
 	end_process(&a);
 	end_process(&b);
