@@ -15,6 +15,7 @@
 #include <carrel/hypercall.h>
 
 #include "family.h"
+#include "fork.h"
 #include "owner.h"
 #include "stats.h"
 #include "thread.h"
@@ -49,7 +50,7 @@ static int end_debts(struct process *process)
 {
 	if (!flush_paid(&process->view.entered, process->end_stamp))
 		return CARREL_PENDING;
-	memset(&process->view.entered, 0, sizeof(process->view.entered));
+	view_idle(&process->view);
 	return 0;
 }
 
@@ -65,8 +66,21 @@ static int end_blocks(struct process *process)
 	return 0;
 }
 
-/* Each member that left had its debts paid first, and so had this one: nobody owes any more. */
+/* What the others of the family do not owe either is free at once. */
 static int end_limbo(struct family *family, unsigned int *budget)
+{
+	u64 stamp = __atomic_load_n(&family->limbo_stamp, __ATOMIC_RELAXED);
+
+	if (!family->limbo || !flush_paid(&family->entered, stamp))
+		return 0;
+	if (!frame_reclaim(family, stamp, *budget))
+		return CARREL_MORE;
+	*budget = 0;
+	return 0;
+}
+
+/* Each member that left had its debts paid first, and so had this one: nobody owes any more. */
+static int end_rest(struct family *family, unsigned int *budget)
 {
 	if (!family->limbo)
 		return 0;
@@ -116,6 +130,8 @@ static int end_step(struct process *process, unsigned int *budget)
 	switch ((enum process_end)process->end) {
 	case END_THREADS:
 		return end_threads(process);
+	case END_CHILDREN:
+		return fork_end(process);
 	case END_DEBTS:
 		return end_debts(process);
 	case END_SPACE:
@@ -130,7 +146,9 @@ static int end_step(struct process *process, unsigned int *budget)
 		process->left = family_leave(process->family);
 		return 0;
 	case END_LIMBO:
-		return process->left ? 0 : end_limbo(process->family, budget);
+		return end_limbo(process->family, budget);
+	case END_REST:
+		return process->left ? 0 : end_rest(process->family, budget);
 	case END_CHUNKS:
 		return process->left ? 0 : end_chunks(process->family, budget);
 	case END_ALL:

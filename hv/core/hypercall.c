@@ -15,6 +15,7 @@
 #include <mm/dma.h>
 
 #include "apic.h"
+#include "fork.h"
 #include "info.h"
 #include "owner.h"
 #include "process.h"
@@ -66,7 +67,8 @@ struct rule {
 #define P_ALIVE		(P_BUILDING | P_READY)
 /* A thread inside learns of its process's death at the next exit, not by a result. */
 #define P_INSIDE	(P_READY | BIT(PROCESS_DYING))
-#define P_ANY		(P_ALIVE | BIT(PROCESS_DYING))
+#define P_FORKED	BIT(PROCESS_FORKED)
+#define P_ANY		(P_ALIVE | P_FORKED | BIT(PROCESS_DYING))
 #define T_NEW		BIT(THREAD_NEW)
 #define T_RUNNING	BIT(THREAD_RUNNING)
 #define T_OUT		(BIT(THREAD_OCALL) | BIT(THREAD_PREEMPTED))
@@ -85,11 +87,13 @@ static const struct rule rules[CARREL_HC_MAX + 1] = {
 	[LOG] = { KERNEL, NOTHING, false, 0, 0 },
 	[PARK] = { KERNEL, NOTHING, false, 0, 0 },
 	[ADMIT] = { KERNEL, NOTHING, false, 0, 0 },
+	[ADOPT] = { KERNEL, NAMED, true, P_FORKED, 0 },
 	[ENTER] = { CARRIER, NAMED, false, P_READY, T_NEW },
 	[RESUME] = { CARRIER, NAMED, false, P_READY, T_OUT },
 	[OCALL] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
 	[MAP ... PROTECT] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
 	[RANDOM ... DIE] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
+	[FORK] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
 };
 
 #define CODE_MAX	0xFFFF		/* of NOTE and DIE */
@@ -150,7 +154,7 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 			!(args->r9 & ~(u64)(CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED));
 	case MAP:
 		return range_ok(args->rdi, args->rsi) && rights_ok(args->rdx & CARREL_RIGHTS) &&
-			!(args->rdx & ~(u64)(CARREL_RIGHTS | CARREL_MAP_DEMAND));
+			!(args->rdx & ~(u64)(CARREL_RIGHTS | CARREL_MAP_DEMAND | CARREL_MAP_SHARED));
 	case UNMAP:
 		return range_ok(args->rdi, args->rsi);
 	case PROTECT:
@@ -158,12 +162,14 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 			rights_ok(args->rdx);
 	case NOTE: case DIE:
 		return args->rdi <= CODE_MAX;
+	case FORK:
+		return args->rdi <= CARREL_FORK_ABORT;
 	case PARK:
 		return args->rdi <= 0xFFFFFFFF;
 	case ADMIT:
 		return args->rdi <= 0xFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
-	case IDENTITY: case ADOPT: case THREAD: case FORK: case PASS: case CLAIM:
+	case IDENTITY: case ADOPT: case THREAD: case PASS: case CLAIM:
 		return true;
 	}
 	return false;
@@ -242,7 +248,8 @@ static s64 change_space(enum call call, struct space *space, const struct vt_reg
 	unsigned int rights = args->rdx & CARREL_RIGHTS;
 
 	if (call == MAP)
-		return space_map(space, args->rdi, args->rsi, rights,
+		return space_map(space, args->rdi, args->rsi,
+				 rights | (args->rdx & CARREL_MAP_SHARED ? TABLE_SHARED : 0),
 				 args->rdx & CARREL_MAP_DEMAND, PROCESS_BUDGET);
 	if (call == UNMAP)
 		return space_unmap(space, args->rdi, args->rsi, PROCESS_BUDGET);
@@ -251,7 +258,7 @@ static s64 change_space(enum call call, struct space *space, const struct vt_reg
 
 /*
  * MAP, UNMAP, PROTECT: pages done to RDI; MORE if they are not all; PENDING if
- * other threads of the process may still use what was taken away. What this CPU
+ * other threads, inside the view now, may still use what was taken away. What this CPU
  * owes is paid before it goes back into the view.
  */
 static s64 change(enum call call, struct cpu *cpu, struct process *process)
@@ -273,7 +280,7 @@ static s64 change(enum call call, struct cpu *cpu, struct process *process)
 	regs->rdi = (u64)done;
 	if ((u64)done < regs->rsi)
 		return CARREL_MORE;
-	if (process->thread_count > 1 && !flush_paid(&view->entered, view->changed))
+	if (!thread_alone(process) && !flush_paid(&view->entered, view->changed))
 		return CARREL_PENDING;
 	return 0;
 }
@@ -334,8 +341,12 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return 0;
 	case DIE:
 		return die(cpu, process);
+	case ADOPT:
+		return fork_adopt(process, regs);
+	case FORK:
+		return fork_call(cpu, process);
 	case ENTER: case RESUME:	/* call_carrier() */
-	case ADOPT: case THREAD: case FORK: case PASS: case CLAIM:
+	case THREAD: case PASS: case CLAIM:
 		break;
 	}
 	return CARREL_ECALL;

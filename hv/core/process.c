@@ -29,8 +29,7 @@ static_assert(FAMILY_MAX == PROCESS_MAX, "no process lacks a family");
 struct process_slot process_slots[PROCESS_MAX];
 static struct lock table_lock;
 
-/* A free slot, with a reference on it, and the handle for its next process; 0 if full. */
-static u64 claim_slot(void)
+u64 process_claim_slot(void)
 {
 	u64 id = 0;
 
@@ -60,7 +59,7 @@ void process_release_slot(u64 id)
 	lock_release(&table_lock);
 }
 
-static void publish(struct process *process)
+void process_publish(struct process *process)
 {
 	struct process_slot *slot = process_slot(process->id);
 
@@ -105,11 +104,9 @@ static void measure_create(struct process *process)
 	sha256_update(&process->measure, &record, sizeof(record));
 }
 
-/* Views, tables and the first thread of a process whose object is there. */
-static int build(struct process *process)
+int process_build(struct process *process)
 {
 	u16 tag = (u16)(process->id % PROCESS_MAX + 1);
-	int error;
 
 	view_memory_init(&process->nested, process->family);
 	if (view_make_process(&process->view, machine.vt->nested, &process->nested.memory, tag))
@@ -118,11 +115,7 @@ static int build(struct process *process)
 		return CARREL_ENOMEM;
 	process->vt.cr3 = process->space.table.root;
 	process->vt.view = &process->view;
-	error = fixed_map(&process->space);
-	if (!error)
-		error = thread_create(process, 0);
-	measure_create(process);
-	return error;
+	return fixed_map(&process->space);
 }
 
 /* A family of one, its object in a frame of the chunk that is the family's first. */
@@ -157,7 +150,7 @@ int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u32 flags, u64 *
 		return CARREL_EDMA;
 	if (random_get(random))
 		return CARREL_ERANDOM;
-	*id = claim_slot();
+	*id = process_claim_slot();
 	if (!*id)
 		return CARREL_ELIMIT;
 	error = make_object(chunk, *id, &process);
@@ -171,11 +164,14 @@ int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u32 flags, u64 *
 	process->blocks = blocks;
 	process->limit = limit;
 	process->flags = flags;
-	error = build(process);
+	measure_create(process);
+	error = process_build(process);
+	if (!error)
+		error = thread_create(process, 0);
 	if (error)
 		destroy_unborn(process);
 	else
-		publish(process);
+		process_publish(process);
 	return error;
 }
 

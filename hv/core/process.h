@@ -21,13 +21,15 @@ enum process_state {
 	PROCESS_BUILDING = CARREL_PROCESS_NEW,	/* CREATE: pages are added, blocks lent */
 	PROCESS_READY = CARREL_PROCESS_READY,	/* INIT: measured, its threads run */
 	PROCESS_DYING = CARREL_PROCESS_DEAD,	/* killed, or being destroyed */
+	PROCESS_FORKED = CARREL_PROCESS_FORKED,	/* FORK: waits for ADOPT */
 	PROCESS_GONE,				/* only for those who waited for its lock */
 };
 
 /* How far DESTROY has come; each step is finished before the next begins. */
 enum process_end {
-	END_THREADS, END_DEBTS, END_SPACE, END_VIEW, END_BLOCKS, END_OBJECTS, END_FAMILY,
-	END_LIMBO, END_CHUNKS,		/* the last of its family alone */
+	END_THREADS, END_CHILDREN, END_DEBTS, END_SPACE, END_VIEW, END_BLOCKS, END_OBJECTS, END_LIMBO,
+	END_FAMILY,
+	END_REST, END_CHUNKS,		/* the last of its family alone */
 	END_ALL,
 };
 
@@ -35,8 +37,9 @@ struct thread;
 
 /*
  * `lock` guards everything but `state` (set by atomics: a kill needs no lock),
- * `carrier` (compare-and-swap) and what is constant from CREATE on (id, ticket,
- * limits, vt). threads[] only grows until END_THREADS.
+ * `carrier` (compare-and-swap) and what is constant from CREATE or FORK on (id, ticket,
+ * limits, vt, family). threads[] only grows until END_THREADS. A child that is still in
+ * the making is reached by its parent's `making` alone, under the parent's lock.
  */
 struct process {
 	struct lock lock;
@@ -56,6 +59,11 @@ struct process {
 	u64 identity[SHA256_SIZE / 8];	/* valid from INIT on */
 	struct thread *threads[CARREL_SLOTS_MAX];
 	u32 block[CARREL_BLOCKS_MAX];	/* number + 1 of the lent block, 0 none */
+	u64 parent;			/* handle, until it is adopted; 0: it is nobody's child */
+	u64 child;			/* handle of the newest child that FORK made, 0 none */
+	struct process *making;		/* a child that is not in the table yet ... */
+	u64 making_at;			/* ... how far its pages are shared ... */
+	u32 making_thread;		/* ... and who calls for it */
 	u64 end_stamp;			/* flush debt of the last exit */
 	u32 end;			/* enum process_end */
 	bool left;			/* END_FAMILY: it was not the last */

@@ -70,7 +70,9 @@ int thread_create(struct process *process, u32 index)
 	thread = phys(pa);
 	process->threads[index] = thread;
 	process->thread_count++;
-	if (map_thread(process, index))
+	process->space.alone &= process->thread_count == 1;
+	/* the child of a fork has its copies already */
+	if (!space_find(&process->space, CARREL_THREAD_PAGE(index)) && map_thread(process, index))
 		return CARREL_ENOMEM;
 	thread->index = index;
 	thread->process = process;
@@ -94,6 +96,26 @@ bool thread_stop(struct thread *thread)
 			return true;
 	}
 	return state == THREAD_DEAD;
+}
+
+/*
+ * A thread that is not RUNNING now takes its CPU through pay_debts before it is inside: the
+ * state is made RUNNING first, view->changed read second; here the change was first. Each a
+ * barrier, so one of the two sees the other.
+ */
+bool thread_alone(const struct process *process)
+{
+	unsigned int running = 0;
+
+	if (process->thread_count == 1)
+		return true;
+	for (u32 i = 0; i < process->slots; i++) {
+		const struct thread *thread = process->threads[i];
+
+		running += thread &&
+			__atomic_load_n(&thread->state, __ATOMIC_SEQ_CST) == THREAD_RUNNING;
+	}
+	return running <= 1;
 }
 
 /* Only the carrier: the first that enters, by the address space it runs in. */
@@ -184,7 +206,7 @@ static void bring(struct thread *thread, u32 was, const struct vt_regs *call)
 static void pay_debts(struct cpu *cpu, struct thread *thread, struct process *process)
 {
 	struct view *view = &process->view;
-	u64 changed = __atomic_load_n(&view->changed, __ATOMIC_ACQUIRE);
+	u64 changed = __atomic_load_n(&view->changed, __ATOMIC_SEQ_CST);
 
 	if (thread->cpu == cpu->id && thread->paid == changed)
 		return;
@@ -232,7 +254,7 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 		return CARREL_EARG;
 	/* from here on the thread is this CPU's, or another was faster */
 	if (!__atomic_compare_exchange_n(&thread->state, &was, THREAD_RUNNING, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return CARREL_EBUSY;
 	bring(thread, was, call);
 	return cross_in(cpu, thread);
@@ -340,14 +362,27 @@ static void upcall(struct cpu *cpu, u64 vector, u64 error, u64 address, u64 skip
 	vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
 }
 
-static int fill_fault(struct process *process, const struct vt_exit *exit)
+/* A page that was just copied may be written to at once if the thread is alone since. */
+static int fill_pages(struct process *process, const struct vt_exit *exit)
+{
+	struct space *space = &process->space;
+	int result = space_fault(space, exit->address, exit->error, thread_alone(process));
+
+	if (result == SPACE_WAIT && thread_alone(process))
+		result = space_fault(space, exit->address, exit->error, true);
+	return result;
+}
+
+static int fill_fault(struct cpu *cpu, struct process *process, const struct vt_exit *exit)
 {
 	int result;
 
 	lock_take(&process->lock);
-	result = space_fault(&process->space, exit->address, exit->error);
+	result = fill_pages(process, exit);
 	if (result == CARREL_ENOMEM && process_reclaim(process))
-		result = space_fault(&process->space, exit->address, exit->error);
+		result = fill_pages(process, exit);
+	if (process->view.changed > flush_seen(cpu->id))
+		owner_flush(cpu);
 	if (result == CARREL_ENOMEM && process->family->chunks >= process->limit)
 		result = CARREL_ELIMIT;
 	lock_release(&process->lock);
@@ -358,12 +393,16 @@ static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 {
 	struct process *process = cpu->thread->process;
 
-	switch (fill_fault(process, exit)) {
+	switch (fill_fault(cpu, process, exit)) {
 	case 1:
 		return;
 	case CARREL_ENOMEM:
 		/* the carrier asks for memory, the instruction is retried */
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY, 0);
+		return;
+	case SPACE_WAIT:
+		/* the carrier has all CPUs flush, the instruction is retried */
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_FLUSH, 0);
 		return;
 	case CARREL_ELIMIT:
 		kill(cpu, "memory limit reached at a first touch", process->limit, 0);

@@ -176,8 +176,15 @@ static const char *check_page(struct holding *holding, u64 va, u64 entry)
 	if (!frame)
 		return check_fixed(holding, va, entry);
 	holding->pages++;
-	if (frame->use != FRAME_PAGE || frame->count != 1)
+	if (frame->use != FRAME_PAGE || !frame->count)
 		return "a private page leads to what is no page";
+	if (frame->count > 1 && entry & GUEST_P &&
+	    (entry & GUEST_W || entry & GUEST_FRESH || entry & GUEST_PINNED) && !(entry & GUEST_SHARED))
+		return "a page of several spaces is one space's own";
+	if (entry & GUEST_P && entry & GUEST_COW && entry & (GUEST_W | GUEST_SHARED))
+		return "a page that is copied when it is written to, and can be";
+	if (entry & GUEST_P && entry & GUEST_FRESH && !(entry & GUEST_COW))
+		return "a fresh copy of nothing";
 	if (!mark(frame))
 		return "a private page is mapped twice";
 	if (is_fixed_address(va) || (guest_present(entry) && !(entry & GUEST_US)))
@@ -266,6 +273,50 @@ static const char *check_nested(const struct view *view, const struct family *fa
 		*present += level == 1;
 	}
 	return NULL;
+}
+
+/* Add what the tables from one on lead to, to the frames' flags. */
+static void count_pages(const struct family *family, u64 pa, unsigned int level)
+{
+	const u64 *entries = phys(pa);
+
+	for (unsigned int i = 0; i < 512; i++) {
+		struct frame *frame = frame_record(family, guest_frame(entries[i]));
+
+		if (level > 1 && guest_present(entries[i]))
+			count_pages(family, guest_frame(entries[i]), level - 1);
+		else if (level == 1 && guest_has_frame(entries[i]) && frame)
+			frame->flags++;
+	}
+}
+
+static const char *compare_counts(u32 head)
+{
+	for (u32 i = head; i; i = frame_chunk(i)->next) {
+		const struct frame *records = records_of(i);
+
+		for (unsigned int k = 1; k < CHUNK_PAGES; k++)
+			if (records[k].use == FRAME_PAGE && records[k].flags != records[k].count)
+				return "a page is mapped more or less often than it counts";
+	}
+	return NULL;
+}
+
+const char *spaces_check(const struct space *const spaces[], unsigned int count)
+{
+	const struct family *family = spaces[0]->family;
+	const char *wrong = NULL;
+
+	for (unsigned int i = 0; i < count && !wrong; i++)
+		wrong = space_check(spaces[i]);
+	clear_marks(family->open);
+	clear_marks(family->full);
+	for (unsigned int i = 0; i < count; i++)
+		if (spaces[i]->table.root)
+			count_pages(family, spaces[i]->table.root, 4);
+	if (!wrong)
+		wrong = compare_counts(family->open);
+	return wrong ? wrong : compare_counts(family->full);
 }
 
 const char *space_check(const struct space *space)

@@ -382,6 +382,55 @@ void frame_free(struct family *family, u64 pa)
 	lock_release(&family->lock);
 }
 
+/* A page, with its family's lock held. */
+static struct frame *page_record(const struct family *family, u64 pa)
+{
+	struct frame *frame = used_record(family, pa);
+
+	ASSERT(frame->use == FRAME_PAGE && frame->count);
+	return frame;
+}
+
+void frame_share(struct family *family, u64 pa)
+{
+	struct frame *frame;
+
+	lock_take(&family->lock);
+	frame = page_record(family, pa);
+	ASSERT(frame->count < UINT16_MAX);
+	frame->count++;
+	lock_release(&family->lock);
+}
+
+/* Stamps of others who gave it up earlier may be newer: limbo_stamp remembers them. */
+bool frame_drop(struct family *family, u64 pa, u64 stamp, bool alone)
+{
+	bool last;
+
+	lock_take(&family->lock);
+	last = !--page_record(family, pa)->count;
+	if (!last)
+		family->limbo_stamp = max_u64(family->limbo_stamp, stamp);
+	if (!last && !alone)
+		family->dropped = max_u64(family->dropped, stamp);
+	lock_release(&family->lock);
+	return last;
+}
+
+bool frame_exclusive(struct family *family, u64 pa)
+{
+	bool exclusive;
+
+	lock_take(&family->lock);
+	exclusive = page_record(family, pa)->count == 1;
+	if (exclusive && family->dropped) {
+		exclusive = flush_paid(&family->entered, family->dropped);
+		family->dropped = exclusive ? 0 : family->dropped;
+	}
+	lock_release(&family->lock);
+	return exclusive;
+}
+
 void frame_limbo(struct family *family, u64 pa, u64 stamp)
 {
 	lock_take(&family->lock);

@@ -84,7 +84,9 @@ struct family {
 	u32 used;		/* frames in use, limbo included, records not */
 	u32 open, full;		/* chunks with free frames, and without: the first, 0 none */
 	u32 limbo;		/* frame number of the first frame in limbo, 0 none */
-	u64 limbo_stamp;	/* newest flush debt of anything in limbo */
+	u64 limbo_stamp;	/* newest flush debt of anything in limbo, or that one member gave up and
+				   others still have */
+	u64 dropped;		/* the same of what a member with several threads gave up */
 	struct cpu_mask entered;	/* CPUs that ever entered a view of the family's */
 };
 
@@ -137,6 +139,22 @@ u64 frame_alloc(struct family *family, enum frame_use use, bool raw);
 
 /* Give back a frame that no CPU can reach any more: write back caches, scrub, CLEAN. */
 void frame_free(struct family *family, u64 pa);
+
+/* One mapping more, in another space of the family, of a page that has one. */
+void frame_share(struct family *family, u64 pa);
+
+/*
+ * One mapping less of a page; true if it was the last: then it is the caller's, for
+ * frame_limbo. CPUs may still reach it by that mapping until debts of `stamp` are paid, but not
+ * `alone`: a space that one thread runs in, on this CPU, which flushes before it goes on.
+ */
+bool frame_drop(struct family *family, u64 pa, u64 stamp, bool alone);
+
+/*
+ * True if a page has one mapping, and no CPU that runs may still read it by another: then its
+ * space may write to it. The caller holds the lock of that space's process, so it stays true.
+ */
+bool frame_exclusive(struct family *family, u64 pa);
 
 /* Give back a frame that CPUs may still reach until debts of `stamp` are paid. */
 void frame_limbo(struct family *family, u64 pa, u64 stamp);

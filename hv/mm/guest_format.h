@@ -9,6 +9,10 @@
  *   DEMAND  nothing behind it yet; a zero page comes at the first touch that
  *           the rights allow. Levels 1 to 3: it stands for all that it covers.
  *   HELD    level 1: a page without any right (PROT_NONE) that keeps its frame.
+ *
+ * A page that several spaces of a family lead to is writable only if it is SHARED;
+ * else it is COW: W is its logical right, and at the first write the space gets a
+ * copy. That is FRESH until no CPU can still read the frame that it was copied from.
  */
 #ifndef HV_MM_GUEST_FORMAT_H
 #define HV_MM_GUEST_FORMAT_H
@@ -24,11 +28,16 @@
 
 /* Software bit with P = 1, level 1: the hypervisor keeps using the frame behind it. */
 #define GUEST_PINNED	BIT(9)
+#define GUEST_COW	BIT(10)	/* not W, but would be if no other space had it */
+#define GUEST_FRESH	BIT(11)	/* COW: no other space has it, or had it */
+/* Software bit of all entries but those of tables; ignored with P = 1 too (SDM table 4-20). */
+#define GUEST_SHARED	BIT(52)
 
 /* Meanings with P = 0; the CPU ignores all other bits then. */
 #define GUEST_DEMAND	BIT(1)
 #define GUEST_HELD	BIT(2)
 #define GUEST_SOFT_SHIFT 9	/* DEMAND: TABLE_R, TABLE_W, TABLE_X in bits 9 to 11 */
+#define GUEST_RIGHTS	(TABLE_R | TABLE_W | TABLE_X)
 
 extern const struct table_format guest_format;
 
@@ -60,27 +69,38 @@ static inline u64 guest_frame(u64 entry)
 
 static inline u64 guest_make_demand(unsigned int rights)
 {
-	return GUEST_DEMAND | (u64)rights << GUEST_SOFT_SHIFT;
+	return GUEST_DEMAND | (u64)(rights & GUEST_RIGHTS) << GUEST_SOFT_SHIFT |
+		(rights & TABLE_SHARED ? GUEST_SHARED : 0);
 }
 
 /* Level-1 entry of a page of the process; without rights, a HELD one. */
 static inline u64 guest_make_page(u64 pa, unsigned int rights)
 {
-	if (!rights)
+	if (rights & TABLE_SHARED)
+		pa |= GUEST_SHARED;
+	if (!(rights & GUEST_RIGHTS))
 		return pa | GUEST_HELD;
 	return pa | GUEST_P | GUEST_A | (rights & TABLE_USER ? GUEST_US : 0) |
 		(rights & TABLE_W ? GUEST_W | GUEST_D : 0) | (rights & TABLE_X ? 0 : GUEST_NX);
 }
 
-/* Rights that a level-1 entry gives, or would give at the first touch. */
+/* The entry of a writable page that other spaces may have too. */
+static inline u64 guest_make_cow(u64 entry)
+{
+	return (entry & ~(GUEST_W | GUEST_D)) | GUEST_COW;
+}
+
+/* Rights that a level-1 entry gives, or would give at the first touch or the first write. */
 static inline unsigned int guest_rights(u64 entry)
 {
+	unsigned int shared = entry & GUEST_SHARED ? TABLE_SHARED : 0;
+
 	if (guest_is_demand(entry))
-		return entry >> GUEST_SOFT_SHIFT & (TABLE_R | TABLE_W | TABLE_X);
+		return (entry >> GUEST_SOFT_SHIFT & GUEST_RIGHTS) | shared;
 	if (!guest_present(entry))
-		return 0;
-	return TABLE_R | (entry & GUEST_W ? TABLE_W : 0) | (entry & GUEST_NX ? 0 : TABLE_X) |
-		(entry & GUEST_US ? TABLE_USER : 0);
+		return shared;
+	return TABLE_R | (entry & (GUEST_W | GUEST_COW) ? TABLE_W : 0) |
+		(entry & GUEST_NX ? 0 : TABLE_X) | (entry & GUEST_US ? TABLE_USER : 0) | shared;
 }
 
 /* PAT entry 0, which is WB in every process view; in nested tables (APM "Nested Paging") the

@@ -6,13 +6,11 @@
 #include <carrel/hypercall.h>
 #include <carrel/layout.h>
 
-#include "guest_format.h"
+#include "space_inner.h"
 
-#define RIGHTS_ALL	(TABLE_R | TABLE_W | TABLE_X)
 #define LOWER_END	0x7FFFFFFFF000UL	/* the last page left out: no RIP lies beyond it */
 #define HALF_END	0x800000000000UL
 #define DEMAND_TOP	3U			/* highest level whose entries may carry demand */
-#define NEIGHBOURS	16U
 #define SEARCH_COST	16U			/* budget that first_in_use is worth */
 
 #define FAULT_PRESENT	BIT(0)	/* #PF error code, SDM "Page-Fault Exceptions" */
@@ -24,7 +22,8 @@ static_assert(TABLE_R == CARREL_R && TABLE_W == CARREL_W && TABLE_X == CARREL_X,
 
 static bool rights_ok(unsigned int rights)
 {
-	return !(rights & ~RIGHTS_ALL) && (!rights || (rights & TABLE_R));
+	return !(rights & ~(GUEST_RIGHTS | TABLE_SHARED)) &&
+		(!(rights & GUEST_RIGHTS) || (rights & TABLE_R));
 }
 
 bool space_range_ok(u64 va, u64 pages)
@@ -40,7 +39,7 @@ bool space_range_ok(u64 va, u64 pages)
 }
 
 /* table_entry for the one format that private tables have. */
-static u64 *entry_of(const struct space *space, u64 va, unsigned int *level)
+u64 *space_entry(const struct space *space, u64 va, unsigned int *level)
 {
 	u64 pa = space->table.root;
 
@@ -80,6 +79,7 @@ int space_init(struct space *space, struct view *view, struct family *family)
 	space->memory = (struct table_memory){ memory_alloc, memory_free };
 	space->view = view;
 	space->family = family;
+	space->alone = true;
 	if (table_init(&space->table, &guest_format, &space->memory, 1))
 		return CARREL_ENOMEM;
 	return 0;
@@ -97,13 +97,12 @@ static bool covers(u64 va, unsigned int level, u64 left)
 	return IS_ALIGNED(va, table_size(level)) && left >= table_size(level) >> PAGE_SHIFT;
 }
 
-/* The level-1 entry of `va`; demand entries on the way are broken up. NULL: no frame. */
-static u64 *slot_of(struct space *space, u64 va)
+u64 *space_slot(struct space *space, u64 va)
 {
 	unsigned int level;
-	u64 *entry = entry_of(space, va, &level);
+	u64 *entry = space_entry(space, va, &level);
 
-	for (; level > 1; entry = entry_of(space, va, &level)) {
+	for (; level > 1; entry = space_entry(space, va, &level)) {
 		if (!table_grow(&space->table, entry, level, table_get(entry))) {
 			table_prune(&space->table, va);
 			return NULL;
@@ -119,21 +118,30 @@ static void copy_page(void *to, const void *from)
 	asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }
 
-/* A new page behind `slot`, which leads nowhere yet. */
-static int fill(struct space *space, u64 *slot, unsigned int rights, const void *content)
+u64 space_page(struct space *space, const void *content)
 {
 	u64 pa = frame_alloc(space->family, FRAME_PAGE, content);
 
 	if (!pa)
-		return CARREL_ENOMEM;
+		return 0;
 	if (content)
 		copy_page(phys(pa), content);
-	if (view_add(space->view, pa, RIGHTS_ALL)) {
+	if (view_add(space->view, pa, GUEST_RIGHTS)) {
 		frame_free(space->family, pa);
-		return CARREL_ENOMEM;
+		return 0;
 	}
 	frame_record(space->family, pa)->count = 1;
-	table_set(slot, guest_make_page(pa, rights ? rights | TABLE_USER : 0));
+	return pa;
+}
+
+/* A new page behind `slot`, which leads nowhere yet. */
+static int fill(struct space *space, u64 *slot, unsigned int rights, const void *content)
+{
+	u64 pa = space_page(space, content);
+
+	if (!pa)
+		return CARREL_ENOMEM;
+	table_set(slot, guest_make_page(pa, rights | TABLE_USER));
 	return 0;
 }
 
@@ -142,11 +150,11 @@ int space_add(struct space *space, u64 va, unsigned int rights, const void *cont
 	unsigned int level;
 	u64 *slot;
 
-	if (!space_range_ok(va, 1) || !rights_ok(rights))
+	if (!space_range_ok(va, 1) || !rights_ok(rights) || rights & TABLE_SHARED)
 		return CARREL_EARG;
-	if (table_get(entry_of(space, va, &level)))
+	if (table_get(space_entry(space, va, &level)))
 		return CARREL_EARG;
-	slot = slot_of(space, va);
+	slot = space_slot(space, va);
 	if (!slot)
 		return CARREL_ENOMEM;
 	if (fill(space, slot, rights, content)) {
@@ -184,7 +192,7 @@ static void unfix(struct space *space, u64 va, u64 size)
 {
 	for (u64 at = 0; at < size; at += PAGE_SIZE) {
 		unsigned int level;
-		u64 *entry = entry_of(space, va + at, &level);
+		u64 *entry = space_entry(space, va + at, &level);
 		u64 pa = guest_frame(table_get(entry));
 
 		table_set(entry, 0);
@@ -195,7 +203,7 @@ static void unfix(struct space *space, u64 va, u64 size)
 
 static int fix_page(struct space *space, u64 va, u64 pa, unsigned int rights, bool user)
 {
-	u64 *slot = slot_of(space, va);
+	u64 *slot = space_slot(space, va);
 
 	if (!slot)
 		return CARREL_ENOMEM;
@@ -233,7 +241,7 @@ struct step {
 static struct step map_pages(struct space *space, u64 va, u64 left, unsigned int rights,
 			     unsigned int budget)
 {
-	u64 *slot = slot_of(space, va);
+	u64 *slot = space_slot(space, va);
 	u64 count = min_u64(pages_within(va, 2, left), budget), i;
 
 	if (!slot)
@@ -252,10 +260,10 @@ static struct step map_pages(struct space *space, u64 va, u64 left, unsigned int
  * into a table that stands for the same. NULL: no frame. */
 static u64 *cut(struct space *space, u64 va, u64 left, unsigned int *level)
 {
-	u64 *entry = entry_of(space, va, level);
+	u64 *entry = space_entry(space, va, level);
 
 	for (; *level > DEMAND_TOP || !covers(va, *level, left);
-	     entry = entry_of(space, va, level)) {
+	     entry = space_entry(space, va, level)) {
 		if (!table_grow(&space->table, entry, *level, table_get(entry))) {
 			table_prune(&space->table, va);
 			return NULL;
@@ -309,27 +317,29 @@ s64 space_map(struct space *space, u64 va, u64 pages, unsigned int rights, bool 
 	if (!space_range_ok(va, pages) || !rights_ok(rights) || in_use(space, va, pages))
 		return CARREL_EARG;
 	/* what nothing may touch needs no frames */
-	if (!rights)
+	if (!(rights & GUEST_RIGHTS))
 		demand = true;
 	return run(space, demand ? map_demand : map_pages, va, pages, rights, budget);
 }
 
-/* Let go of what a level-1 entry holds. A frame of the family goes to limbo, with a stamp drawn
- * after both its entries are cleared; others were fixed and are only let out of the view. */
+/* A frame of the family goes to limbo if it is in no other space, with a stamp drawn after both
+ * its entries are cleared; others were fixed and are only let out of the view. */
+void space_drop(struct space *space, u64 pa)
+{
+	view_remove(space->view, pa);
+	if (frame_record(space->family, pa) &&
+	    frame_drop(space->family, pa, space->view->changed, space->alone))
+		frame_limbo(space->family, pa, space->view->changed);
+}
+
+/* Let go of what a level-1 entry holds. */
 static void release(struct space *space, u64 *entry)
 {
-	u64 old = table_get(entry), pa = guest_frame(old);
-	struct frame *frame;
+	u64 old = table_get(entry);
 
 	table_set(entry, 0);
-	if (!guest_has_frame(old))
-		return;
-	view_remove(space->view, pa);
-	frame = frame_record(space->family, pa);
-	if (!frame)
-		return;
-	ASSERT(frame->use == FRAME_PAGE && frame->count == 1);
-	frame_limbo(space->family, pa, space->view->changed);
+	if (guest_has_frame(old))
+		space_drop(space, guest_frame(old));
 }
 
 /* Let go of `count` level-1 entries, or up to the first pinned one; how many were done. */
@@ -353,7 +363,7 @@ static struct step unmap(struct space *space, u64 va, u64 left, bool pinned_too,
 			 unsigned int budget)
 {
 	unsigned int level;
-	u64 *entry = entry_of(space, va, &level);
+	u64 *entry = space_entry(space, va, &level);
 	u64 count;
 
 	if (level > 1 && !table_get(entry))
@@ -392,7 +402,7 @@ static struct step check_step(struct space *space, u64 va, u64 left, unsigned in
 			      unsigned int budget)
 {
 	unsigned int level;
-	const u64 *entry = entry_of(space, va, &level);
+	const u64 *entry = space_entry(space, va, &level);
 	u64 count;
 
 	(void)rights;
@@ -406,39 +416,51 @@ static struct step check_step(struct space *space, u64 va, u64 left, unsigned in
 	return (struct step){ count, count };
 }
 
-/* Give a level-1 entry other rights; true if a CPU may have cached more than it gives now. */
-static bool protect_entry(u64 *entry, unsigned int rights)
+/* The same demand with other rights. */
+static u64 other_demand(u64 old, unsigned int rights)
 {
-	u64 old = table_get(entry);
+	return guest_make_demand(rights | (guest_rights(old) & TABLE_SHARED));
+}
+
+/* Give a level-1 entry other rights; true if a CPU may have cached more than it gives now. By its
+ * logical rights, since what was write-protected for a fork may still be cached as it was. */
+static bool protect_entry(struct space *space, u64 *entry, unsigned int rights)
+{
+	u64 old = table_get(entry), new;
 
 	if (!guest_has_frame(old)) {
-		table_set(entry, guest_make_demand(rights));
+		table_set(entry, other_demand(old, rights));
 		return false;
 	}
-	table_set(entry, guest_make_page(guest_frame(old), rights ? rights | TABLE_USER : 0));
-	return guest_rights(old) & ~(TABLE_USER | rights);
+	new = guest_make_page(guest_frame(old),
+			      rights | TABLE_USER | (guest_rights(old) & TABLE_SHARED));
+	if (new & GUEST_W && !(old & (GUEST_W | GUEST_SHARED)) &&
+	    !space_may_write(space, guest_frame(old)))
+		new = guest_make_cow(new) | (old & GUEST_FRESH);
+	table_set(entry, new);
+	return guest_rights(old) & GUEST_RIGHTS & ~rights;
 }
 
 static struct step protect_step(struct space *space, u64 va, u64 left, unsigned int rights,
 				unsigned int budget)
 {
 	unsigned int level;
-	u64 *entry = entry_of(space, va, &level);
+	u64 *entry = space_entry(space, va, &level);
 	bool less = false;
 	u64 count;
 
-	if (level > 1 && table_get(entry) == guest_make_demand(rights))
+	if (level > 1 && table_get(entry) == other_demand(table_get(entry), rights))
 		return (struct step){ pages_within(va, level, left), 1 };
 	entry = cut(space, va, left, &level);
 	if (!entry)
 		return (struct step){ CARREL_ENOMEM, 0 };
 	if (level > 1) {
-		table_set(entry, guest_make_demand(rights));
+		table_set(entry, other_demand(table_get(entry), rights));
 		return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
 	}
 	count = min_u64(pages_within(va, 2, left), budget);
 	for (u64 i = 0; i < count; i++)
-		less |= protect_entry(&entry[i], rights);
+		less |= protect_entry(space, &entry[i], rights);
 	if (less)
 		view_changed(space->view);
 	return (struct step){ count, count };
@@ -449,7 +471,7 @@ s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
 {
 	s64 reach;
 
-	if (!space_range_ok(va, pages) || !rights_ok(rights))
+	if (!space_range_ok(va, pages) || !rights_ok(rights) || rights & TABLE_SHARED)
 		return CARREL_EARG;
 	reach = run(space, check_step, va, pages, 0, budget);
 	if (reach < 0)
@@ -472,7 +494,7 @@ static bool allows(u64 entry, u64 error_code)
 static int fill_around(struct space *space, u64 va, u64 demand)
 {
 	unsigned int rights = guest_rights(demand), index = va >> PAGE_SHIFT & (NEIGHBOURS - 1);
-	u64 *slot = slot_of(space, va);
+	u64 *slot = space_slot(space, va);
 	u64 *first;
 
 	if (!slot || fill(space, slot, rights, NULL))
@@ -484,18 +506,21 @@ static int fill_around(struct space *space, u64 va, u64 demand)
 	return 1;
 }
 
-int space_fault(struct space *space, u64 va, u64 error_code)
+int space_fault(struct space *space, u64 va, u64 error_code, bool alone)
 {
 	unsigned int level;
-	u64 entry;
+	u64 *slot, entry;
 
 	if (va >= HALF_END || (error_code & FAULT_RESERVED))
 		return 0;
-	entry = table_get(entry_of(space, va, &level));
+	slot = space_entry(space, va, &level);
+	entry = table_get(slot);
 	if (!allows(entry, error_code))
 		return 0;
 	if (guest_is_demand(entry))
 		return fill_around(space, va, entry);
+	if (error_code & FAULT_WRITE && entry & GUEST_COW)
+		return space_unshare(space, slot, va, alone);
 	/* present with enough rights: the CPU had less cached, and the fault dropped that */
 	return guest_rights(entry) & TABLE_USER ? 1 : 0;
 }
@@ -507,14 +532,14 @@ u64 space_find(const struct space *space, u64 va)
 
 	if (va >= HALF_END)
 		return 0;
-	entry = table_get(entry_of(space, va, &level));
+	entry = table_get(space_entry(space, va, &level));
 	return level == 1 && guest_present(entry) ? guest_frame(entry) | (va & (PAGE_SIZE - 1)) : 0;
 }
 
 u64 space_pin(struct space *space, u64 va)
 {
 	unsigned int level;
-	u64 *entry = entry_of(space, va, &level);
+	u64 *entry = space_entry(space, va, &level);
 
 	if (!space_find(space, va))
 		return 0;
@@ -546,6 +571,7 @@ bool space_destroy(struct space *space, unsigned int *budget)
 {
 	if (!space->table.root)
 		return true;
+	space->alone = true;
 	while (*budget) {
 		u64 va = first_in_use(space);
 		struct step step;

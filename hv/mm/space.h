@@ -29,6 +29,8 @@ struct space {
 	struct table_memory memory;	/* frames of FRAME_TABLE, entered into the view RW NX */
 	struct view *view;
 	struct family *family;
+	u64 settling;			/* share.c: newest stamp of what a write to a page waits for */
+	bool alone;			/* never more than one thread: whoever makes a second clears it */
 };
 
 /* The address range that MAP, UNMAP and PROTECT take: page-aligned, in the lower half but its
@@ -50,7 +52,7 @@ int space_add(struct space *space, u64 va, unsigned int rights, const void *cont
 int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights, bool user);
 
 /*
- * MAP: eager zero pages, or demand. EARG, before anything changes, if any page of
+ * MAP: eager zero pages, or demand; with TABLE_SHARED ones that a fork leaves one memory of both. EARG, before anything changes, if any page of
  * the range is in use. Returns the pages done (at least 1: the caller goes on
  * from there) or CARREL_EARG or, when not a single page could be done,
  * CARREL_ENOMEM.
@@ -74,9 +76,24 @@ s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
  * A #PF at `va` with this error code. Returns 1 when demand pages were filled (up to 16
  * neighbours of the same range), or when the entry allows the access by now, and the
  * instruction can be retried; 0 when the fault is the process's own; CARREL_ENOMEM when
- * the family has no frame.
+ * the family has no frame; SPACE_WAIT when a write must wait for flushes: `settling`. `alone`
+ * says that it need not, since no other CPU is in the view.
  */
-int space_fault(struct space *space, u64 va, u64 error_code);
+#define SPACE_WAIT	2
+int space_fault(struct space *space, u64 va, u64 error_code, bool alone);
+
+/*
+ * Share what `parent` has from *va (0 at first) on with `child`, an empty space of the same family
+ * but for its fixed pages: all but these, the channel, and the threads' pages. *va moves on. 0;
+ * CARREL_MORE; CARREL_ENOMEM: call again. The child may run when 0 came and the parent is settled.
+ */
+int space_fork(struct space *parent, struct space *child, u64 *va, unsigned int budget);
+
+/* Copy a range, page by page, that space_fork leaves out. 0, or CARREL_ENOMEM: call again. */
+int space_copy(const struct space *parent, struct space *child, u64 va, u64 pages);
+
+/* No CPU can use an older translation of the space than its tables give. */
+bool space_settled(const struct space *space);
 
 /* Physical address behind a present private page (of its byte `va`), for the hypervisor's own
  * access; 0 if there is none. Good until the lock is given up: the process
@@ -95,10 +112,13 @@ u64 space_pin(struct space *space, u64 va);
 bool space_destroy(struct space *space, unsigned int *budget);
 
 /*
- * Invariant walker: every private entry leads to a FRAME_PAGE of the family or a fixed frame,
+ * Invariant walkers. Every private entry leads to a FRAME_PAGE of the family or a fixed frame,
  * every table is a FRAME_TABLE that no private address reaches and holds something; the view
- * holds these frames and no others, none with rights it should not have. NULL or what is wrong.
+ * holds these frames and no others, none with rights it should not have; what is writable is
+ * shared or has one mapping. Of all spaces of a family together: each page is mapped as often as
+ * its count says. NULL or what is wrong.
  */
 const char *space_check(const struct space *space);
+const char *spaces_check(const struct space *const spaces[], unsigned int count);
 
 #endif

@@ -27,6 +27,7 @@
 #define TABLE_W		2U
 #define TABLE_X		4U
 #define TABLE_USER	8U	/* CPL 3 may use it (formats that know CPL) */
+#define TABLE_SHARED	16U	/* one memory of parent and child after a fork (private tables) */
 
 enum memory_type {	/* PAT and MTRR encodings, SDM "Memory Types That Can Be Encoded" */
 	MEMORY_UC = 0,

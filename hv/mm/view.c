@@ -8,8 +8,18 @@
 
 void view_changed(struct view *view)
 {
-	/* CPUs about to enter read it without the lock */
-	__atomic_store_n(&view->changed, flush_stamp(), __ATOMIC_RELEASE);
+	/* CPUs about to enter read it without the lock. A barrier, because whoever sees that no
+	 * thread is inside after this relies on threads that enter later to see the stamp. */
+	if (!view->idle)
+		__atomic_store_n(&view->changed, flush_stamp(), __ATOMIC_SEQ_CST);
+}
+
+void view_idle(struct view *view)
+{
+	view->entered = (struct cpu_mask){ 0 };
+	view->changed = 0;
+	view->idle = true;
+	container_of(view->table.memory, struct view_memory, memory)->idle = true;
 }
 
 /* Identity-map [pa, end) in pieces of one memory type. */
@@ -85,7 +95,7 @@ static void nested_free(struct table_memory *memory, u64 pa)
 {
 	struct view_memory *own = container_of(memory, struct view_memory, memory);
 
-	frame_limbo(own->family, pa, flush_stamp());
+	frame_limbo(own->family, pa, own->idle ? 0 : flush_stamp());
 }
 
 void view_memory_init(struct view_memory *memory, struct family *family)
@@ -93,6 +103,7 @@ void view_memory_init(struct view_memory *memory, struct family *family)
 	memory->memory.alloc = nested_alloc;
 	memory->memory.free = nested_free;
 	memory->family = family;
+	memory->idle = false;
 }
 
 int view_make_process(struct view *view, const struct table_format *format,

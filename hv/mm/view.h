@@ -23,6 +23,7 @@ struct view {
 	struct cpu_mask entered;
 	u64 changed;		/* stamp of the newest change that owes a flush */
 	u16 tag;		/* process views: VPID, and key of the ASID table; host view 0 */
+	bool idle;		/* process views: no CPU enters any more, and all have flushed */
 	memory_type_at type_at;	/* host view */
 	u64 *last;		/* process views: the level-1 table used last ... */
 	u64 last_chunk;		/* ... and the chunk that it covers; NULL: none */
@@ -32,6 +33,7 @@ struct view {
 struct view_memory {
 	struct table_memory memory;
 	struct family *family;
+	bool idle;		/* as the view */
 };
 
 void view_memory_init(struct view_memory *memory, struct family *family);
@@ -73,6 +75,10 @@ void view_remove(struct view *view, u64 pa);
 /* Something was taken away: draw a stamp into view->changed. Also for changes of the private
  * tables of a process view, whose translations are cached together with the nested ones. */
 void view_changed(struct view *view);
+
+/* No CPU can enter a process view any more, and none has anything of it cached: from now on its
+ * changes owe nothing, and their stamp is 0. */
+void view_idle(struct view *view);
 
 /* The rights a frame has in a process view, 0 if it is not in it. */
 unsigned int view_rights(const struct view *view, u64 pa);

@@ -147,6 +147,7 @@
 #define CARREL_PROCESS_NEW	0	/* created; pages are added */
 #define CARREL_PROCESS_READY	1	/* measured; threads may enter */
 #define CARREL_PROCESS_DEAD	2	/* killed, or being destroyed */
+#define CARREL_PROCESS_FORKED	3	/* a child that no host process has come for yet */
 
 /* Codes of NOTE and DIE: numbers alone reach the log, never data. */
 #define CARREL_NOTE_ENOSYS	1	/* number = a system call that the shim does not serve */

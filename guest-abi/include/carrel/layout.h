@@ -67,6 +67,7 @@
 #define CARREL_GATE_DEAD	0x300	/* the process was killed: the carrier kills itself */
 #define CARREL_GATE_SIGNAL	0x380	/* the one signal handler of a carrier */
 #define CARREL_GATE_RESTORER	0x480	/* its sa_restorer */
+#define CARREL_GATE_FLUSH	0x4c0	/* ask the module for FLUSH on every CPU, then RESUME */
 
 /*
  * Requests to the module: msync(CARREL_BASE + request * 4096, (argument + 1) * 4096,

@@ -14,11 +14,11 @@ enum who { NONE, KERNEL, CARRIER, PROCESS };
 
 static enum who who_may(u64 number)
 {
-	if (number >= 1 && number <= 12)
+	if (number >= 1 && number <= 13)
 		return KERNEL;
 	if (number == 16 || number == 17)
 		return CARRIER;
-	if (number >= 32 && number <= 39)
+	if ((number >= 32 && number <= 39) || number == 41)
 		return PROCESS;
 	return NONE;
 }
@@ -51,6 +51,8 @@ static s64 expected(u64 number, const struct setting *s)
 	if (number == CARREL_HC_ADD || number == CARREL_HC_LEND || number == CARREL_HC_INIT)
 		return s->process == PROCESS_BUILDING ? 0 :
 			s->process == PROCESS_READY ? CARREL_ESTATE : CARREL_EDEAD;
+	if (number == CARREL_HC_ADOPT)	/* of what no fork made */
+		return s->process == PROCESS_DYING ? CARREL_EDEAD : CARREL_ESTATE;
 	if (number == CARREL_HC_DONATE)
 		return s->process == PROCESS_DYING ? CARREL_EDEAD : 0;
 	if (who != CARRIER)
@@ -139,7 +141,7 @@ static void arguments(u64 number, u64 a[6])
 		values[0] = number == CARREL_HC_PROTECT ? CARREL_SHIM_VA : 0x10000;
 		values[1] = 1, values[2] = CARREL_R;
 		break;
-	case CARREL_HC_INIT: case CARREL_HC_DESTROY:
+	case CARREL_HC_INIT: case CARREL_HC_DESTROY: case CARREL_HC_ADOPT:
 		values[0] = process;
 		break;
 	case CARREL_HC_DIE:
@@ -382,6 +384,8 @@ static const struct bad bad_inside[] = {
 	{ CARREL_HC_PROTECT, CARREL_SHIM_VA, 1, 0x11, 0 },
 	{ CARREL_HC_NOTE, 0x10000, 0, 0, 0 },
 	{ CARREL_HC_DIE, 0x10000, 0, 0, 0 },
+	{ CARREL_HC_FORK, 2, 0, 0, 0 },
+	{ CARREL_HC_FORK, ~0UL, 0, 0, 0 },
 };
 
 static void bad_arguments(void)

@@ -6,7 +6,7 @@
 B ?= build
 MM_TEST := $(B)/tests/mm/test-mm
 MM_TEST_SOURCES := $(wildcard tests/hosted/mm/*.c) \
-	$(addprefix hv/mm/,frame.c table.c flush.c view.c space.c dma.c guest_format.c cache.c scrub.c \
+	$(addprefix hv/mm/,frame.c table.c flush.c view.c space.c share.c dma.c guest_format.c cache.c scrub.c \
 		check.c) hv/virt/svm/npt.c hv/virt/vmx/ept.c
 MM_TEST_OBJS := $(MM_TEST_SOURCES:%.c=$(B)/tests/mm/%.o)
 # Who waits for a lock lets its holder run: there may be fewer CPUs than threads.

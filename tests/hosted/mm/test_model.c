@@ -680,7 +680,7 @@ static bool take_fault(struct process *process, unsigned int w, unsigned int i, 
 	const struct page *page = &process->pages[w][i];
 	bool ok = (page->what == DEMAND || page->what == PAGE) && (page->rights & wanted);
 	u64 va = va_of(w, i) + random_below(PAGE_SIZE);
-	int result = space_fault(&process->world.space, va, error);
+	int result = space_fault(&process->world.space, va, error, false);
 
 	if (result == CARREL_ENOMEM) {
 		CHECK(page->what == DEMAND && ok);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fork. The child is made by its parent, in bounded steps: an object of its own, tables that lead
+ * to the parent's pages (mm/share.c), and copies of the one calling thread's page and stack. It is
+ * in the table of processes when no CPU can write to a shared page any more, and in the state
+ * FORKED, in which it can be adopted and nothing else. Until then it ends with its parent.
+ *
+ * Lock order: a parent's lock, then its child's. Children never take their parent's.
+ */
+#include "fork.h"
+
+#include <string.h>
+
+#include <base/phys.h>
+#include <carrel/hypercall.h>
+
+#include "destroy.h"
+#include "family.h"
+#include "owner.h"
+#include "random.h"
+#include "thread.h"
+
+#define STRIDE_PAGES	(CARREL_THREAD_STRIDE / PAGE_SIZE)
+
+static void inherit(struct process *child, const struct process *parent, u64 id, const u8 *random)
+{
+	child->state = PROCESS_FORKED;
+	child->id = id;
+	child->parent = parent->id;
+	memcpy(child->ticket, random, sizeof(child->ticket));
+	memcpy(child->identity, parent->identity, sizeof(child->identity));
+	child->slots = parent->slots;
+	child->blocks = parent->blocks;
+	child->limit = parent->limit;
+	child->flags = parent->flags;
+	child->family = parent->family;
+}
+
+static int begin(struct process *parent, u32 index)
+{
+	u8 random[RANDOM_SIZE];
+	struct process *child;
+	u64 id, pa;
+	int error;
+
+	if (random_get(random))
+		return CARREL_ERANDOM;
+	id = process_claim_slot();
+	if (!id)
+		return CARREL_ELIMIT;
+	pa = frame_alloc(parent->family, FRAME_OBJECT, false);
+	if (!pa) {
+		process_release_slot(id);
+		return CARREL_ENOMEM;
+	}
+	child = phys(pa);
+	inherit(child, parent, id, random);
+	family_join(child->family);
+	error = process_build(child);
+	if (error) {
+		destroy_unborn(child);
+		return error;
+	}
+	parent->making = child;
+	parent->making_at = 0;
+	parent->making_thread = index;
+	return 0;
+}
+
+/* The pages, then the one thread, which starts anew at the same index. */
+static int copy(struct process *parent, struct process *child)
+{
+	u32 index = parent->making_thread;
+	int error = space_fork(&parent->space, &child->space, &parent->making_at, PROCESS_BUDGET);
+
+	if (!error)
+		error = space_copy(&parent->space, &child->space, CARREL_THREAD_PAGE(index),
+				   STRIDE_PAGES);
+	if (!error && !child->threads[index])
+		error = thread_create(child, index);
+	if (!error)
+		child->threads[index]->page->upcall_pending = 0;	/* a signal for its parent */
+	return error;
+}
+
+/* As far as it gets. */
+static int go(struct process *parent, u32 index)
+{
+	int error = 0;
+
+	if (!parent->making)
+		error = begin(parent, index);
+	else if (parent->making_thread != index)
+		error = CARREL_EBUSY;
+	if (!error)
+		error = copy(parent, parent->making);
+	if (!error && !thread_alone(parent) && !space_settled(&parent->space))
+		error = CARREL_PENDING;
+	return error;
+}
+
+static void finish(struct process *parent, struct vt_regs *regs)
+{
+	struct process *child = parent->making;
+
+	regs->rdi = parent->child = child->id;
+	regs->rsi = child->ticket[0];
+	regs->rdx = child->ticket[1];
+	parent->making = NULL;
+	process_publish(child);
+}
+
+/* End a child in the table, unless it was adopted; by the caller's reference. It is FORKED, or
+ * DYING since an earlier step of this. */
+static int end_child(struct process *parent, struct process *child)
+{
+	int result = CARREL_EDEAD;
+	bool ours;
+
+	lock_take(&child->lock);
+	ours = child->parent == parent->id && process_state(child) != PROCESS_GONE;
+	if (ours)
+		__atomic_store_n(&child->state, PROCESS_DYING, __ATOMIC_SEQ_CST);
+	lock_release(&child->lock);
+	if (ours)
+		result = process_destroy(child);
+	if (result)
+		process_put(child);
+	return result == CARREL_EDEAD ? 0 : result;
+}
+
+/* The one in the making is in no table, and its slot's reference is ours. */
+static int end_making(struct process *parent)
+{
+	int result = parent->making ? process_destroy(parent->making) : 0;
+
+	if (!result)
+		parent->making = NULL;
+	return result;
+}
+
+static int end_newest(struct process *parent)
+{
+	struct process *child = process_get(parent->child);
+
+	return child ? end_child(parent, child) : 0;
+}
+
+s64 fork_call(struct cpu *cpu, struct process *parent)
+{
+	struct vt_regs *regs = cpu->vt.regs;
+	u32 index = cpu->thread->index;
+	int result;
+
+	if (regs->rdi == CARREL_FORK_ABORT)
+		return parent->making ? end_making(parent) : end_newest(parent);
+	result = go(parent, index);
+	if (result == CARREL_ENOMEM && process_reclaim(parent))
+		result = go(parent, index);
+	/* this CPU may write by what it has cached */
+	if (parent->view.changed > flush_seen(cpu->id))
+		owner_flush(cpu);
+	if (result == CARREL_ENOMEM && parent->family->chunks >= parent->limit)
+		return CARREL_ELIMIT;
+	if (!result)
+		finish(parent, regs);
+	return result;
+}
+
+int fork_adopt(struct process *child, const struct vt_regs *args)
+{
+	if ((child->ticket[0] ^ args->rsi) | (child->ticket[1] ^ args->rdx))
+		return CARREL_ETICKET;
+	child->parent = 0;
+	__atomic_store_n(&child->state, PROCESS_READY, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int fork_end(struct process *parent)
+{
+	int result = end_making(parent);
+
+	for (u64 i = 0; !result && parent->child && i < PROCESS_MAX; i++) {
+		u64 id = __atomic_load_n(&process_slots[i].id, __ATOMIC_RELAXED);
+		struct process *child = id == parent->id ? NULL : process_get(id);
+
+		if (child)
+			result = end_child(parent, child);
+	}
+	return result;
+}
