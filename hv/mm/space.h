@@ -52,8 +52,8 @@ int space_add(struct space *space, u64 va, unsigned int rights, const void *cont
 int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights, bool user);
 
 /*
- * MAP: eager zero pages, or demand; with TABLE_SHARED ones that a fork leaves one memory of both. EARG, before anything changes, if any page of
- * the range is in use. Returns the pages done (at least 1: the caller goes on
+ * MAP: eager zero pages, or demand; with TABLE_SHARED they stay one memory of parent and child
+ * after a fork. EARG, before anything changes, if any page of the range is in use. Returns the pages done (at least 1: the caller goes on
  * from there) or CARREL_EARG or, when not a single page could be done,
  * CARREL_ENOMEM.
  */

@@ -390,6 +390,8 @@ static void fake_flush_all(struct vt_cpu *vt)
 	__atomic_fetch_add(&c->flushes, 1, __ATOMIC_RELAXED);
 	clear_all(c->host_cached, ARRAY_SIZE(c->host_cached));
 	clear_all(c->process_cached, ARRAY_SIZE(c->process_cached));
+	clear_all(c->process_writable, ARRAY_SIZE(c->process_writable));
+	clear_all(c->process_shared, ARRAY_SIZE(c->process_shared));
 }
 
 static const struct vt_ops fake_ops = {
@@ -605,7 +607,7 @@ void flush_all_cpus(void)
 
 s64 finish(struct test_cpu *c, u64 number, u64 a, u64 b, u64 c3, u64 d)
 {
-	for (unsigned int i = 0; i < 1000; i++) {
+	for (unsigned int i = 0; i < 5000; i++) {
 		s64 result = kernel_call(c, number, a, b, c3, d);
 
 		if (result == CARREL_PENDING)
@@ -711,7 +713,7 @@ s64 resume(struct test_cpu *c, const struct carrier *carrier, u64 value, u64 fla
 
 /* --- caches ----------------------------------------------------------------------------- */
 
-u64 touch(struct test_cpu *c, u64 va)
+static u64 walk(struct test_cpu *c, u64 va, bool write)
 {
 	const struct view *view = c->process.view;
 	u64 at = c->process.cr3;
@@ -724,8 +726,13 @@ u64 touch(struct test_cpu *c, u64 va)
 		CHECK(!(view_rights(view, at) & TABLE_X));
 		set_bit(c->process_cached, at >> PAGE_SHIFT);
 		entry = ((const u64 *)phys(at))[va >> (12 + 9 * (level - 1)) & 511];
-		if (!(entry & 1))
+		if (!(entry & 1) || (write && !(entry & 2)))
 			return 0;
+		if (write && level == 1) {
+			set_bit(c->process_writable, (entry & 0x000FFFFFFFFFF000) >> PAGE_SHIFT);
+			if (entry & BIT(52))
+				set_bit(c->process_shared, (entry & 0x000FFFFFFFFFF000) >> PAGE_SHIFT);
+		}
 		CHECK(entry & BIT(5));
 		at = entry & 0x000FFFFFFFFFF000;
 	}
@@ -733,6 +740,26 @@ u64 touch(struct test_cpu *c, u64 va)
 		return 0;
 	set_bit(c->process_cached, at >> PAGE_SHIFT);
 	return at;
+}
+
+u64 touch(struct test_cpu *c, u64 va)
+{
+	return walk(c, va, false);
+}
+
+u64 *reach(struct test_cpu *c, u64 va, bool write)
+{
+	u64 pa;
+
+	for (unsigned int i = 0; i < 3 && inside(c); i++) {
+		pa = walk(c, va, write);
+		if (pa)
+			return phys(pa + (va & (PAGE_SIZE - 1)));
+		exit_exception(c, 14, write ? 6 : 4, va);
+		if (inside(c) && c->process.rip == CARREL_SHIM_UPCALL)
+			return NULL;
+	}
+	return NULL;
 }
 
 bool touch_host(struct test_cpu *c, u64 chunk)
@@ -798,6 +825,56 @@ static void check_process(struct process *process)
 		check(false, __FILE__, __LINE__, wrong);
 }
 
+#define SPACES_MAX (PROCESS_MAX + 1U)
+
+static void add_space(const struct space *spaces[], unsigned int *count,
+		      const struct process *process, const struct family *family)
+{
+	if (process && process->family == family && process->space.table.root) {
+		CHECK(*count < SPACES_MAX);
+		spaces[(*count)++] = &process->space;
+	}
+}
+
+/* All spaces that lead to a family's frames, those of children in the making too. */
+static void check_counts(const struct family *family)
+{
+	const struct space *spaces[SPACES_MAX];
+	const char *wrong = NULL;
+	unsigned int count = 0;
+
+	for (u64 i = 0; i < PROCESS_MAX; i++) {
+		struct process *process = process_get(process_slots[i].id);
+
+		if (!process)
+			continue;
+		add_space(spaces, &count, process, family);
+		add_space(spaces, &count, process->making, family);
+		process_put(process);
+	}
+	if (count)
+		wrong = spaces_check(spaces, count);
+	if (wrong)
+		check(false, __FILE__, __LINE__, wrong);
+}
+
+/* What is writable by what a CPU that is inside has cached, no other space reads. */
+static void check_writable(const struct test_cpu *c)
+{
+	for (u64 word = 0; word < ARRAY_SIZE(c->process_writable); word++) {
+		for (u64 bits = c->process_writable[word]; bits; bits &= bits - 1) {
+			u64 frame = word * 64 + (u64)__builtin_ctzll(bits);
+			const struct frame *records = phys(frame / CHUNK_PAGES << CHUNK_SHIFT);
+
+			CHECK(c->cpu.thread->process->making ||
+			      chunks[frame / CHUNK_PAGES].state != CHUNK_FAMILY ||
+			      records[frame % CHUNK_PAGES].use != FRAME_PAGE ||
+			      records[frame % CHUNK_PAGES].count == 1 ||
+			      has_bit(c->process_shared, frame));
+		}
+	}
+}
+
 /* Invariant 1, and that a chunk which devices may still reach is nobody's. */
 static void check_devices(void)
 {
@@ -823,6 +900,8 @@ void check_machine(void)
 		CHECK_EQ(c->cpu.thread != NULL, inside(c));
 		if (c->cpu.thread)
 			CHECK_EQ(c->cpu.thread->state, THREAD_RUNNING);
+		if (inside(c))
+			check_writable(c);
 		for (u64 word = 0; word < ARRAY_SIZE(c->process_cached); word++)
 			for (u64 bits = c->process_cached[word]; bits; bits &= bits - 1)
 				CHECK(may_be_cached(word * 64 + (u64)__builtin_ctzll(bits)));
@@ -833,6 +912,7 @@ void check_machine(void)
 		if (!process)
 			continue;
 		check_process(process);
+		check_counts(process->family);
 		process_put(process);
 	}
 }

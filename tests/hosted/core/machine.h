@@ -34,7 +34,7 @@ struct test {
 };
 
 extern const struct test legality_tests[], owner_tests[], life_tests[], crossing_tests[],
-	order_tests[], race_tests[], random_tests[];
+	fork_tests[], order_tests[], race_tests[], random_tests[];
 
 #define CPUS		4U
 #define RAM_SIZE	(48 * MIB)
@@ -70,6 +70,8 @@ struct test_cpu {
 	 * view by frame */
 	u64 host_cached[(RAM_CHUNKS + 63) / 64];
 	u64 process_cached[RAM_SIZE / PAGE_SIZE / 64];
+	u64 process_writable[RAM_SIZE / PAGE_SIZE / 64];	/* by what is cached */
+	u64 process_shared[RAM_SIZE / PAGE_SIZE / 64];		/* and meant for several processes */
 };
 
 extern struct test_cpu cpus[CPUS];
@@ -97,7 +99,7 @@ static inline bool inside(const struct test_cpu *c)
 /* A process of the host's making, and what its kernel knows of it. */
 struct carrier {
 	u64 id, ticket[2], cr3;
-	u64 chunk[8];
+	u64 chunk[16];
 	unsigned int chunks;
 	u32 slots, blocks;
 	u64 block[CARREL_BLOCKS_MAX];
@@ -130,6 +132,9 @@ enum chunk_state owner(u64 chunk);
 /* A walk by the CPU's own rules through the private tables and the view: every table and page
  * on the way is cached. Physical address, or 0. */
 u64 touch(struct test_cpu *c, u64 va);
+/* The word at `va` for a read or a write, faults taken and retried as a thread would; NULL if the
+ * thread left its view or got an upcall meanwhile. */
+u64 *reach(struct test_cpu *c, u64 va, bool write);
 /* The host view's entry of the chunk is used and cached; false if there is none. */
 bool touch_host(struct test_cpu *c, u64 chunk);
 
