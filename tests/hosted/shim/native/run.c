@@ -299,6 +299,7 @@ static void unmap_rest(void)
 			list[count][0] = start;
 			list[count++][1] = end;
 		}
+	fclose(maps);
 	while (count-- > 0)
 		munmap((void *)list[count][0], list[count][1] - list[count][0]);
 }
