@@ -32,6 +32,9 @@ enum result {
 	RESULT_LENGTH,			/* at most the bytes or elements that were offered */
 	RESULT_SIZE,			/* the same, but any size when nothing was offered */
 	RESULT_BOUND,			/* at most argument `by` */
+	RESULT_MESSAGE,			/* as LENGTH; more if argument `by` asks for the true length */
+	RESULT_SETS,			/* at most three times argument `by` */
+	RESULT_LAST = RESULT_SETS,
 };
 
 /*
@@ -64,7 +67,13 @@ enum kind {
 	KIND_IOV_OUT,			/* (by) iovec array to scatter to */
 	KIND_COUNT,			/* the number of those iovecs */
 	KIND_OFFSET,			/* a file position that moves on with a split stream */
-	KIND_LAST = KIND_OFFSET,
+	KIND_ARRAY_IN,			/* (by, size) elements that must cross whole */
+	KIND_FIX_FOUND,			/* (size) structure, written if the result is above 0 */
+	KIND_FDSET,			/* (by) bits for that many descriptors, of which some come back */
+	KIND_ADDRESS_OUT,		/* (by) socket address, which may be longer than was offered */
+	KIND_OPTION_OUT,		/* (by) what is never longer than was offered */
+	KIND_ROOM,			/* of those two: u32, bytes offered, then bytes there are */
+	KIND_LAST = KIND_ROOM,
 };
 
 /* An argument in 16 bits: kind, and what it carries. */

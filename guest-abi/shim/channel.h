@@ -13,7 +13,10 @@
 
 /* First byte and size of the data part of a slot. */
 #define SLOT_DATA(t)	((t)->slot + CARREL_SLOT_DATA)
-#define SLOT_ROOM	(CARREL_SLOT_SIZE - CARREL_SLOT_DATA)
+#define SLOT_ROOM	(CARREL_SLOT_SIZE - CARREL_SLOT_DATA - SLOT_TAIL_SIZE)
+/* Its last bytes, for what a call keeps beside its arguments. */
+#define SLOT_TAIL_SIZE	64
+#define SLOT_TAIL(t)	((t)->slot + CARREL_SLOT_SIZE - SLOT_TAIL_SIZE)
 
 struct arena {
 	uint8_t *base;

@@ -52,4 +52,34 @@ EMULATED(call_rt_sigprocmask);
 EMULATED(call_rt_sigreturn);
 EMULATED(call_sigaltstack);
 
+/* socket.c, message.c */
+EMULATED(call_socket);
+EMULATED(call_socketpair);
+EMULATED(call_setsockopt);
+EMULATED(call_getsockopt);
+EMULATED(call_sendmsg);
+EMULATED(call_recvmsg);
+EMULATED(call_sendmmsg);
+EMULATED(call_recvmmsg);
+
+/* wait.c */
+EMULATED(call_pselect6);
+EMULATED(call_ppoll);
+EMULATED(call_rt_sigsuspend);
+EMULATED(call_rt_sigtimedwait);
+EMULATED(call_signalfd);
+EMULATED(call_signalfd4);
+
+/* timer.c */
+EMULATED(call_timer_create);
+EMULATED(call_timer_delete);
+
+/* epoll.c */
+EMULATED(call_epoll_create);
+EMULATED(call_epoll_create1);
+EMULATED(call_epoll_ctl);
+EMULATED(call_epoll_wait);
+EMULATED(call_epoll_pwait);
+EMULATED(call_epoll_pwait2);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Two bits for each descriptor. See fds.h. */
+#include "epoll.h"
 #include "fds.h"
 
 bool fds_valid(int64_t fd)
@@ -23,6 +24,7 @@ void fds_remove(uint64_t fd)
 
 	if (fd >= FDS_MAX)
 		return;
+	epoll_forget(carrier(), fd);
 	carrier()->open_fds[fd / 64] &= ~bit;
 	carrier()->random_fds[fd / 64] &= ~bit;
 	carrier()->hidden_fds[fd / 64] &= ~bit;

@@ -10,6 +10,7 @@
 #include "host.h"
 #include "sigframe.h"
 #include "signal.h"
+#include "timer.h"
 #include "vm.h"
 
 #define SIG_DFL		0UL
@@ -259,6 +260,8 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 	struct action action = carrier()->actions[signal];
 	struct regs *r = &t->regs;
 	struct stack stack = altstack_now(t);
+	/* where the call had a mask of its own, the handler goes back to the one before */
+	uint64_t back = t->temporary ? t->saved_mask : t->mask;
 	struct sigframe frame = {
 		.restorer = action.restorer, .flags = UC_FP_XSTATE | UC_SS,
 		.stack = { stack.base, stack.flags & ~SS_ONSTACK, 0, stack.size },
@@ -266,11 +269,11 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 			r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
 			r->rdi, r->rsi, r->rbp, r->rbx, r->rdx, r->rax, r->rcx, r->rsp,
 			r->rip, r->rflags,
-			.cs = CARREL_USER_CS, .ss = CARREL_USER_SS, .oldmask = t->mask,
+			.cs = CARREL_USER_CS, .ss = CARREL_USER_SS, .oldmask = back,
 			.error = fault ? fault->error : 0, .vector = fault ? fault->vector : 0,
 			.cr2 = fault ? fault->address : 0,
 		},
-		.mask = t->mask,
+		.mask = back,
 	};
 	uint64_t at;
 
@@ -287,6 +290,7 @@ static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginf
 		carrier()->actions[signal] = (struct action){ .handler = SIG_DFL };
 		set_host_action(t, signal, &carrier()->actions[signal], &old);
 	}
+	t->temporary = false;
 	t->mask |= action.mask | (action.flags & SA_NODEFER ? 0 : BIT_OF(signal));
 	r->rdi = signal;
 	r->rsi = at + offsetof(struct sigframe, siginfo);
@@ -328,6 +332,7 @@ void signal_deliver(struct thread *t, uint64_t number)
 		t->noted = false;
 		if (forged(signal, siginfo))
 			die(CARREL_DIE_IAGO);
+		timer_restore(siginfo);
 		if (t->mask & BIT_OF(signal) || !is_handler(&carrier()->actions[signal])) {
 			set_host_mask(t, SIG_SETMASK, t->mask);
 			if (!(t->mask & BIT_OF(signal)) && carrier()->actions[signal].handler == SIG_DFL)
@@ -340,6 +345,12 @@ void signal_deliver(struct thread *t, uint64_t number)
 		}
 		again = t->rewind = t->interrupted = false;
 		run_handler(t, signal, siginfo, NULL);
+	}
+	/* No handler ran under the call's own mask. */
+	if (t->temporary) {
+		t->temporary = false;
+		t->mask = t->saved_mask;
+		set_host_mask(t, SIG_SETMASK, t->mask);
 	}
 	/* No handler ran: the program need not notice anything. */
 	if (again) {

@@ -7,7 +7,7 @@
 /* The words of calls.def. Constants, not macros, where RESULT_ is pasted before the same word. */
 enum {
 	NONE = KIND_NONE, INT = KIND_INT, LONG = KIND_LONG, FD = KIND_FD, STR = KIND_STRING,
-	COUNT = KIND_COUNT, OFFSET = KIND_OFFSET, FDS = KIND_FDS_OUT,
+	COUNT = KIND_COUNT, OFFSET = KIND_OFFSET, FDS = KIND_FDS_OUT, ROOM = KIND_ROOM,
 };
 #define IN(by)		ARG_BUF(KIND_IN, by)
 #define SIN(by)		ARG_BUF(KIND_IN_STREAM, by)
@@ -21,11 +21,18 @@ enum {
 #define REST(size)	ARG_FIX(KIND_FIX_REST, size)
 #define ARRO(by, size)	ARG_ARRAY(KIND_ARRAY_OUT, by, size)
 #define POLLFDS(by)	ARG_ARRAY(KIND_POLLFDS, by, 8)
+#define ARRI(by, size)	ARG_ARRAY(KIND_ARRAY_IN, by, size)
+#define FOUND(size)	ARG_FIX(KIND_FIX_FOUND, size)
+#define FDSET(by)	ARG_BUF(KIND_FDSET, by)
+#define ADDR(by)	ARG_BUF(KIND_ADDRESS_OUT, by)
+#define OPT(by)		ARG_BUF(KIND_OPTION_OUT, by)
 #define TEXT(by)	ARG_BUF(KIND_TEXT_OUT, by)
 #define NAMES(count, size) ARG_ARRAY(KIND_NAMES_OUT, count, size)
 #define DIRENTS(by, name) ARG_ARRAY(KIND_DIRENTS_OUT, by, name)
 
 #define RESULT_BOUND(i)	RESULT_BOUND, .by = i
+#define RESULT_MESSAGE(i) RESULT_MESSAGE, .by = i
+#define RESULT_SETS(i)	RESULT_SETS, .by = i
 #define ROW(how_, restart_, result_, ...) \
 	{ .arg = { __VA_ARGS__ }, .how = how_, .restart = RESTART_##restart_, \
 	  .result = RESULT_##result_ }

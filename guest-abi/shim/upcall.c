@@ -29,7 +29,7 @@ static int64_t pass(struct thread *t, const struct call *row, uint64_t number,
 	uint64_t host[CALL_ARGS] = { 0 };
 	int64_t value;
 
-	if (row->result == RESULT_FD)
+	if (row->result == RESULT_FD || row->result == RESULT_BOUND)
 		return marshal(t, row, number, arg);
 	for (int i = 0; i < CALL_ARGS && row->arg[i] != KIND_NONE; i++)
 		host[i] = arg[i] & mask[row->arg[i]];

@@ -42,6 +42,25 @@ bool user_put(uint64_t address, const void *from, size_t size)
 	       copy_try((void *)address, from, size);
 }
 
+bool user_string(uint64_t address, size_t max, size_t *size)
+{
+	uint64_t room = vm_prefix(address, max, CARREL_R), at = 0;
+	char piece[64];
+
+	*size = 0;
+	while (at < room && !*size) {
+		size_t n = room - at < sizeof(piece) ? room - at : sizeof(piece);
+
+		if (!copy_try(piece, (const void *)(address + at), n))
+			return false;
+		*size = string_size(piece, n);
+		if (*size)
+			*size += at;
+		at += n;
+	}
+	return *size || room == max;
+}
+
 bool user_load(uint32_t *value, uint64_t address)
 {
 	return !(address & 3) && user_get(value, address, sizeof(*value));

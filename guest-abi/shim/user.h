@@ -18,6 +18,12 @@ bool user_put(uint64_t address, const void *from, size_t size);
  */
 bool copy_try(void *to, const void *from, size_t size);
 
+/*
+ * *size = bytes of the string at `address` with its NUL, or 0 if it has none in `max` bytes. False
+ * (EFAULT) if memory ends before it does.
+ */
+bool user_string(uint64_t address, size_t max, size_t *size);
+
 /* *value = the aligned word at `address`; false (EFAULT) as above. */
 bool user_load(uint32_t *value, uint64_t address);
 

@@ -17,10 +17,11 @@ HS := $(B)/hosted/shim
 HS_DIR := tests/hosted/shim
 HS_SOURCES := $(addprefix guest-abi/shim/,table.c marshal.c emulate.c vm.c memory.c mmap.c \
 	mremap.c advice.c shared.c elf.c load.c host.c channel.c fds.c signal.c sigframe.c upcall.c \
-	user.c lock.c carrier.c time.c vdso.S file.c manifest.c)
+	user.c lock.c carrier.c time.c vdso.S file.c manifest.c plan.c stream.c socket.c message.c \
+	wait.c epoll.c timer.c token.c)
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
-	test_memory.c test_time.c test_elf.c test_load.c test_file.c test_channel.c make_elf.c \
-	elf_check.c windows.S)
+	test_memory.c test_time.c test_socket.c test_event.c test_elf.c test_load.c test_file.c \
+	test_channel.c make_elf.c elf_check.c windows.S)
 HS_HEADERS := $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def guest-abi/include/carrel/*.h \
 	$(HS_DIR)/*.h $(HS_DIR)/native/*.h)
 HS_INCLUDES := -I. -Iguest-abi/include $(TP_CPPFLAGS_BEARSSL)

@@ -686,8 +686,8 @@ static void exchanged_descriptors(void)
 	memset(lie, 0x11, sizeof(lie));
 	set((uint64_t)p, 2, 0, 0);
 	CHECK_EQ(call(t, POLL), 1);
-	CHECK(p[0] == 7 && p[1] == 0 && p[2] == 1 && p[3] == 0x1111);
-	CHECK(p[4] == 8 && p[5] == 0 && p[6] == 4 && p[7] == 0x1111);
+	CHECK(p[0] == 7 && p[1] == 0 && p[2] == 1 && p[3] == 0x11);
+	CHECK(p[4] == 8 && p[5] == 0 && p[6] == 4 && p[7] == 0x10);
 }
 
 /* An arena that is smaller than what must cross whole. */

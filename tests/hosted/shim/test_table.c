@@ -9,6 +9,7 @@
 void syscall_main(struct thread *t);
 
 #define LENGTH		300		/* bytes or elements that counted buffers are offered with */
+#define ROOM_ANSWER	100		/* bytes the kernel says there are, of LENGTH offered */
 #define GARBAGE		0xdeadbeef00000000UL
 
 static const char *const names[CALLS] = {
@@ -57,7 +58,38 @@ static bool is_vector(uint16_t arg)
 
 static bool is_array(uint16_t arg)
 {
-	return ARG_KIND(arg) == KIND_ARRAY_OUT || ARG_KIND(arg) == KIND_POLLFDS;
+	return ARG_KIND(arg) == KIND_ARRAY_OUT || ARG_KIND(arg) == KIND_POLLFDS ||
+	       ARG_KIND(arg) == KIND_ARRAY_IN;
+}
+
+/* A buffer whose length another pointer leads to. */
+static bool has_room(uint16_t arg)
+{
+	return ARG_KIND(arg) == KIND_ADDRESS_OUT || ARG_KIND(arg) == KIND_OPTION_OUT;
+}
+
+/* NULL is passed on, whatever the length. */
+static bool may_be_null(uint16_t arg)
+{
+	switch ((unsigned int)ARG_KIND(arg)) {
+	case KIND_IN: case KIND_ARRAY_IN: case KIND_FDSET:
+		return true;
+	default:
+		return has_room(arg);
+	}
+}
+
+/* The result says how much of it. */
+static bool gives_limit(uint16_t arg)
+{
+	switch ((unsigned int)ARG_KIND(arg)) {
+	case KIND_IN_STREAM: case KIND_OUT: case KIND_OUT_STREAM: case KIND_TEXT_OUT:
+	case KIND_DIRENTS_OUT: case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_IOV_IN:
+	case KIND_IOV_OUT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static bool is_sized(uint16_t arg)
@@ -65,10 +97,10 @@ static bool is_sized(uint16_t arg)
 	switch (ARG_KIND(arg)) {
 	case KIND_IN: case KIND_IN_STREAM: case KIND_OUT: case KIND_OUT_STREAM:
 	case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_IOV_IN: case KIND_IOV_OUT:
-	case KIND_TEXT_OUT: case KIND_DIRENTS_OUT:
+	case KIND_TEXT_OUT: case KIND_DIRENTS_OUT: case KIND_ARRAY_IN: case KIND_FDSET:
 		return true;
 	default:
-		return false;
+		return has_room(arg);
 	}
 }
 
@@ -77,6 +109,7 @@ static bool reads(uint16_t arg)
 	switch (ARG_KIND(arg)) {
 	case KIND_STRING: case KIND_IN: case KIND_IN_STREAM: case KIND_FIX_IN:
 	case KIND_FIX_INOUT: case KIND_POLLFDS: case KIND_IOV_IN:
+	case KIND_ARRAY_IN: case KIND_FDSET: case KIND_ROOM:
 		return true;
 	default:
 		return false;
@@ -88,10 +121,11 @@ static bool writes(uint16_t arg)
 	switch (ARG_KIND(arg)) {
 	case KIND_OUT: case KIND_OUT_STREAM: case KIND_FIX_OUT: case KIND_FIX_INOUT:
 	case KIND_FIX_REST: case KIND_FDS_OUT: case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_IOV_OUT:
-	case KIND_TEXT_OUT: case KIND_NAMES_OUT: case KIND_DIRENTS_OUT:
+	case KIND_TEXT_OUT: case KIND_NAMES_OUT: case KIND_DIRENTS_OUT: case KIND_FIX_FOUND:
+	case KIND_FDSET: case KIND_ROOM:
 		return true;
 	default:
-		return false;
+		return has_room(arg);
 	}
 }
 
@@ -118,8 +152,12 @@ static uint64_t bytes_of(uint16_t a)
 		return 20;
 	case KIND_FDS_OUT:
 		return 8;
-	case KIND_ARRAY_OUT: case KIND_POLLFDS:
+	case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_ARRAY_IN:
 		return LENGTH * ARG_ELEMENT(a);
+	case KIND_FDSET:
+		return (LENGTH + 63) / 64 * 8;
+	case KIND_ROOM:
+		return sizeof(uint32_t);
 	case KIND_NAMES_OUT:
 		return ARG_BY(a) * ARG_ELEMENT(a);
 	default:
@@ -155,16 +193,20 @@ static void make_arguments(void)
 			block[i][k] = pattern(k + i);
 		if (ARG_KIND(a) == KIND_STRING)
 			block[i][bytes[i] - 1] = 0;
+		if (ARG_KIND(a) == KIND_ROOM)
+			memcpy(block[i], &(uint32_t){ LENGTH }, sizeof(uint32_t));
 		arg[i] = is_vector(a) ? make_iov(block[i]) : (uint64_t)block[i];
 	}
 	for (int i = 0; i < 6; i++)
-		if (is_sized(row->arg[i]))
+		if (is_sized(row->arg[i]) && !has_room(row->arg[i]))
 			arg[ARG_BY(row->arg[i])] = is_vector(row->arg[i]) ? 2 : LENGTH;
 	for (int i = 0; i < 6; i++)
 		if (ARG_KIND(row->arg[i]) == KIND_INT)
 			arg[i] |= GARBAGE;
 	if (row->result == RESULT_BOUND)
 		arg[row->by] = LENGTH;
+	if (row->result == RESULT_MESSAGE)
+		arg[row->by] = GARBAGE;
 }
 
 /* Bytes that the host writes into argument i when it answers `answer`. */
@@ -176,11 +218,13 @@ static uint64_t written(int i)
 		return 0;
 	if (ARG_KIND(a) == KIND_FIX_REST)
 		return answer == -LINUX_EINTR ? bytes[i] : 0;
-	if (answer < 0)
+	if (answer < 0 || (ARG_KIND(a) == KIND_FIX_FOUND && answer == 0))
 		return 0;
 	if (ARG_KIND(a) == KIND_ARRAY_OUT)
 		return answer * ARG_ELEMENT(a);
-	if (is_sized(a) && ARG_KIND(a) != KIND_POLLFDS)
+	if (has_room(a))
+		return ROOM_ANSWER;
+	if (gives_limit(a) && ARG_KIND(a) != KIND_POLLFDS)
 		return answer;
 	return bytes[i];
 }
@@ -219,6 +263,8 @@ static uint8_t host_byte(int i, uint64_t k)
 	uint64_t size = answer;
 
 	switch (ARG_KIND(a)) {
+	case KIND_ROOM:
+		return k ? 0 : ROOM_ANSWER;
 	case KIND_TEXT_OUT:
 		if (k == size - 1)
 			return 0;
@@ -266,22 +312,41 @@ static int64_t kernel(const struct ocall *call, uint64_t *flags)
 	return answer;
 }
 
+/* Byte k of argument i as the program had it. */
+static uint8_t before(int i, uint64_t k)
+{
+	if (ARG_KIND(row->arg[i]) == KIND_STRING && k == bytes[i] - 1)
+		return 0;
+	if (ARG_KIND(row->arg[i]) == KIND_ROOM)
+		return LENGTH >> k * 8;
+	return pattern(k + i);
+}
+
+/* And as it must be where the kernel wrote. */
+static uint8_t taken(int i, uint64_t k)
+{
+	uint8_t theirs = host_byte(i, k), mine = before(i, k);
+
+	switch ((unsigned int)ARG_KIND(row->arg[i])) {
+	case KIND_POLLFDS:		/* what happened of what was asked for, and errors */
+		if (k % 8 < 6)
+			return mine;
+		return theirs & (before(i, k - 2) | (k % 8 == 6 ? 0x38 : 0));
+	case KIND_FDSET:
+		return theirs & mine;
+	default:
+		return theirs;
+	}
+}
+
 /* Memory of the program after a call: new where the kernel wrote, as before elsewhere. */
 static void check_blocks(void)
 {
 	for (int i = 0; i < 6; i++) {
 		if (is_number(row->arg[i]) || ARG_KIND(row->arg[i]) == KIND_FDS_OUT)
 			continue;
-		for (uint64_t k = 0; k < bytes[i]; k++) {
-			uint8_t old = pattern(k + i);
-			bool new = k < written(i);
-
-			if (ARG_KIND(row->arg[i]) == KIND_STRING && k == bytes[i] - 1)
-				old = 0;
-			if (ARG_KIND(row->arg[i]) == KIND_POLLFDS && k % 8 < 6)
-				new = false;
-			CHECK_EQ(block[i][k], new ? host_byte(i, k) : old);
-		}
+		for (uint64_t k = 0; k < bytes[i]; k++)
+			CHECK_EQ(block[i][k], k < written(i) ? taken(i, k) : before(i, k));
 	}
 }
 
@@ -301,7 +366,8 @@ static int64_t good_answer(void)
 	switch ((enum result)row->result) {
 	case RESULT_ZERO:
 		return 0;
-	case RESULT_LENGTH: case RESULT_SIZE: case RESULT_BOUND:
+	case RESULT_LENGTH: case RESULT_SIZE: case RESULT_BOUND: case RESULT_MESSAGE:
+	case RESULT_SETS:
 		return LENGTH - 7;
 	default:
 		return 77;
@@ -346,7 +412,10 @@ static void try_lies(void)
 	case RESULT_FD:
 		try_lie(1L << 31);
 		break;
-	case RESULT_LENGTH: case RESULT_SIZE: case RESULT_BOUND:
+	case RESULT_SETS:
+		try_lie(3 * LENGTH + 1);
+		break;
+	case RESULT_LENGTH: case RESULT_SIZE: case RESULT_BOUND: case RESULT_MESSAGE:
 		try_lie(LENGTH + 1);
 		try_lie(INT64_MAX);
 		break;
@@ -373,7 +442,7 @@ static void try_bad_pointers(int i)
 	try_pointer(i, CARREL_THREADS_VA, -LINUX_EFAULT);
 	try_pointer(i, UINT64_MAX - 3, -LINUX_EFAULT);
 	try_pointer(i, 1UL << 63, -LINUX_EFAULT);
-	if (is_sized(a))
+	if (is_sized(a) && !may_be_null(a))
 		try_pointer(i, 0, -LINUX_EFAULT);
 	fresh();
 	if (writes(a) && !is_vector(a))
@@ -384,7 +453,8 @@ static int64_t null_kernel(const struct ocall *call, uint64_t *flags)
 {
 	(void)flags;
 	for (int i = 0; i < 6; i++)
-		host_errors += !is_number(row->arg[i]) && !is_sized(row->arg[i]) && call->arg[i] != 0;
+		host_errors += !is_number(row->arg[i]) &&
+			       (!is_sized(row->arg[i]) || may_be_null(row->arg[i])) && call->arg[i] != 0;
 	return -LINUX_EFAULT;
 }
 
@@ -395,7 +465,8 @@ static void try_null(void)
 	bool any = false;
 
 	for (int i = 0; i < 6; i++)
-		if (!is_number(row->arg[i]) && !is_sized(row->arg[i])) {
+		if (!is_number(row->arg[i]) &&
+		    (!is_sized(row->arg[i]) || may_be_null(row->arg[i]))) {
 			arg[i] = 0;
 			any = true;
 		}
@@ -431,7 +502,10 @@ static void run_row(void)
 	try_good(-5);
 	try_good(-LINUX_EINTR);
 	try_good(-LINUX_ERRNO_MAX);
-	if (row->result == RESULT_LENGTH || row->result == RESULT_BOUND) {
+	if (row->result == RESULT_INT)
+		try_good(0);
+	if (row->result == RESULT_LENGTH || row->result == RESULT_BOUND ||
+	    row->result == RESULT_MESSAGE) {
 		try_good(0);
 		try_good(LENGTH);
 	}
@@ -445,28 +519,29 @@ static void run_row(void)
 
 static void shape(void)
 {
-	int sized = 0, pointers = 0;
-	bool ended = false;
+	int limits = 0, pointers = 0;
+	bool ended = false, counted = row->result == RESULT_LENGTH || row->result == RESULT_SIZE ||
+				      row->result == RESULT_MESSAGE;
 
 	for (int i = 0; i < 6; i++) {
-		uint16_t a = row->arg[i];
+		uint16_t a = row->arg[i], by = row->arg[ARG_BY(a) % 6];
 
 		CHECK(!ended || ARG_KIND(a) == KIND_NONE);
 		ended |= ARG_KIND(a) == KIND_NONE;
 		pointers += !is_number(a);
+		limits += gives_limit(a);
 		if (!is_sized(a)) {
 			CHECK(is_number(a) || ARG_KIND(a) == KIND_STRING ||
-			      ARG_KIND(a) == KIND_FDS_OUT || ARG_SIZE(a) > 0);
+			      ARG_KIND(a) == KIND_FDS_OUT || ARG_KIND(a) == KIND_ROOM ||
+			      ARG_SIZE(a) > 0);
 			continue;
 		}
-		sized++;
-		CHECK(ARG_BY(a) < 6 && is_number(row->arg[ARG_BY(a)]));
-		CHECK((ARG_KIND(row->arg[ARG_BY(a)]) == KIND_COUNT) == is_vector(a));
-		CHECK(!is_array(a) || ARG_KIND(row->arg[ARG_BY(a)]) == KIND_INT);
-		CHECK(row->result == RESULT_LENGTH || row->result == RESULT_SIZE);
+		CHECK(ARG_BY(a) < 6);
+		CHECK(has_room(a) ? ARG_KIND(by) == KIND_ROOM : is_number(by));
+		CHECK((ARG_KIND(by) == KIND_COUNT) == is_vector(a));
+		CHECK(!is_array(a) || ARG_KIND(by) == KIND_INT);
 	}
-	CHECK(sized <= 1);
-	CHECK((row->result == RESULT_LENGTH || row->result == RESULT_SIZE) == (sized == 1));
+	CHECK(limits == counted);
 	CHECK((row->how == HOW_MARSHAL) == (pointers > 0));
 }
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the shim keeps of epoll: the program's data of each registration. */
+#ifndef SHIM_EPOLL_H
+#define SHIM_EPOLL_H
+
+#include "carrier.h"
+
+/* A descriptor of this carrier was closed: so are its registrations, and what is registered there. */
+void epoll_forget(struct carrier *c, uint64_t fd);
+
+#endif
