@@ -62,6 +62,12 @@ EMULATED(call_recvmsg);
 EMULATED(call_sendmmsg);
 EMULATED(call_recvmmsg);
 
+/* sized.c */
+EMULATED(call_capget);
+EMULATED(call_capset);
+EMULATED(call_sched_setattr);
+EMULATED(call_sched_getattr);
+
 /* wait.c */
 EMULATED(call_pselect6);
 EMULATED(call_ppoll);

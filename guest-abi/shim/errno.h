@@ -33,5 +33,4 @@
 #define LINUX_ENOBUFS		105
 #define LINUX_ERRNO_MAX		4095
 
-
 #endif

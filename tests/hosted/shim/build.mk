@@ -15,10 +15,9 @@ FUZZ_SECONDS ?= 5
 
 HS := $(B)/hosted/shim
 HS_DIR := tests/hosted/shim
-HS_SOURCES := $(addprefix guest-abi/shim/,table.c marshal.c emulate.c vm.c memory.c mmap.c \
-	mremap.c advice.c shared.c elf.c load.c host.c channel.c fds.c signal.c sigframe.c upcall.c \
-	user.c lock.c carrier.c time.c vdso.S file.c manifest.c plan.c stream.c socket.c message.c \
-	wait.c epoll.c timer.c token.c)
+# All but the two that begin and replace a whole process.
+HS_SOURCES := $(filter-out %/start.c %/exec.c,$(sort $(wildcard guest-abi/shim/*.c))) \
+	guest-abi/shim/vdso.S
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
 	test_memory.c test_time.c test_socket.c test_event.c test_elf.c test_load.c test_file.c \
 	test_channel.c make_elf.c elf_check.c windows.S)
