@@ -14,15 +14,6 @@ void vm_reset(void)
 	count = 0;
 }
 
-bool vm_range_ok(uint64_t start, uint64_t size)
-{
-	if ((start | size) & PAGE_MASK || size == 0)
-		return false;
-	if (start < VM_LOW || start >= VM_HIGH || size > VM_HIGH - start)
-		return false;
-	return start + size <= CARREL_BASE || start >= CARREL_END;
-}
-
 /* Index of the first range that ends above `address`; `count` if there is none. */
 static size_t find(uint64_t address)
 {

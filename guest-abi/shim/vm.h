@@ -39,7 +39,14 @@ struct vm_range {
 extern struct lock vm_lock;
 
 /* True for a page-aligned, non-empty range that programs may have at all. */
-bool vm_range_ok(uint64_t start, uint64_t size);
+static inline bool vm_range_ok(uint64_t start, uint64_t size)
+{
+	if ((start | size) & PAGE_MASK || size == 0)
+		return false;
+	if (start < VM_LOW || start >= VM_HIGH || size > VM_HIGH - start)
+		return false;
+	return start + size <= CARREL_BASE || start >= CARREL_END;
+}
 
 /* The map has room for any one change; where this is false, vm_insert fails. */
 bool vm_room(void);
