@@ -63,6 +63,7 @@ struct fake {
 	host_fn host;
 	struct ocall last;		/* the last OCALL */
 	unsigned int ocalls;
+	bool requests;			/* it answers those to the module, too */
 	uint64_t noted[2];		/* code and number of the last NOTE */
 	unsigned int notes;
 	bool may_die;

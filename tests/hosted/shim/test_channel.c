@@ -32,6 +32,7 @@ static struct thread *begin(void)
 	struct thread *t = fake_reset(SLOTS, BLOCKS);
 
 	fake.host = host_lend;
+	fake.requests = true;
 	memset(there, 0, sizeof(there));
 	memset(refuse, 0, sizeof(refuse));
 	there[0] = there[FIRST] = true;
