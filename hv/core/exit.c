@@ -8,6 +8,7 @@
 
 #include "apic.h"
 #include "hypercall.h"
+#include "pass.h"
 #include "pci.h"
 #include "policy.h"
 #include "process.h"
@@ -51,6 +52,7 @@ void exit_wipe(void)
 {
 	apic_stop_others();	/* nobody works on what is wiped */
 	process_wipe();
+	pass_wipe();
 	wipe_control();
 	wbinvd();
 }

@@ -18,6 +18,7 @@
 #include "fork.h"
 #include "info.h"
 #include "owner.h"
+#include "pass.h"
 #include "process.h"
 #include "random.h"
 #include "stats.h"
@@ -79,7 +80,7 @@ static const struct rule rules[CARREL_HC_MAX + 1] = {
 	[RETURN] = { KERNEL, NOTHING, false, 0, 0 },
 	[CREATE] = { KERNEL, NOTHING, false, 0, 0 },
 	[ADD] = { KERNEL, NAMED, true, P_BUILDING, 0 },
-	[LEND] = { KERNEL, NAMED, true, P_BUILDING, 0 },
+	[LEND] = { KERNEL, NAMED, true, P_ALIVE, 0 },
 	[INIT] = { KERNEL, NAMED, true, P_BUILDING, 0 },
 	[DESTROY] = { KERNEL, NAMED, false, P_ANY, 0 },
 	[FLUSH] = { KERNEL, NOTHING, false, 0, 0 },
@@ -93,7 +94,8 @@ static const struct rule rules[CARREL_HC_MAX + 1] = {
 	[OCALL] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
 	[MAP ... PROTECT] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
 	[RANDOM ... DIE] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
-	[FORK] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
+	[THREAD ... FORK] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
+	[PASS ... CLAIM] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
 };
 
 #define CODE_MAX	0xFFFF		/* of NOTE and DIE */
@@ -162,6 +164,8 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 			rights_ok(args->rdx);
 	case NOTE: case DIE:
 		return args->rdi <= CODE_MAX;
+	case THREAD:
+		return args->rdi < CARREL_SLOTS_MAX;
 	case FORK:
 		return args->rdi <= CARREL_FORK_ABORT;
 	case PARK:
@@ -169,7 +173,7 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 	case ADMIT:
 		return args->rdi <= 0xFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
-	case IDENTITY: case ADOPT: case THREAD: case PASS: case CLAIM:
+	case IDENTITY: case ADOPT: case PASS: case CLAIM:
 		return true;
 	}
 	return false;
@@ -285,6 +289,41 @@ static s64 change(enum call call, struct cpu *cpu, struct process *process)
 	return 0;
 }
 
+static s64 make_thread(struct process *process, u32 index)
+{
+	s64 result = thread_make(process, index);
+
+	if (result == CARREL_ENOMEM && process_reclaim(process))
+		result = thread_make(process, index);
+	if (result == CARREL_ENOMEM && process->family->chunks >= process->limit)
+		return CARREL_ELIMIT;
+	return result;
+}
+
+static s64 pass(const struct process *process, struct vt_regs *regs)
+{
+	const u64 bytes[4] = { regs->rdi, regs->rsi, regs->rdx, regs->r10 };
+	u64 ticket[2];
+	int error = pass_leave(process->identity, bytes, ticket);
+
+	if (error)
+		return error;
+	regs->rdi = ticket[0];
+	regs->rsi = ticket[1];
+	return 0;
+}
+
+static s64 claim(const struct process *process, struct vt_regs *regs)
+{
+	const u64 ticket[2] = { regs->rdi, regs->rsi };
+	u64 bytes[4];
+	int error = pass_claim(process->identity, ticket, bytes);
+
+	if (!error)
+		give4(regs, bytes);
+	return error;
+}
+
 static s64 die(struct cpu *cpu, struct process *process)
 {
 	process_kill(process, "by its shim", cpu->vt.regs->rdi, 0);
@@ -343,10 +382,15 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return die(cpu, process);
 	case ADOPT:
 		return fork_adopt(process, regs);
+	case THREAD:
+		return make_thread(process, (u32)regs->rdi);
 	case FORK:
 		return fork_call(cpu, process);
+	case PASS:
+		return pass(process, regs);
+	case CLAIM:
+		return claim(process, regs);
 	case ENTER: case RESUME:	/* call_carrier() */
-	case THREAD: case PASS: case CLAIM:
 		break;
 	}
 	return CARREL_ECALL;

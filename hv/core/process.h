@@ -37,7 +37,7 @@ struct thread;
 
 /*
  * `lock` guards everything but `state` (set by atomics: a kill needs no lock),
- * `carrier` (compare-and-swap) and what is constant from CREATE or FORK on (id, ticket,
+ * threads[] as seen by ENTER and RESUME (set once, entire) and what is constant from CREATE or FORK on (id, ticket,
  * limits, vt, family). threads[] only grows until END_THREADS. A child that is still in
  * the making is reached by its parent's `making` alone, under the parent's lock.
  */
@@ -46,9 +46,7 @@ struct process {
 	u32 state;			/* enum process_state */
 	u64 id;				/* what handles name; never 0 */
 	u64 ticket[2];
-	u64 carrier;			/* CR3 of the carrier, bits that may change masked; 0 none yet */
 	u32 slots, blocks, limit, flags;	/* as given to CREATE */
-	u32 lent;			/* blocks lent so far */
 	u32 thread_count;
 	struct vt_process vt;
 	struct view view;
@@ -130,7 +128,7 @@ static inline enum process_state process_state(const struct process *process)
 int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u32 flags, u64 *id,
 		   u64 ticket[2]);
 
-/* ADD, LEND, INIT: `process` is BUILDING and its lock is held; arguments checked but for
+/* ADD, LEND, INIT: `process` is BUILDING (LEND: or READY) and its lock is held; arguments checked but for
  * frame and block numbers against their owner. See docs/abi.md for the errors. */
 int process_add(struct process *process, u64 frame, u64 address, u64 type);
 int process_lend(struct process *process, u64 block, u64 index);

@@ -20,6 +20,7 @@
 #define VECTOR_BP	3
 #define VECTOR_OF	4
 #define VECTOR_MC	18
+#define LOWER_HALF	BIT(47)		/* canonical addresses below it are the program's half */
 /* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
 #define HAS_ERROR	(BIT(8) | BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | \
 			 BIT(21) | BIT(29) | BIT(30))
@@ -46,18 +47,33 @@ static void start_context(struct thread *thread)
 	};
 }
 
-/* Writable, not executable, and the stack costs nothing before its first touch. */
+/* Writable, not executable, and the stack costs nothing before its first touch: all its entries
+ * are in the page's table, which is there by then. */
 static int map_thread(struct process *process, u32 index)
 {
 	const u64 stack_pages = CARREL_THREAD_STRIDE / PAGE_SIZE - 1;
 	u64 va = CARREL_THREAD_PAGE(index);
+	s64 mapped;
 
 	if (space_map(&process->space, va, 1, TABLE_R | TABLE_W, false, 1) != 1)
 		return CARREL_ENOMEM;
-	if (space_map(&process->space, va + PAGE_SIZE, stack_pages, TABLE_R | TABLE_W, true,
-		      (unsigned int)stack_pages) != (s64)stack_pages)
-		return CARREL_ENOMEM;
+	mapped = space_map(&process->space, va + PAGE_SIZE, stack_pages, TABLE_R | TABLE_W, true,
+			   (unsigned int)stack_pages);
+	ASSERT(mapped == (s64)stack_pages);
 	return 0;
+}
+
+/* As it was never entered. Nobody else can reach it: it is in no table yet, or DEAD. */
+static void make_new(struct thread *thread)
+{
+	thread->carrier = 0;
+	thread->cpu = MAX_CPUS;
+	__atomic_store_n(&thread->page->in_shim, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&thread->page->upcall_pending, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&thread->page->fixup, 0, __ATOMIC_RELAXED);
+	xstate_fresh(thread->vectors);
+	start_context(thread);
+	__atomic_store_n(&thread->state, THREAD_NEW, __ATOMIC_RELEASE);
 }
 
 int thread_create(struct process *process, u32 index)
@@ -67,22 +83,40 @@ int thread_create(struct process *process, u32 index)
 
 	if (!pa)
 		return CARREL_ENOMEM;
-	thread = phys(pa);
-	process->threads[index] = thread;
-	process->thread_count++;
-	process->space.alone &= process->thread_count == 1;
 	/* the child of a fork has its copies already */
-	if (!space_find(&process->space, CARREL_THREAD_PAGE(index)) && map_thread(process, index))
+	if (!space_find(&process->space, CARREL_THREAD_PAGE(index)) && map_thread(process, index)) {
+		frame_free(process->family, pa);
 		return CARREL_ENOMEM;
+	}
+	thread = phys(pa);
 	thread->index = index;
 	thread->process = process;
-	thread->cpu = MAX_CPUS;
 	thread->page = phys(space_pin(&process->space, CARREL_THREAD_PAGE(index)));
-	thread->page->in_shim = 1;
 	thread->host_rsp = CARREL_CHANNEL_VA + (index + 1) * CARREL_SLOT_STRIDE - STUB_RED_ZONE;
-	xstate_fresh(thread->vectors);
-	start_context(thread);
-	__atomic_store_n(&thread->state, THREAD_NEW, __ATOMIC_RELEASE);
+	make_new(thread);
+	process->thread_count++;
+	process->space.alone &= process->thread_count == 1;
+	/* ENTER looks without the lock, and must find all of the above */
+	__atomic_store_n(&process->threads[index], thread, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * A thread that has left by an OCALL for good stays in that state, for nobody tells us. Its shim
+ * knows, and gives the index to another; if it is wrong, it loses a thread of its own.
+ */
+int thread_make(struct process *process, u32 index)
+{
+	struct thread *thread;
+
+	if (index >= process->slots)
+		return CARREL_EARG;
+	thread = process->threads[index];
+	if (!thread)
+		return thread_create(process, index);
+	if (!thread_stop(thread))
+		return CARREL_EBUSY;
+	make_new(thread);
 	return 0;
 }
 
@@ -118,17 +152,13 @@ bool thread_alone(const struct process *process)
 	return running <= 1;
 }
 
-/* Only the carrier: the first that enters, by the address space it runs in. */
-static bool is_carrier(struct process *process, u64 cr3)
+/* Only the carrier: who entered the thread, by the address space it ran in. */
+static bool is_carrier(struct thread *thread, u32 was, u64 cr3)
 {
-	u64 bound = __atomic_load_n(&process->carrier, __ATOMIC_ACQUIRE);
-
 	cr3 &= ~CR3_VARIES;
-	if (bound)
-		return bound == cr3;
-	return cr3 && (__atomic_compare_exchange_n(&process->carrier, &bound, cr3, false,
-						   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ||
-		       bound == cr3);
+	if (was == THREAD_NEW)
+		thread->carrier = cr3;
+	return thread->carrier == cr3;
 }
 
 static int refusal(enum thread_state state)
@@ -242,9 +272,7 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 
 	if (call->r10 >= process->slots)
 		return CARREL_EARG;
-	if (!is_carrier(process, cr3))
-		return CARREL_ETICKET;
-	thread = process->threads[call->r10];
+	thread = __atomic_load_n(&process->threads[call->r10], __ATOMIC_ACQUIRE);
 	if (!thread)
 		return CARREL_ESTATE;
 	was = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
@@ -256,6 +284,11 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 	if (!__atomic_compare_exchange_n(&thread->state, &was, THREAD_RUNNING, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return CARREL_EBUSY;
+	/* looked at now, because before it may have been another's: THREAD makes it anew */
+	if (!is_carrier(thread, was, cr3)) {
+		__atomic_store_n(&thread->state, was, __ATOMIC_RELEASE);
+		return CARREL_ETICKET;
+	}
 	bring(thread, was, call);
 	return cross_in(cpu, thread);
 }
@@ -362,6 +395,24 @@ static void upcall(struct cpu *cpu, u64 vector, u64 error, u64 address, u64 skip
 	vt->set(&cpu->vt, VT_RFLAGS, RFLAGS_START);
 }
 
+/*
+ * The shim touched what is not there, or not with that right, and had said where it goes on then
+ * (carrel/thread.h). Other threads of its process can write there too: it is read once. A fault at
+ * CPL 0 is of the bounce page, which must not lead to a place that the program chose.
+ */
+static bool fix_up(struct cpu *cpu)
+{
+	struct carrel_thread_page *page = cpu->thread->page;
+	u64 rip = __atomic_load_n(&page->fixup, __ATOMIC_RELAXED);
+
+	if (!in_shim(cpu->thread) || !rip || rip >= LOWER_HALF ||
+	    machine.vt->get(&cpu->vt, VT_CPL) == 0)
+		return false;
+	__atomic_store_n(&page->fixup, 0, __ATOMIC_RELAXED);
+	machine.vt->set(&cpu->vt, VT_RIP, rip);
+	return true;
+}
+
 /* A page that was just copied may be written to at once if the thread is alone since. */
 static int fill_pages(struct process *process, const struct vt_exit *exit)
 {
@@ -408,7 +459,8 @@ static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 		kill(cpu, "memory limit reached at a first touch", process->limit, 0);
 		return;
 	default:
-		upcall(cpu, VECTOR_PF, exit->error, exit->address, 0);
+		if (!fix_up(cpu))
+			upcall(cpu, VECTOR_PF, exit->error, exit->address, 0);
 	}
 }
 

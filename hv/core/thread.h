@@ -5,6 +5,7 @@
  * The state is changed by compare-and-swap alone. Whoever makes it RUNNING owns
  * the thread until it stores another state, which is the last thing it does
  * with thread and process: from then on another CPU may enter or destroy them.
+ * Who makes it DEAD under the process's lock owns it likewise until it is NEW again.
  * A RUNNING thread keeps its process from being destroyed.
  */
 #ifndef HV_CORE_THREAD_H
@@ -30,6 +31,7 @@ struct thread {
 	u32 state;			/* enum thread_state */
 	u32 index;
 	struct process *process;
+	u64 carrier;			/* CR3 of the carrier, bits that may change masked */
 	struct carrel_thread_page *page;	/* in the private frame, through phys() */
 	u64 host_rsp;			/* where the carrier's stub finds its slot */
 	u32 cpu;			/* that it was on last; MAX_CPUS none ... */
@@ -41,9 +43,13 @@ static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is one frame");
 /* Instead of a result: the registers are already those of the other view. */
 #define THREAD_CROSSED	0x10000
 
-/* Make thread `index`: its object, its thread page and its stack. The process's lock is held.
- * 0 or CARREL_ENOMEM; on failure process_destroy cleans up. */
+/* Make thread `index`, of which there is none: its object, its thread page and its stack. The
+ * process's lock is held. 0 or CARREL_ENOMEM: nothing of it is there then. */
 int thread_create(struct process *process, u32 index);
+
+/* THREAD: the same, or make one that is not running anew; its pages stay. The process's lock is
+ * held. 0, CARREL_ENOMEM, CARREL_EARG (no such slot), CARREL_EBUSY (it is running). */
+int thread_make(struct process *process, u32 index);
 
 /* True if no thread of the process is in its view but that on this CPU, which is; a thread that
  * enters later finds every change that was made before. The process's lock is held. */
@@ -56,7 +62,7 @@ bool thread_stop(struct thread *thread);
  * ENTER and RESUME, in the host view at CPL 3 with the right ticket, from the address space
  * `cr3`; thread, value and flags are in R10, R8 and R9. `allowed`: states that the call takes,
  * a bit each. THREAD_CROSSED, or CARREL_EARG (no such slot; a preempted thread takes no
- * value), CARREL_ETICKET (not the carrier), CARREL_ESTATE (no such thread, or in another
+ * value), CARREL_ETICKET (RESUME by another than entered it), CARREL_ESTATE (no such thread, or in another
  * state), CARREL_EBUSY (it is running), CARREL_EDEAD.
  */
 int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3);

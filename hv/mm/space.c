@@ -188,31 +188,23 @@ static bool in_use(const struct space *space, u64 va, u64 pages)
 	return false;
 }
 
-static void unfix(struct space *space, u64 va, u64 size)
+/* Let the frames into the view, and make the tables for them. All or nothing. */
+static int prepare(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights)
 {
-	for (u64 at = 0; at < size; at += PAGE_SIZE) {
-		unsigned int level;
-		u64 *entry = space_entry(space, va + at, &level);
-		u64 pa = guest_frame(table_get(entry));
+	u64 at;
 
-		table_set(entry, 0);
-		view_remove(space->view, pa);
+	for (at = 0; at < size; at += PAGE_SIZE)
+		if (!space_slot(space, va + at) || view_add(space->view, pa + at, rights))
+			break;
+	if (at == size)
+		return 0;
+	table_prune(&space->table, va + at);
+	while (at) {
+		at -= PAGE_SIZE;
+		view_remove(space->view, pa + at);
 		table_prune(&space->table, va + at);
 	}
-}
-
-static int fix_page(struct space *space, u64 va, u64 pa, unsigned int rights, bool user)
-{
-	u64 *slot = space_slot(space, va);
-
-	if (!slot)
-		return CARREL_ENOMEM;
-	if (view_add(space->view, pa, rights)) {
-		table_prune(&space->table, va);
-		return CARREL_ENOMEM;
-	}
-	table_set(slot, guest_make_page(pa, rights | (user ? TABLE_USER : 0)));
-	return 0;
+	return CARREL_ENOMEM;
 }
 
 int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights, bool user)
@@ -222,12 +214,13 @@ int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights
 	ASSERT(rights_ok(rights) && rights && !((rights & TABLE_W) && (rights & TABLE_X)));
 	if (in_use(space, va, size >> PAGE_SHIFT))
 		return CARREL_EARG;
-	for (u64 at = 0; at < size; at += PAGE_SIZE) {
-		if (fix_page(space, va + at, pa + at, rights, user)) {
-			unfix(space, va, at);
-			return CARREL_ENOMEM;
-		}
-	}
+	/* nothing leads there before all of it can: a thread that is inside may touch it at once,
+	 * and what it has cached could not be taken back without a debt */
+	if (prepare(space, va, pa, size, rights))
+		return CARREL_ENOMEM;
+	for (u64 at = 0; at < size; at += PAGE_SIZE)
+		table_set(space_slot(space, va + at),
+			  guest_make_page(pa + at, rights | (user ? TABLE_USER : 0)));
 	return 0;
 }
 

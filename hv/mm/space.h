@@ -48,7 +48,7 @@ int space_add(struct space *space, u64 va, unsigned int rights, const void *cont
 /* A fixed page or channel block: hypervisor or lent frames at an address between
  * CARREL_GATE_VA and CARREL_SHIM_VA; `user` false makes it supervisor; never W and X. Also
  * enters them into the view with the same rights. 0, CARREL_EARG if something is there,
- * CARREL_ENOMEM: nothing of it is there then. */
+ * CARREL_ENOMEM: nothing of it is there then, or ever was. */
 int space_fix(struct space *space, u64 va, u64 pa, u64 size, unsigned int rights, bool user);
 
 /*

@@ -12,7 +12,7 @@ CT := $(B)/tests/core
 CLANG ?= clang
 FUZZ_SECONDS ?= 5
 
-CT_CORE := owner family process fork destroy thread hypercall info random fixed leaves
+CT_CORE := owner family process fork destroy thread hypercall info pass random fixed leaves
 CT_MM := cache check dma flush frame guest_format scrub share space table view
 CT_SHA := hash/sha2small codec/dec32be codec/enc32be codec/enc64be
 CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) hv/crypto/sha256.c hv/virt/svm/npt.c \

@@ -8,6 +8,7 @@
 #include "machine.h"
 
 #include <base/x86.h>
+#include <core/pass.h>
 #include <core/stats.h>
 
 enum who { NONE, KERNEL, CARRIER, PROCESS };
@@ -18,7 +19,7 @@ static enum who who_may(u64 number)
 		return KERNEL;
 	if (number == 16 || number == 17)
 		return CARRIER;
-	if ((number >= 32 && number <= 39) || number == 41)
+	if (number >= 32 && number <= 43)
 		return PROCESS;
 	return NONE;
 }
@@ -29,7 +30,7 @@ struct setting {
 	unsigned int cpl, cs_l, lma;
 	enum process_state process;
 	enum thread_state thread;
-	bool unlent;	/* BUILDING, without its blocks */
+	bool unlent;	/* without its blocks, but for the first if it is READY */
 };
 
 static bool is_refusal(s64 result)
@@ -48,12 +49,12 @@ static s64 expected(u64 number, const struct setting *s)
 		return CARREL_ECALL;
 	if (s->in_process != (who == PROCESS) || s->cpl != cpl || !s->cs_l || !s->lma)
 		return CARREL_ECALLER;
-	if (number == CARREL_HC_ADD || number == CARREL_HC_LEND || number == CARREL_HC_INIT)
+	if (number == CARREL_HC_ADD || number == CARREL_HC_INIT)
 		return s->process == PROCESS_BUILDING ? 0 :
 			s->process == PROCESS_READY ? CARREL_ESTATE : CARREL_EDEAD;
 	if (number == CARREL_HC_ADOPT)	/* of what no fork made */
 		return s->process == PROCESS_DYING ? CARREL_EDEAD : CARREL_ESTATE;
-	if (number == CARREL_HC_DONATE)
+	if (number == CARREL_HC_DONATE || number == CARREL_HC_LEND)
 		return s->process == PROCESS_DYING ? CARREL_EDEAD : 0;
 	if (who != CARRIER)
 		return 0;
@@ -86,6 +87,10 @@ static void set_up(const struct setting *s)
 		make_process(&carrier, 4, 4, 100, ready);
 	if (!ready)
 		return;
+	if (s->unlent) {
+		CHECK_EQ(kernel_call(&cpus[2], CARREL_HC_LEND, carrier.id, lend_block(0), 0, 0), 0);
+		CHECK_EQ(kernel_call(&cpus[2], CARREL_HC_INIT, carrier.id, 0, 0, 0), 0);
+	}
 	if (s->thread != THREAD_NEW && s->thread != THREAD_DEAD) {
 		CHECK_EQ(enter(&cpus[1], &carrier), 0);
 		if (s->thread == THREAD_OCALL)
@@ -146,6 +151,13 @@ static void arguments(u64 number, u64 a[6])
 		break;
 	case CARREL_HC_DIE:
 		values[0] = CARREL_DIE_SHIM;
+		break;
+	case CARREL_HC_THREAD:
+		values[0] = 3;
+		break;
+	case CARREL_HC_CLAIM:
+		if (object(&carrier))
+			CHECK_EQ(pass_leave(object(&carrier)->identity, values, values), 0);
 		break;
 	}
 	memcpy(a, values, sizeof(values));
@@ -210,7 +222,7 @@ static bool try_call(u64 number, const struct setting *s)
 
 static void all_callers(u64 number, struct setting s)
 {
-	s.unlent = number == CARREL_HC_LEND && s.process == PROCESS_BUILDING;
+	s.unlent = number == CARREL_HC_LEND;
 	set_up(&s);
 	for (unsigned int n = 0; n < 64; n++) {
 		s.in_process = n & 1;
@@ -384,6 +396,10 @@ static const struct bad bad_inside[] = {
 	{ CARREL_HC_PROTECT, CARREL_SHIM_VA, 1, 0x11, 0 },
 	{ CARREL_HC_NOTE, 0x10000, 0, 0, 0 },
 	{ CARREL_HC_DIE, 0x10000, 0, 0, 0 },
+	{ CARREL_HC_THREAD, 4, 0, 0, 0 },		/* slots are 0 to 3 */
+	{ CARREL_HC_THREAD, 128, 0, 0, 0 },
+	{ CARREL_HC_THREAD, BIT(32) | 1, 0, 0, 0 },
+	{ CARREL_HC_THREAD, ~0UL, 0, 0, 0 },
 	{ CARREL_HC_FORK, 2, 0, 0, 0 },
 	{ CARREL_HC_FORK, ~0UL, 0, 0, 0 },
 };
