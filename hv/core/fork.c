@@ -92,6 +92,8 @@ static int go(struct process *parent, u32 index)
 		error = begin(parent, index);
 	else if (parent->making_thread != index)
 		error = CARREL_EBUSY;
+	else if (process_state(parent->making) != PROCESS_FORKED)
+		error = CARREL_ESTATE;		/* ABORT answered MORE */
 	if (!error)
 		error = copy(parent, parent->making);
 	if (!error && !thread_alone(parent) && !space_settled(&parent->space))
@@ -110,20 +112,28 @@ static void finish(struct process *parent, struct vt_regs *regs)
 	process_publish(child);
 }
 
-/* End a child in the table, unless it was adopted; by the caller's reference. It is FORKED, or
- * DYING since an earlier step of this. */
-static int end_child(struct process *parent, struct process *child)
+/* The lock of a process that is not the parent's child must not be waited for; that of one that is
+ * being adopted may. */
+static bool claim(struct process *parent, struct process *child)
 {
-	int result = CARREL_EDEAD;
-	bool ours;
+	bool ours = __atomic_load_n(&child->parent, __ATOMIC_RELAXED) == parent->id;
 
+	if (!ours)
+		return false;
 	lock_take(&child->lock);
 	ours = child->parent == parent->id && process_state(child) != PROCESS_GONE;
 	if (ours)
 		__atomic_store_n(&child->state, PROCESS_DYING, __ATOMIC_SEQ_CST);
 	lock_release(&child->lock);
-	if (ours)
-		result = process_destroy(child);
+	return ours;
+}
+
+/* End a process in the table, by the caller's reference, if it is a child that was not adopted. It
+ * is FORKED, or DYING since an earlier step of this. */
+static int end_child(struct process *parent, struct process *child)
+{
+	int result = claim(parent, child) ? process_destroy(child) : CARREL_EDEAD;
+
 	if (result)
 		process_put(child);
 	return result == CARREL_EDEAD ? 0 : result;
@@ -160,8 +170,9 @@ s64 fork_call(struct cpu *cpu, struct process *parent)
 	/* this CPU may write by what it has cached */
 	if (parent->view.changed > flush_seen(cpu->id))
 		owner_flush(cpu);
+	/* what waits for flushes may be enough */
 	if (result == CARREL_ENOMEM && parent->family->chunks >= parent->limit)
-		return CARREL_ELIMIT;
+		return parent->family->limbo ? CARREL_PENDING : CARREL_ELIMIT;
 	if (!result)
 		finish(parent, regs);
 	return result;
@@ -171,7 +182,7 @@ int fork_adopt(struct process *child, const struct vt_regs *args)
 {
 	if ((child->ticket[0] ^ args->rsi) | (child->ticket[1] ^ args->rdx))
 		return CARREL_ETICKET;
-	child->parent = 0;
+	__atomic_store_n(&child->parent, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&child->state, PROCESS_READY, __ATOMIC_SEQ_CST);
 	return 0;
 }

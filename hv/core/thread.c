@@ -434,8 +434,9 @@ static int fill_fault(struct cpu *cpu, struct process *process, const struct vt_
 		result = fill_pages(process, exit);
 	if (process->view.changed > flush_seen(cpu->id))
 		owner_flush(cpu);
+	/* what waits for flushes may be enough */
 	if (result == CARREL_ENOMEM && process->family->chunks >= process->limit)
-		result = CARREL_ELIMIT;
+		result = process->family->limbo ? SPACE_WAIT : CARREL_ELIMIT;
 	lock_release(&process->lock);
 	return result;
 }

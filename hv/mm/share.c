@@ -27,6 +27,10 @@
 #define HALF_END	0x800000000000UL
 #define COPY_COST	16U	/* looking at an entry costs 1, sharing a page this */
 
+static_assert(IS_ALIGNED(CARREL_GATE_VA | CARREL_SHIM_VA, GIB) &&
+	      IS_ALIGNED(CARREL_THREADS_VA | CARREL_THREAD_PAGE(CARREL_SLOTS_MAX), 2 * MIB),
+	      "no table holds both what is shared and what is a space's own");
+
 bool space_settled(const struct space *space)
 {
 	return flush_paid(&space->view->entered, space->settling);

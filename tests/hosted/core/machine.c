@@ -390,8 +390,7 @@ static void fake_flush_all(struct vt_cpu *vt)
 	__atomic_fetch_add(&c->flushes, 1, __ATOMIC_RELAXED);
 	clear_all(c->host_cached, ARRAY_SIZE(c->host_cached));
 	clear_all(c->process_cached, ARRAY_SIZE(c->process_cached));
-	clear_all(c->process_writable, ARRAY_SIZE(c->process_writable));
-	clear_all(c->process_shared, ARRAY_SIZE(c->process_shared));
+	clear_all(c->writable_by, ARRAY_SIZE(c->writable_by));
 }
 
 static const struct vt_ops fake_ops = {
@@ -713,7 +712,7 @@ s64 resume(struct test_cpu *c, const struct carrier *carrier, u64 value, u64 fla
 
 /* --- caches ----------------------------------------------------------------------------- */
 
-static u64 walk(struct test_cpu *c, u64 va, bool write)
+u64 touch_for(struct test_cpu *c, u64 va, bool write)
 {
 	const struct view *view = c->process.view;
 	u64 at = c->process.cr3;
@@ -728,11 +727,8 @@ static u64 walk(struct test_cpu *c, u64 va, bool write)
 		entry = ((const u64 *)phys(at))[va >> (12 + 9 * (level - 1)) & 511];
 		if (!(entry & 1) || (write && !(entry & 2)))
 			return 0;
-		if (write && level == 1) {
-			set_bit(c->process_writable, (entry & 0x000FFFFFFFFFF000) >> PAGE_SHIFT);
-			if (entry & BIT(52))
-				set_bit(c->process_shared, (entry & 0x000FFFFFFFFFF000) >> PAGE_SHIFT);
-		}
+		if (write && level == 1 && !(entry & BIT(52)))
+			c->writable_by[(entry & 0x000FFFFFFFFFF000) >> PAGE_SHIFT] = c->process.cr3;
 		CHECK(entry & BIT(5));
 		at = entry & 0x000FFFFFFFFFF000;
 	}
@@ -744,7 +740,7 @@ static u64 walk(struct test_cpu *c, u64 va, bool write)
 
 u64 touch(struct test_cpu *c, u64 va)
 {
-	return walk(c, va, false);
+	return touch_for(c, va, false);
 }
 
 u64 *reach(struct test_cpu *c, u64 va, bool write)
@@ -752,7 +748,7 @@ u64 *reach(struct test_cpu *c, u64 va, bool write)
 	u64 pa;
 
 	for (unsigned int i = 0; i < 3 && inside(c); i++) {
-		pa = walk(c, va, write);
+		pa = touch_for(c, va, write);
 		if (pa)
 			return phys(pa + (va & (PAGE_SIZE - 1)));
 		exit_exception(c, 14, write ? 6 : 4, va);
@@ -861,17 +857,13 @@ static void check_counts(const struct family *family)
 /* What is writable by what a CPU that is inside has cached, no other space reads. */
 static void check_writable(const struct test_cpu *c)
 {
-	for (u64 word = 0; word < ARRAY_SIZE(c->process_writable); word++) {
-		for (u64 bits = c->process_writable[word]; bits; bits &= bits - 1) {
-			u64 frame = word * 64 + (u64)__builtin_ctzll(bits);
-			const struct frame *records = phys(frame / CHUNK_PAGES << CHUNK_SHIFT);
+	for (u64 frame = 0; frame < ARRAY_SIZE(c->writable_by); frame++) {
+		const struct frame *records = phys(frame / CHUNK_PAGES << CHUNK_SHIFT);
 
-			CHECK(c->cpu.thread->process->making ||
-			      chunks[frame / CHUNK_PAGES].state != CHUNK_FAMILY ||
-			      records[frame % CHUNK_PAGES].use != FRAME_PAGE ||
-			      records[frame % CHUNK_PAGES].count == 1 ||
-			      has_bit(c->process_shared, frame));
-		}
+		CHECK(c->writable_by[frame] != c->process.cr3 || c->cpu.thread->process->making ||
+		      chunks[frame / CHUNK_PAGES].state != CHUNK_FAMILY ||
+		      records[frame % CHUNK_PAGES].use != FRAME_PAGE ||
+		      records[frame % CHUNK_PAGES].count == 1);
 	}
 }
 

@@ -34,7 +34,7 @@ struct test {
 };
 
 extern const struct test legality_tests[], owner_tests[], life_tests[], crossing_tests[],
-	fork_tests[], order_tests[], race_tests[], random_tests[];
+	fork_tests[], family_tests[], order_tests[], race_tests[], random_tests[];
 
 #define CPUS		4U
 #define RAM_SIZE	(48 * MIB)
@@ -70,8 +70,7 @@ struct test_cpu {
 	 * view by frame */
 	u64 host_cached[(RAM_CHUNKS + 63) / 64];
 	u64 process_cached[RAM_SIZE / PAGE_SIZE / 64];
-	u64 process_writable[RAM_SIZE / PAGE_SIZE / 64];	/* by what is cached */
-	u64 process_shared[RAM_SIZE / PAGE_SIZE / 64];		/* and meant for several processes */
+	u64 writable_by[RAM_SIZE / PAGE_SIZE];	/* CR3 of what is cached and not for several processes */
 };
 
 extern struct test_cpu cpus[CPUS];
@@ -132,6 +131,8 @@ enum chunk_state owner(u64 chunk);
 /* A walk by the CPU's own rules through the private tables and the view: every table and page
  * on the way is cached. Physical address, or 0. */
 u64 touch(struct test_cpu *c, u64 va);
+/* The same for a write: 0 where the private tables do not allow it. */
+u64 touch_for(struct test_cpu *c, u64 va, bool write);
 /* The word at `va` for a read or a write, faults taken and retried as a thread would; NULL if the
  * thread left its view or got an upcall meanwhile. */
 u64 *reach(struct test_cpu *c, u64 va, bool write);
