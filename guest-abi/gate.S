@@ -8,7 +8,8 @@
  * Whoever comes here has RSP = slot base + CARREL_SLOT_STRIDE - 128: the
  * hypervisor gives every carrier that context when its thread leaves the view,
  * and hvreg sets RSP itself before it jumps to CARREL_GATE_ENTER (all other
- * registers are free there; the slot's header must be filled in).
+ * registers are free there; the slot's header must be filled in). A new carrier that
+ * a call of clone made comes with another RSP, by which it is told; see `child`.
  *
  * Assembled once with -DINSN=vmcall and once with -DINSN=vmmcall into a flat
  * page. Position-independent.
@@ -19,12 +20,18 @@
 
 #define SYS_rt_sigreturn	15
 #define SYS_msync		26
+#define SYS_madvise		28
 #define SYS_getpid		39
 #define SYS_kill		62
 #define SYS_exit_group		231
 #define MS_SYNC			4
+#define MADV_DONTNEED		4
 #define SIGKILL			9
 #define PAGE			4096
+#define SLOT_SHIFT		15
+	.if CARREL_SLOT_STRIDE != 1 << SLOT_SHIFT
+	.error "slots have another size"
+	.endif
 
 /* Offsets in the kernel's struct ucontext for x86-64. */
 #define UC_R9			48
@@ -33,6 +40,15 @@
 #define SIGINFO_WORDS		(128 / 8)
 
 	.text
+	/* Of one page: no argument. RAX = the result; RCX, R11 and the arguments are lost. */
+	.macro request number
+	movabsq	$CARREL_BASE + \number * PAGE, %rdi
+	movl	$PAGE, %esi
+	movl	$MS_SYNC, %edx
+	movl	$SYS_msync, %eax
+	syscall
+	.endm
+
 	.macro entry offset
 	.org	\offset, 0xcc
 	.endm
@@ -75,7 +91,9 @@ pending_test:
 	jne	not_started
 call:
 	syscall
-called:
+	/* The stack pointer is what tells the child of a clone or fork. */
+	testb	$0x80, %spl
+	jz	child
 	movq	%rax, %r8
 	xorl	%r9d, %r9d
 flags_live:
@@ -100,7 +118,7 @@ not_started:
 	movl	$CARREL_RESUME_NOTSTARTED | CARREL_RESUME_SIGNAL, %r9d
 	jmp	resume
 
-	/* The thread was preempted, or needed memory: no value. */
+	/* The thread was preempted, or needed memory or a flush: no value. */
 	entry	CARREL_GATE_RESUME
 preempted:
 	find_slot
@@ -113,11 +131,8 @@ preempted:
 	 * EINTR is no refusal; the fault simply comes again.
 	 */
 	entry	CARREL_GATE_MEMORY
-	movabsq	$CARREL_BASE + CARREL_REQ_MEMORY * PAGE, %rdi
-	movl	$PAGE, %esi
-	movl	$MS_SYNC, %edx
-	movl	$SYS_msync, %eax
-	syscall
+	request	CARREL_REQ_MEMORY
+requested:
 	testq	%rax, %rax
 	jz	preempted
 	cmpq	$-4, %rax		/* EINTR */
@@ -178,6 +193,41 @@ dead:
 	movl	$SYS_rt_sigreturn, %eax
 	syscall
 	hlt
+
+	entry	CARREL_GATE_FLUSH
+	request	CARREL_REQ_FLUSH
+	jmp	requested
+
+	/*
+	 * A thread, a child of vfork or of fork, at its first instruction: RSP = CARREL_CHILD_RSP
+	 * of its slot, all else but RAX as it was in the parent's call, all signals blocked. The
+	 * shim filled in the slot's header, except that of a child of fork, which has a channel
+	 * of its own as soon as the module knows it by its handle (R10) and ticket (R8, R9).
+	 */
+child:
+	find_slot
+	leaq	CARREL_STUB_RSP(0)(%rbx), %rsp
+	movq	%r8, %rax
+	orq	%r9, %rax
+	jz	enter
+	request	CARREL_REQ_ADOPT
+	testq	%rax, %rax
+	jnz	dead
+	/* What fork may have copied of the parent's channel. ENOMEM: it is not as long as it may be. */
+	movabsq	$CARREL_CHANNEL_VA, %rdi
+	movl	$CARREL_BLOCKS_MAX << CARREL_BLOCK_SHIFT, %esi
+	movl	$MADV_DONTNEED, %edx
+	movl	$SYS_madvise, %eax
+	syscall
+	movq	%r10, CARREL_SLOT_PROCESS(%rbx)
+	movq	%r8, CARREL_SLOT_TICKET0(%rbx)
+	movq	%r9, CARREL_SLOT_TICKET1(%rbx)
+	movabsq	$CARREL_CHANNEL_VA, %rax
+	subq	%rbx, %rax
+	negq	%rax
+	shrq	$SLOT_SHIFT, %rax
+	movq	%rax, CARREL_SLOT_THREAD(%rbx)
+	jmp	enter
 
 	.org	PAGE, 0xcc
 	.section .note.GNU-stack, "", @progbits

@@ -6,7 +6,9 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/ptrace.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <carrel/ioctl.h>
@@ -41,12 +43,38 @@ static int device_mmap(struct file *file, struct vm_area_struct *vma)
 	return mapping_map(file->private_data, vma);
 }
 
-/* msync of one page of the mapping is a request; see ioctl.h. */
+/* The registers of msync's caller that msync itself has no use for. */
+static int adopt(const struct file *file)
+{
+	const struct pt_regs *user = current_pt_regs();
+	struct hc_regs regs = { .rdi = user->r10, .rsi = user->r8, .rdx = user->r9 };
+
+	return mapping_adopt(file, &regs);
+}
+
+/*
+ * msync of pages of the mapping is a request; see layout.h. So is any other call that ends
+ * here, with whatever its caller has in its registers: no matter, it may ask as it likes.
+ */
 static int device_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	if (start < 0 || !PAGE_ALIGNED(start) || end != start + PAGE_SIZE - 1)
+	struct process *process;
+	u64 request, argument;
+	int error = -EINVAL;
+
+	if (start < 0 || end <= start || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(end + 1) ||
+	    end >= CARREL_CHANNEL_VA - CARREL_BASE || !current->mm)
 		return -EINVAL;
-	return process_request(file->private_data, start >> PAGE_SHIFT);
+	request = start >> PAGE_SHIFT;
+	argument = (end - start) >> PAGE_SHIFT;
+	if (request == CARREL_REQ_ADOPT)
+		return argument ? -EINVAL : adopt(file);
+	process = mapping_process(file);
+	if (process) {
+		error = process_request(process, request, argument);
+		process_put(process);
+	}
+	return error;
 }
 
 static long ioc_create(struct process *process, void __user *user)
@@ -189,21 +217,38 @@ static long ioc_log(void __user *user)
 	return min(bytes, 0L);
 }
 
+/* Calls that a process is the object of. */
+static long process_ioctl(struct process *process, unsigned int command, void __user *user)
+{
+	switch (command) {
+	case CARREL_IOC_CREATE:
+		return ioc_create(process, user);
+	case CARREL_IOC_ADD:
+		return ioc_add(process, user);
+	case CARREL_IOC_INIT:
+		return ioc_init(process, user);
+	}
+	return -ENOTTY;
+}
+
 static long device_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	void __user *user = (void __user *)argument;
+	struct process *process;
+	long result;
 
 	switch (command) {
-	case CARREL_IOC_CREATE:
-		return ioc_create(file->private_data, user);
-	case CARREL_IOC_ADD:
-		return ioc_add(file->private_data, user);
-	case CARREL_IOC_INIT:
-		return ioc_init(file->private_data, user);
 	case CARREL_IOC_INFO:
 		return ioc_info(user);
 	case CARREL_IOC_LOG:
 		return ioc_log(user);
+	case CARREL_IOC_CREATE: case CARREL_IOC_ADD: case CARREL_IOC_INIT:
+		process = mapping_process(file);
+		if (!process)
+			return -EINVAL;
+		result = process_ioctl(process, command, user);
+		process_put(process);
+		return result;
 	}
 	return -ENOTTY;
 }

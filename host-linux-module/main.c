@@ -15,6 +15,7 @@
 #include <linux/suspend.h>
 #include "device.h"
 #include "dma.h"
+#include "family.h"
 #include "hypercall.h"
 #include "mapping.h"
 #include "process.h"
@@ -88,9 +89,12 @@ static int __init carrel_init(void)
 	error = mapping_init();
 	if (error)
 		return error;
-	error = register_pm_notifier(&sleep_notifier);
+	error = family_init();
 	if (error)
 		goto exit_mapping;
+	error = register_pm_notifier(&sleep_notifier);
+	if (error)
+		goto exit_family;
 	error = register_reboot_notifier(&reboot_notifier);
 	if (error)
 		goto unregister_pm;
@@ -112,6 +116,8 @@ unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 unregister_pm:
 	unregister_pm_notifier(&sleep_notifier);
+exit_family:
+	family_exit();
 exit_mapping:
 	mapping_exit();
 	return error;
@@ -125,6 +131,7 @@ static void __exit carrel_exit(void)
 	cpuhp_remove_state_nocalls(park_state);
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_pm_notifier(&sleep_notifier);
+	family_exit();
 	mapping_exit();
 }
 

@@ -109,26 +109,45 @@ static long ask_back(struct chunk *chunk)
 	return unfinished(result) ? result : call(CARREL_HC_RETURN, chunk, 0);
 }
 
-bool pool_take_back(struct chunk *chunk)
+static void free_chunk(struct chunk *chunk)
+{
+	unmark(chunk->page);
+	__free_pages(chunk->page, CHUNK_ORDER);
+	kfree(chunk);
+}
+
+/*
+ * ESTATE is no end: a carrier may have adopted a child of another family, whose processes can
+ * have something in the chunk until they end. It is one if a process cannot be destroyed.
+ */
+bool pool_take_back(struct chunk *chunk, bool lost)
 {
 	long result = ask_back(chunk);
 
-	if (unfinished(result))
+	if (unfinished(result) || (result == CARREL_ESTATE && !lost))
 		return false;
 	if (result == 0) {
-		unmark(chunk->page);
-		__free_pages(chunk->page, CHUNK_ORDER);
-	} else {
-		hc_errno(CARREL_HC_RETURN, result);
-		leak(CHUNK_PAGES);
+		free_chunk(chunk);
+		return true;
 	}
+	hc_errno(CARREL_HC_RETURN, result);
+	leak(CHUNK_PAGES);
 	kfree(chunk);
 	return true;
 }
 
+long pool_take_back_unused(struct chunk *chunk)
+{
+	long result = call(CARREL_HC_RETURN, chunk, 0);
+
+	if (result == 0)
+		free_chunk(chunk);
+	return unfinished(result) ? 1 : result;
+}
+
 static bool take_back_again(struct retry *retry)
 {
-	return pool_take_back(container_of(retry, struct chunk, retry));
+	return pool_take_back(container_of(retry, struct chunk, retry), false);
 }
 
 /*
@@ -201,7 +220,7 @@ struct chunk *pool_donate(u64 process)
 		return chunk;
 	if (!begun)
 		kfree(chunk);
-	else if (error == -ETIMEDOUT || !pool_take_back(chunk))
+	else if (error == -ETIMEDOUT || !pool_take_back(chunk, false))
 		retry_later(&chunk->retry, take_back_again);
 	return ERR_PTR(error);
 }

@@ -38,9 +38,15 @@ struct chunk *pool_donate(u64 process);
 /*
  * Asks the chunk back. Sleeps. True: it is done, `chunk` is freed. What the
  * hypervisor refuses to give is never freed: it stays marked, out of use, and is
- * counted. False: a CPU still owes a flush; ask again later.
+ * counted. False: a CPU still owes a flush, or (unless `lost`) something is in it; ask again later.
  */
-bool pool_take_back(struct chunk *chunk);
+bool pool_take_back(struct chunk *chunk, bool lost);
+
+/*
+ * Asks for a chunk back that a process may be using. Sleeps. 0: it is done, `chunk` is freed.
+ * Otherwise it stays as it is: negative if something is in it, 1 if a CPU still owes a flush.
+ */
+long pool_take_back_unused(struct chunk *chunk);
 
 /* A zeroed block of the channel, every page with a count of its own; NULL if there is none. */
 struct page *pool_block(void);

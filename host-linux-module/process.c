@@ -2,13 +2,14 @@
 /* One secure process, as this kernel sees it. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/cred.h>
+#include <linux/atomic.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include "family.h"
 #include "hypercall.h"
 #include "pool.h"
 #include "process.h"
@@ -18,28 +19,26 @@ enum state {
 	BOUND,		/* mapped; nothing at the hypervisor */
 	CREATED,	/* pages may be added */
 	STARTED,	/* measured; threads may enter */
-	ENDED,		/* the mapping is gone, or CREATE failed for good */
+	ENDED,		/* no mapping is left, or CREATE failed for good */
 };
 
 struct process {
-	struct kref references;		/* one for the file, one for the mapping */
+	struct kref references;		/* one for the file, one for each mapping */
+	atomic_t mappings;
 	struct list_head all;		/* in all_processes */
-	struct mutex lock;		/* of all that follows but `channel` and `owner` */
+	struct family *family;
+	struct mutex lock;		/* of all that follows */
 	enum state state;
-	struct mm_struct *mm;		/* compared, never followed; NULL once ENDED */
-	const struct cred *owner;	/* whose user is charged */
-	u64 id;
-	u32 limit, chunk_count;		/* chunks of 2 MiB */
-	struct list_head chunks;
-	unsigned int block_count;
-	struct page **blocks;		/* of the channel; NULL before and after they exist */
+	u64 id;				/* 0: the hypervisor does not know it */
+	bool member;			/* of the family */
 	bool lost;			/* DESTROY was refused: the blocks may still be mapped */
 	struct retry retry;		/* once ENDED and not yet destroyed */
+	unsigned int block_count;
 	/*
-	 * The blocks, once all of them are lent. Set with release semantics, since
-	 * faults read it without the lock; they exist until the mapping is gone.
+	 * The blocks of the channel that are lent. Each is set with release semantics, since
+	 * faults read it without the lock; all exist until no mapping is left.
 	 */
-	struct page **channel;
+	struct page **blocks;
 };
 
 /* Taken before any process's own lock. */
@@ -48,20 +47,29 @@ static LIST_HEAD(all_processes);
 /* This kernel is about to end: nothing more is given to the hypervisor. */
 static bool closing;
 
-struct process *process_new(void)
+/* Takes over the reference to `family`, whatever comes of it. */
+static struct process *new_in(struct family *family)
 {
 	struct process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 
-	if (!process)
+	if (!process) {
+		family_put(family);
 		return NULL;
+	}
 	kref_init(&process->references);
 	mutex_init(&process->lock);
-	INIT_LIST_HEAD(&process->chunks);
-	process->owner = get_current_cred();
+	process->family = family;
 	mutex_lock(&all_lock);
 	list_add(&process->all, &all_processes);
 	mutex_unlock(&all_lock);
 	return process;
+}
+
+struct process *process_new(void)
+{
+	struct family *family = family_new();
+
+	return family ? new_in(family) : NULL;
 }
 
 void process_get(struct process *process)
@@ -77,7 +85,8 @@ static void process_free(struct kref *kref)
 	list_del(&process->all);
 	mutex_unlock(&all_lock);
 	mutex_destroy(&process->lock);
-	put_cred(process->owner);
+	family_put(process->family);
+	kfree(process->blocks);
 	kfree(process);
 }
 
@@ -92,93 +101,27 @@ int process_bind(struct process *process, unsigned int blocks)
 
 	mutex_lock(&process->lock);
 	if (process->state == OPENED) {
+		process->blocks = kcalloc(blocks, sizeof(*process->blocks), GFP_KERNEL_ACCOUNT);
+		error = process->blocks ? 0 : -ENOMEM;
+	}
+	if (!error) {
 		process->state = BOUND;
-		process->mm = current->mm;
 		process->block_count = blocks;
-		error = 0;
+		atomic_set(&process->mappings, 1);
+		process_get(process);
 	}
 	mutex_unlock(&process->lock);
 	return error;
 }
 
-/* Locks it if the current task may act on it in this state. */
+/* Locks it if it is in this state. */
 static int lock_for(struct process *process, enum state state)
 {
 	mutex_lock(&process->lock);
-	if (process->mm == current->mm && process->state == state)
+	if (process->state == state)
 		return 0;
 	mutex_unlock(&process->lock);
 	return -EINVAL;
-}
-
-/* One more chunk, within the limit. `id` is 0 before CREATE. */
-static int grow(struct process *process)
-{
-	struct chunk *chunk;
-
-	if (process->chunk_count >= process->limit || READ_ONCE(closing))
-		return -ENOMEM;
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	if (pool_charge(process->owner->user, CHUNK_PAGES))
-		return -ENOMEM;
-	chunk = pool_donate(process->id);
-	if (IS_ERR(chunk)) {
-		pool_uncharge(process->owner->user, CHUNK_PAGES);
-		return PTR_ERR(chunk);
-	}
-	list_add_tail(&chunk->list, &process->chunks);
-	process->chunk_count++;
-	return 0;
-}
-
-static u64 first_chunk_number(struct process *process)
-{
-	struct chunk *chunk = list_first_entry(&process->chunks, struct chunk, list);
-
-	return page_to_pfn(chunk->page) >> CHUNK_ORDER;
-}
-
-static int allocate_blocks(struct process *process)
-{
-	struct page **blocks;
-	unsigned int i;
-
-	if (pool_charge(process->owner->user, process->block_count * BLOCK_PAGES))
-		return -ENOMEM;
-	blocks = kcalloc(process->block_count, sizeof(*blocks), GFP_KERNEL_ACCOUNT);
-	if (!blocks)
-		goto uncharge;
-	for (i = 0; i < process->block_count; i++) {
-		blocks[i] = pool_block();
-		if (!blocks[i])
-			goto free;
-	}
-	process->blocks = blocks;
-	return 0;
-free:
-	while (i > 0)
-		pool_free_block(blocks[--i]);
-	kfree(blocks);
-uncharge:
-	pool_uncharge(process->owner->user, process->block_count * BLOCK_PAGES);
-	return -ENOMEM;
-}
-
-/* Once the hypervisor does not map them; else they must not be used again. */
-static void free_blocks(struct process *process)
-{
-	unsigned int i;
-
-	for (i = 0; i < process->block_count; i++) {
-		if (process->lost)
-			pool_leak_block(process->blocks[i]);
-		else
-			pool_free_block(process->blocks[i]);
-	}
-	kfree(process->blocks);
-	process->blocks = NULL;
-	pool_uncharge(process->owner->user, process->block_count * BLOCK_PAGES);
 }
 
 /* A hypercall for which the process may need more memory, within its limit. */
@@ -193,46 +136,98 @@ static int call_growing(struct process *process, unsigned int nr, struct hc_regs
 		result = hc_finish(nr, regs);
 		if (result != CARREL_ENOMEM)
 			return result ? hc_errno(nr, result) : 0;
-		error = grow(process);
+		error = family_grow(process->family, process->id, 0);
 		if (error)
 			return error;
 	}
 }
 
-static int lend_blocks(struct process *process)
-{
-	struct hc_regs regs;
-	unsigned int i;
-	int error = 0;
+/* --- The channel ---------------------------------------------------------------------------- */
 
-	for (i = 0; i < process->block_count && !error; i++) {
-		regs = (struct hc_regs){
-			.rdi = process->id,
-			.rsi = page_to_pfn(process->blocks[i]) >> BLOCK_ORDER,
-			.rdx = i,
-		};
-		error = call_growing(process, CARREL_HC_LEND, &regs);
-	}
+struct page *process_channel_page(struct process *process, unsigned long index)
+{
+	struct page *block;
+
+	if (index >= process->block_count * BLOCK_PAGES)
+		return NULL;
+	block = smp_load_acquire(&process->blocks[index >> BLOCK_ORDER]);
+	return block ? block + (index & (BLOCK_PAGES - 1)) : NULL;
+}
+
+/* A block that LEND refused was not lent. */
+static int lend_new(struct process *process, unsigned int index)
+{
+	struct page *block = pool_block();
+	struct hc_regs regs;
+	int error;
+
+	if (!block)
+		return -ENOMEM;
+	regs = (struct hc_regs){
+		.rdi = process->id,
+		.rsi = page_to_pfn(block) >> BLOCK_ORDER,
+		.rdx = index,
+	};
+	error = call_growing(process, CARREL_HC_LEND, &regs);
+	if (error)
+		pool_free_block(block);
+	else
+		smp_store_release(&process->blocks[index], block);
 	return error;
 }
 
-/* True if all of them are the kernel's, or lost for good. */
-static bool take_chunks_back(struct process *process)
+static int lend(struct process *process, unsigned int index)
 {
-	struct chunk *chunk, *next;
+	struct user_struct *user = family_user(process->family);
+	int error;
 
-	list_for_each_entry_safe(chunk, next, &process->chunks, list) {
-		list_del(&chunk->list);
-		if (!pool_take_back(chunk)) {
-			list_add(&chunk->list, &process->chunks);
-			return false;
-		}
-		pool_uncharge(process->owner->user, CHUNK_PAGES);
-		process->chunk_count--;
-		cond_resched();
-	}
-	return true;
+	if (process->state != CREATED && process->state != STARTED)
+		return -EINVAL;
+	if (process->blocks[index])
+		return 0;
+	if (!process->id)
+		return -EINVAL;
+	if (pool_charge(user, BLOCK_PAGES))
+		return -ENOMEM;
+	error = lend_new(process, index);
+	if (error)
+		pool_uncharge(user, BLOCK_PAGES);
+	return error;
 }
+
+int process_lend_page(struct process *process, unsigned long index)
+{
+	int error;
+
+	if (index >= process->block_count * BLOCK_PAGES)
+		return -EINVAL;
+	if (process_channel_page(process, index))
+		return 0;
+	if (mutex_lock_killable(&process->lock))
+		return -EINTR;
+	error = lend(process, index >> BLOCK_ORDER);
+	mutex_unlock(&process->lock);
+	return error;
+}
+
+/* Once the hypervisor does not map them; else they must not be used again. */
+static void free_blocks(struct process *process)
+{
+	unsigned int i;
+
+	for (i = 0; i < process->block_count; i++) {
+		if (!process->blocks[i])
+			continue;
+		if (process->lost)
+			pool_leak_block(process->blocks[i]);
+		else
+			pool_free_block(process->blocks[i]);
+		process->blocks[i] = NULL;
+		pool_uncharge(family_user(process->family), BLOCK_PAGES);
+	}
+}
+
+/* --- The end -------------------------------------------------------------------------------- */
 
 /* Undoes CREATE and LEND as far as they came. False: a CPU still owes a flush. */
 static bool undo_create(struct process *process)
@@ -253,16 +248,15 @@ static bool undo_create(struct process *process)
 }
 
 /*
- * Undoes everything and takes all memory back. True: done. False: a CPU still
- * owes a flush; what was undone stays so.
+ * Undoes everything and gives its memory back. True: done. False: a CPU still
+ * owes a flush; what was undone stays so. No mapping may be left.
  */
 static bool destroy(struct process *process)
 {
 	if (!undo_create(process))
 		return false;
-	if (process->blocks)
-		free_blocks(process);
-	return take_chunks_back(process);
+	free_blocks(process);
+	return family_leave(process->family, &process->member, process->lost);
 }
 
 /* The blocks stay, in their carriers' mappings: the hypervisor has no part in them any more. */
@@ -271,10 +265,12 @@ void process_end_all(void)
 	struct process *process;
 
 	WRITE_ONCE(closing, true);
+	family_close_all();
 	mutex_lock(&all_lock);
 	list_for_each_entry(process, &all_processes, all) {
 		mutex_lock(&process->lock);
-		if (!undo_create(process) || !take_chunks_back(process) || process->lost)
+		if (!undo_create(process) || process->lost ||
+		    !family_leave(process->family, &process->member, false))
 			pr_warn("the hypervisor keeps memory of a process: the next kernel must not use it\n");
 		mutex_unlock(&process->lock);
 	}
@@ -298,10 +294,30 @@ static bool destroy_again(struct retry *retry)
 static void abandon(struct process *process)
 {
 	process->state = ENDED;
-	process->mm = NULL;
 	process_get(process);
 	retry_later(&process->retry, destroy_again);
 }
+
+void process_open(struct process *process)
+{
+	atomic_inc(&process->mappings);
+	process_get(process);
+}
+
+/* Its threads can be inside: FLUSH throws them out, and none can come back. */
+void process_close(struct process *process)
+{
+	if (atomic_dec_and_test(&process->mappings)) {
+		mutex_lock(&process->lock);
+		if (process->state != ENDED && !destroy(process))
+			abandon(process);
+		process->state = ENDED;
+		mutex_unlock(&process->lock);
+	}
+	process_put(process);
+}
+
+/* --- The beginning -------------------------------------------------------------------------- */
 
 static int check_create(struct process *process, const struct carrel_ioc_create *create)
 {
@@ -320,46 +336,28 @@ static int check_create(struct process *process, const struct carrel_ioc_create 
 	return 0;
 }
 
-/* CREATE itself, out of the first chunk. */
-static int create_process(struct process *process, struct carrel_ioc_create *create)
+/* After an error the process is as before, or abandoned. */
+static int create_locked(struct process *process, struct carrel_ioc_create *create)
 {
 	struct hc_regs regs = {
-		.rdi = first_chunk_number(process),
 		.rsi = create->abi,
 		.rdx = create->slots | create->blocks << 16 | (u64)create->flags << 32,
 		.r10 = create->limit,
 	};
-	long result = hc_finish(CARREL_HC_CREATE, &regs);
+	int error = family_create(process->family, create->limit, &regs);
 
-	if (result)
-		return hc_errno(CARREL_HC_CREATE, result);
+	if (error) {
+		if (!destroy(process))
+			abandon(process);
+		return error;
+	}
 	process->id = regs.rdi;
+	process->member = true;
+	process->state = CREATED;
 	create->process = regs.rdi;
 	create->ticket[0] = regs.rsi;
 	create->ticket[1] = regs.rdx;
 	return 0;
-}
-
-/* After an error the process is as before, or abandoned. */
-static int create_locked(struct process *process, struct carrel_ioc_create *create)
-{
-	int error;
-
-	process->limit = create->limit;
-	error = allocate_blocks(process);
-	if (!error)
-		error = grow(process);
-	if (!error)
-		error = create_process(process, create);
-	if (!error)
-		error = lend_blocks(process);
-	if (!error) {
-		smp_store_release(&process->channel, process->blocks);
-		process->state = CREATED;
-	} else if (!destroy(process)) {
-		abandon(process);
-	}
-	return error;
 }
 
 int process_create(struct process *process, struct carrel_ioc_create *create)
@@ -367,7 +365,7 @@ int process_create(struct process *process, struct carrel_ioc_create *create)
 	int error;
 
 	mutex_lock(&process->lock);
-	if (process->mm != current->mm)
+	if (process->state == ENDED)
 		error = -EINVAL;
 	else if (process->state != BOUND)
 		error = -EBUSY;
@@ -419,6 +417,64 @@ int process_init(struct process *process, struct carrel_ioc_init *init)
 	return 0;
 }
 
+/* In the parent's family, and bound as it is. */
+static struct process *new_like(struct process *parent)
+{
+	struct process *process;
+
+	family_get(parent->family);
+	process = new_in(parent->family);
+	if (process && process_bind(process, parent->block_count)) {
+		process_put(process);
+		return NULL;
+	}
+	return process;
+}
+
+/*
+ * The parent's lock keeps it from being destroyed by another task, and the new one's from
+ * process_end_all, which is told of it by the id.
+ */
+static int adopt_locked(struct process *parent, struct process *process, struct hc_regs *regs)
+{
+	u64 id = regs->rdi;
+	long result;
+
+	if (parent->state != STARTED || !parent->id || READ_ONCE(closing))
+		return -EINVAL;
+	result = hc_finish(CARREL_HC_ADOPT, regs);
+	if (result == CARREL_ETICKET || result == CARREL_ESTATE || result == CARREL_EDEAD)
+		return -EINVAL;
+	if (result)
+		return hc_errno(CARREL_HC_ADOPT, result);
+	family_join(parent->family);
+	process->member = true;
+	process->id = id;
+	process->state = STARTED;
+	return 0;
+}
+
+struct process *process_adopt(struct process *parent, struct hc_regs *regs)
+{
+	struct process *process = new_like(parent);
+	int error;
+
+	if (!process)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(&parent->lock);
+	mutex_lock_nested(&process->lock, SINGLE_DEPTH_NESTING);
+	error = adopt_locked(parent, process, regs);
+	mutex_unlock(&process->lock);
+	mutex_unlock(&parent->lock);
+	/* The mapping's reference is the caller's; there is no file. */
+	if (error)
+		process_close(process);
+	process_put(process);
+	return error ? ERR_PTR(error) : process;
+}
+
+/* --- Requests ------------------------------------------------------------------------------- */
+
 /* Most programs die of it, and nothing else would tell why. */
 static void tell_no_memory(const struct process *process, int error)
 {
@@ -426,52 +482,50 @@ static void tell_no_memory(const struct process *process, int error)
 
 	if (error == -EPERM)
 		why = "an IOMMU failed, and nothing becomes private any more";
-	else if (process->chunk_count >= process->limit)
+	else if (family_is_full(process->family))
 		why = "it has all of its --memory";
 	pr_warn_ratelimited("process %llx (%s, pid %d) gets no more memory: %s\n", process->id,
 			    current->comm, task_pid_nr(current), why);
 }
 
-int process_request(struct process *process, u64 request)
+/* Is it one that may ask? What comes of an id whose process has ended is the hypervisor's to say. */
+static u64 id_if_started(struct process *process)
 {
-	int error;
+	u64 id;
 
-	error = lock_for(process, STARTED);
-	if (error)
-		return error;
-	switch (request) {
-	case CARREL_REQ_MEMORY:
-		error = grow(process);
-		if (error == -ENOMEM || error == -EPERM)
-			tell_no_memory(process, error);
-		break;
-	case CARREL_REQ_FLUSH:
-		hc_flush_all();
-		break;
-	default:
-		error = -EINVAL;
-	}
+	if (lock_for(process, STARTED))
+		return 0;
+	id = process->id;
 	mutex_unlock(&process->lock);
+	return id;
+}
+
+static int request_memory(struct process *process, u64 id, unsigned int more)
+{
+	int error = family_grow(process->family, id, more);
+
+	if (error == -ENOMEM || error == -EPERM)
+		tell_no_memory(process, error);
 	return error;
 }
 
-/* Its threads can be inside: FLUSH throws them out, and none can come back. */
-void process_end(struct process *process)
+int process_request(struct process *process, u64 request, u64 argument)
 {
-	mutex_lock(&process->lock);
-	process->channel = NULL;
-	if (process->state != ENDED && !destroy(process))
-		abandon(process);
-	process->state = ENDED;
-	process->mm = NULL;
-	mutex_unlock(&process->lock);
-}
+	u64 id = id_if_started(process);
 
-struct page *process_channel_page(struct process *process, unsigned long index)
-{
-	struct page **channel = smp_load_acquire(&process->channel);
-
-	if (!channel || index >= process->block_count * BLOCK_PAGES)
-		return NULL;
-	return channel[index >> BLOCK_ORDER] + (index & (BLOCK_PAGES - 1));
+	if (!id || (argument && request != CARREL_REQ_MEMORY && request != CARREL_REQ_LEND))
+		return -EINVAL;
+	switch (request) {
+	case CARREL_REQ_MEMORY:
+		return request_memory(process, id, argument);
+	case CARREL_REQ_FLUSH:
+		hc_flush_all();
+		return 0;
+	case CARREL_REQ_LEND:
+		return process_lend_page(process, argument << BLOCK_ORDER);
+	case CARREL_REQ_TRIM:
+		family_trim(process->family);
+		return 0;
+	}
+	return -EINVAL;
 }

@@ -75,6 +75,8 @@ static void create(struct carrier *carrier, const struct launch *launch)
 		refused(carrier, "CREATE");
 	}
 	carrier->process = create.process;
+	carrier->limit = create.limit;
+	carrier->flags = create.flags;
 	memcpy(carrier->ticket, create.ticket, sizeof(carrier->ticket));
 }
 
@@ -110,17 +112,14 @@ void carrier_create(struct carrier *carrier, const struct launch *launch)
 	memcpy(carrier->identity, init.identity, sizeof(carrier->identity));
 }
 
-static void fill_slots(const struct carrier *carrier)
+/* That of thread 0; the shim copies the rest of it to those of other threads. */
+static void fill_slot(const struct carrier *carrier)
 {
-	struct carrel_slot *slot;
-	unsigned int i;
+	struct carrel_slot *slot = (struct carrel_slot *)CARREL_CHANNEL_VA;
 
-	for (i = 0; i < LAUNCH_SLOTS; i++) {
-		slot = (struct carrel_slot *)(CARREL_CHANNEL_VA + i * CARREL_SLOT_STRIDE);
-		slot->thread = i;
-		slot->process = carrier->process;
-		memcpy(slot->ticket, carrier->ticket, sizeof(slot->ticket));
-	}
+	slot->thread = 0;
+	slot->process = carrier->process;
+	memcpy(slot->ticket, carrier->ticket, sizeof(slot->ticket));
 }
 
 /* Copies the strings to `offset` of the arena; returns where they end. Sets *count. */
@@ -139,7 +138,20 @@ static size_t put_strings(char **strings, size_t offset, uint32_t *count)
 	return offset;
 }
 
-static void fill_start(const struct program *program, char **argv)
+/* What the shim is told of the host, and holds against what it can find out by itself. */
+static void fill_claims(struct carrel_start *start, const struct carrier *carrier)
+{
+	start->arena_size = ARENA_SIZE;
+	start->uid = getuid();
+	start->euid = geteuid();
+	start->gid = getgid();
+	start->egid = getegid();
+	start->secure = getauxval(AT_SECURE);
+	start->limit = carrier->limit;
+	start->flags = carrier->flags;
+}
+
+static void fill_start(const struct carrier *carrier, const struct program *program, char **argv)
 {
 	struct carrel_start *start = (struct carrel_start *)ARENA;
 	size_t size;
@@ -150,12 +162,7 @@ static void fill_start(const struct program *program, char **argv)
 	size = put_strings(argv, size, &start->argc);
 	size = put_strings(environ, size, &start->envc);
 	start->size = size;
-	start->arena_size = ARENA_SIZE;
-	start->uid = getuid();
-	start->euid = geteuid();
-	start->gid = getgid();
-	start->egid = getegid();
-	start->secure = getauxval(AT_SECURE);
+	fill_claims(start, carrier);
 	start->magic = CARREL_START_MAGIC;
 }
 
@@ -195,15 +202,15 @@ static _Noreturn void enter(void)
 	asm volatile("movq %0, %%rsp\n\t"
 		     "xorl %%ebp, %%ebp\n\t"
 		     "jmp *%1"
-		     : : "r" (CARREL_CHANNEL_VA + CARREL_SLOT_STRIDE - 128),
+		     : : "r" (CARREL_STUB_RSP(CARREL_CHANNEL_VA)),
 			 "r" (CARREL_GATE_VA + CARREL_GATE_ENTER) : "memory");
 	__builtin_unreachable();
 }
 
 void carrier_start(struct carrier *carrier, const struct program *program, char **argv)
 {
-	fill_slots(carrier);
-	fill_start(program, argv);
+	fill_slot(carrier);
+	fill_start(carrier, program, argv);
 	close(carrier->device);
 	take_name(program, argv, program_invocation_name);
 	leave_libc();

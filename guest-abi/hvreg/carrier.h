@@ -15,6 +15,7 @@ struct carrier {
 	int device;
 	uint64_t process;
 	uint64_t ticket[2];
+	uint32_t limit, flags;		/* as given to CREATE */
 	uint8_t identity[CARREL_IDENTITY_SIZE];
 };
 

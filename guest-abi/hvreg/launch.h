@@ -8,8 +8,8 @@
 
 #include <carrel/identity.h>
 
-#define LAUNCH_SLOTS	2U	/* threads */
-#define LAUNCH_BLOCKS	4U	/* of channel, 64 KiB each */
+#define LAUNCH_SLOTS	128U	/* threads */
+#define LAUNCH_BLOCKS	256U	/* of channel, 64 KiB each: 64 with slots, then the arena */
 #define LAUNCH_RUNS_MAX	8
 
 /* Pages that are added one after the other with the same rights. */

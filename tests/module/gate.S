@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A gate page for tests on a bare kernel. ENTER writes the whole channel to
- * descriptor 1, with RSP at 60h of the slot, waits for the end of descriptor 0
- * and exits with status 42.
+ * A gate page for tests on a bare kernel. ENTER writes the first block of the channel
+ * and what the arena begins with to descriptor 1, with RSP at 60h of the slot, waits for
+ * the end of descriptor 0 and exits with status 42.
  */
 #include <carrel/layout.h>
 
-#define BLOCKS	4
+#define ARENA	(CARREL_SLOTS_MAX * CARREL_SLOT_STRIDE)
+#define BLOCKS	4	/* of the arena */
 
 	.text
 	.org	CARREL_GATE_CALL, 0xcc
@@ -15,17 +16,11 @@
 	.org	CARREL_GATE_ENTER, 0xcc
 	movabsq	$CARREL_CHANNEL_VA, %r12
 	movq	%rsp, 0x60(%r12)
+	movl	$CARREL_BLOCK_SIZE, %r13d
+	call	write
+	movabsq	$CARREL_CHANNEL_VA + ARENA, %r12
 	movl	$BLOCKS * CARREL_BLOCK_SIZE, %r13d
-1:	movl	$1, %eax		/* write */
-	movl	$1, %edi
-	movq	%r12, %rsi
-	movl	%r13d, %edx
-	syscall
-	testq	%rax, %rax
-	jle	2f
-	addq	%rax, %r12
-	subl	%eax, %r13d
-	jnz	1b
+	call	write
 2:	xorl	%eax, %eax		/* read */
 	xorl	%edi, %edi
 	movq	%rsp, %rsi
@@ -36,5 +31,18 @@
 	movl	$231, %eax		/* exit_group */
 	movl	$42, %edi
 	syscall
+
+	/* R13D bytes from R12 on; less if nobody reads. */
+write:	movl	$1, %eax
+	movl	$1, %edi
+	movq	%r12, %rsi
+	movl	%r13d, %edx
+	syscall
+	testq	%rax, %rax
+	jle	3f
+	addq	%rax, %r12
+	subl	%eax, %r13d
+	jnz	write
+3:	ret
 	.org	4096, 0xcc
 	.section .note.GNU-stack, "", @progbits

@@ -32,15 +32,24 @@ enum step { LEAVING, WORKING, OURS, RETURNING };
 
 struct owned {
 	enum step step;
-	u64 process;	/* 0: no process yet */
+	u64 family;	/* 0: nobody's */
+	bool root;	/* CREATE was called with it */
 	u64 stamp;	/* of the flush that is owed */
+};
+
+/* A process and what fork made of it. */
+struct fake_family {
+	u64 id;		/* 0: free */
+	unsigned int members, chunks, used;
 };
 
 struct fake_process {
 	u64 id;		/* 0: free */
+	u64 parent;	/* of a child that was not adopted yet, else 0 */
+	struct fake_family *family;
 	bool started;
 	enum { ALIVE, DYING, SCRUBBING } life;
-	unsigned int chunks, used, limit, blocks, lent;
+	unsigned int blocks;
 	u64 stamp;
 	struct sha256_state measure;
 };
@@ -49,19 +58,21 @@ static DEFINE_SPINLOCK(lock);
 static DEFINE_XARRAY(chunks);	/* by number: struct owned */
 static DEFINE_XARRAY(blocks);	/* by number: the process, as a value */
 static struct fake_process processes[PROCESSES];
+static struct fake_family families[PROCESSES];
 static u64 next_id = 1, stamp;
 static DEFINE_PER_CPU(u64, seen);
 static unsigned long busy_turn;
 
 static unsigned int violations, held, calls, fail_number, fail_skip, fail_times, kill_in;
-static unsigned int stuck, stuck_after_lend, parked;
+static unsigned int stuck, stuck_after, parked, flushes;
 static unsigned int dma = CARREL_DMA_PROTECTED, faulting;
 static int fail_code;
 module_param(parked, uint, 0444);	/* calls of PARK */
 module_param(dma, uint, 0644);		/* CARREL_DMA_* */
 module_param(faulting, uint, 0644);	/* there were faults */
 module_param(stuck, uint, 0644);	/* a CPU does not flush */
-module_param(stuck_after_lend, uint, 0644);	/* ... from the next LEND on */
+module_param(stuck_after, uint, 0644);	/* ... from the next call of that number on */
+module_param(flushes, uint, 0444);	/* calls of FLUSH */
 module_param(violations, uint, 0444);
 module_param(held, uint, 0444);		/* chunks and blocks that are not the kernel's */
 module_param(calls, uint, 0444);
@@ -87,6 +98,17 @@ static int admitted_set(const char *text, const struct kernel_param *unused)
 
 static const struct kernel_param_ops admitted_ops = { .get = admitted_get, .set = admitted_set };
 module_param_cb(admitted, &admitted_ops, NULL, 0644);
+
+/* Written with a process: makes a child of it as FORK does. Read: the handle, 0 if there is none. */
+static u64 forked;
+static int fork_set(const char *text, const struct kernel_param *unused);
+static int fork_get(char *buffer, const struct kernel_param *unused)
+{
+	return sysfs_emit(buffer, "%llu\n", forked);
+}
+
+static const struct kernel_param_ops fork_ops = { .get = fork_get, .set = fork_set };
+module_param_cb(fork, &fork_ops, NULL, 0644);
 
 #define VIOLATION(what, ...) do {				\
 	violations++;						\
@@ -167,7 +189,7 @@ static long donate(struct hc_regs *regs)
 	struct owned *owned = xa_load(&chunks, regs->rdi);
 	struct fake_process *process = find_process(regs->rsi);
 
-	if (regs->rsi && (!process || process->life != ALIVE))
+	if (regs->rsi && (!process || process->life != ALIVE || process->parent))
 		return CARREL_EDEAD;
 	if (!owned && dma == CARREL_DMA_LOST)
 		return CARREL_EDMA;
@@ -189,13 +211,38 @@ static long donate(struct hc_regs *regs)
 	case WORKING:
 		fill(regs->rdi, POISON);
 		owned->step = OURS;
-		owned->process = regs->rsi;
-		if (process)
-			process->chunks++;
+		if (process) {
+			owned->family = process->family->id;
+			process->family->chunks++;
+		}
 		return 0;
 	default:
 		return CARREL_EOWNER;
 	}
+}
+
+static struct fake_family *find_family(u64 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < PROCESSES; i++)
+		if (id && families[i].id == id)
+			return &families[i];
+	return NULL;
+}
+
+/* True if nothing is in it, and then it is nobody's. */
+static bool unbind(struct owned *owned)
+{
+	struct fake_family *family = find_family(owned->family);
+
+	if (!family)
+		return true;
+	if (owned->root || family->used > (family->chunks - 1) * USABLE_PAGES)
+		return false;
+	family->chunks--;
+	owned->family = 0;
+	return true;
 }
 
 static long give_back(struct hc_regs *regs)
@@ -204,7 +251,7 @@ static long give_back(struct hc_regs *regs)
 
 	if (!owned)
 		return CARREL_EOWNER;
-	if (owned->step == LEAVING || owned->step == WORKING || owned->process)
+	if (owned->step == LEAVING || owned->step == WORKING || !unbind(owned))
 		return CARREL_ESTATE;
 	if (owned->step != RETURNING) {
 		check_poison(regs->rdi);
@@ -218,6 +265,66 @@ static long give_back(struct hc_regs *regs)
 	xa_erase(&chunks, regs->rdi);
 	kfree(owned);
 	held--;
+	return 0;
+}
+
+/* Of a family, or of a new one. */
+static struct fake_process *new_process(struct fake_family *family)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < PROCESSES && processes[i].id; i++)
+		;
+	for (j = 0; j < PROCESSES && families[j].id; j++)
+		;
+	if (i == PROCESSES)
+		return NULL;
+	processes[i] = (struct fake_process){ .id = next_id++ };
+	if (!family) {
+		family = &families[j];
+		*family = (struct fake_family){ .id = processes[i].id };
+	}
+	family->members++;
+	processes[i].family = family;
+	return &processes[i];
+}
+
+/* Takes a page of the family's; its tickets follow from its id. */
+static int fork_set(const char *text, const struct kernel_param *unused)
+{
+	struct fake_process *parent, *child = NULL;
+	unsigned long flags;
+	u64 id;
+
+	if (kstrtoull(text, 0, &id))
+		return -EINVAL;
+	spin_lock_irqsave(&lock, flags);
+	parent = find_process(id);
+	if (parent && parent->life == ALIVE && parent->started)
+		child = new_process(parent->family);
+	forked = 0;
+	if (child) {
+		forked = child->id;
+		child->parent = parent->id;
+		child->started = true;
+		child->blocks = parent->blocks;
+		child->family->used++;
+	}
+	spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static long adopt(struct hc_regs *regs)
+{
+	struct fake_process *child = find_process(regs->rdi);
+
+	if (!child)
+		return CARREL_EARG;
+	if (regs->rsi != 0x1111 + child->id || regs->rdx != 0x2222)
+		return CARREL_ETICKET;
+	if (!child->parent)
+		return CARREL_ESTATE;
+	child->parent = 0;
 	return 0;
 }
 
@@ -236,28 +343,24 @@ static long create(struct hc_regs *regs)
 		.gate = CARREL_GATE_VA,
 		.channel = CARREL_CHANNEL_VA,
 	};
-	unsigned int i;
+	struct fake_process *process;
 
 	if (regs->rsi != CARREL_ABI_VERSION)
 		return CARREL_EARG;
 	if (record.flags & CARREL_CREATE_DMA && dma != CARREL_DMA_PROTECTED)
 		return CARREL_EDMA;
-	if (!owned || owned->step != OURS || owned->process)
+	if (!owned || owned->step != OURS || owned->family)
 		return CARREL_EOWNER;
-	for (i = 0; i < PROCESSES && processes[i].id; i++)
-		;
-	if (i == PROCESSES)
+	process = new_process(NULL);
+	if (!process)
 		return CARREL_ELIMIT;
-	owned->process = next_id;
-	processes[i] = (struct fake_process){
-		.id = next_id,
-		.chunks = 1,
-		.limit = regs->r10,
-		.blocks = regs->rdx >> 16 & 0xFFFF,
-	};
-	sha256_init(&processes[i].measure);
-	sha256_update(&processes[i].measure, (u8 *)&record, sizeof(record));
-	regs->rdi = next_id++;
+	owned->family = process->family->id;
+	owned->root = true;
+	process->family->chunks = 1;
+	process->blocks = record.blocks;
+	sha256_init(&process->measure);
+	sha256_update(&process->measure, (u8 *)&record, sizeof(record));
+	regs->rdi = process->id;
 	regs->rsi = 0x1111;
 	regs->rdx = 0x2222;
 	return 0;
@@ -267,7 +370,7 @@ static long lend(struct hc_regs *regs)
 {
 	struct fake_process *process = find_process(regs->rdi);
 
-	if (!process || process->life != ALIVE)
+	if (!process || process->life != ALIVE || process->parent)
 		return CARREL_EDEAD;
 	if (regs->rdx >= process->blocks)
 		return CARREL_EARG;
@@ -277,9 +380,7 @@ static long lend(struct hc_regs *regs)
 		VIOLATION("block %llx lies in a donated chunk", regs->rsi);
 	if (xa_err(xa_store(&blocks, regs->rsi, xa_mk_value(process->id), GFP_ATOMIC)))
 		return CARREL_ELIMIT;
-	process->lent++;
 	held++;
-	stuck |= stuck_after_lend;
 	return 0;
 }
 
@@ -296,11 +397,11 @@ static long add(struct hc_regs *regs)
 		return CARREL_ESTATE;
 	if (regs->rdx < CARREL_SHIM_VA)
 		return CARREL_EARG;
-	if (process->used == process->chunks * USABLE_PAGES)
+	if (process->family->used >= process->family->chunks * USABLE_PAGES)
 		return CARREL_ENOMEM;
 	if (xa_load(&chunks, regs->rsi >> 9))
 		VIOLATION("ADD from a donated chunk");
-	process->used++;
+	process->family->used++;
 	sha256_update(&process->measure, (u8 *)&record, sizeof(record));
 	sha256_update(&process->measure, pfn_to_kaddr(regs->rsi), PAGE_SIZE);
 	return 0;
@@ -315,23 +416,17 @@ static long start(struct hc_regs *regs)
 		return CARREL_EDEAD;
 	if (process->started)
 		return CARREL_ESTATE;
-	if (process->lent != process->blocks)
-		VIOLATION("process started with %u of %u blocks", process->lent, process->blocks);
 	process->started = true;
 	sha256_update(&process->measure, (u8 *)&record, sizeof(record));
 	sha256_final(&process->measure, (u8 *)regs);
 	return 0;
 }
 
-static void release_all(u64 id)
+static void release_blocks(u64 id)
 {
-	struct owned *owned;
 	unsigned long index;
 	void *entry;
 
-	xa_for_each(&chunks, index, owned)
-		if (owned->process == id)
-			owned->process = 0;
 	xa_for_each(&blocks, index, entry) {
 		if (xa_to_value(entry) == id) {
 			xa_erase(&blocks, index);
@@ -340,11 +435,39 @@ static void release_all(u64 id)
 	}
 }
 
+/* What the last of a family leaves behind is nobody's. */
+static void release(struct fake_process *process)
+{
+	struct fake_family *family = process->family;
+	struct owned *owned;
+	unsigned long index;
+
+	release_blocks(process->id);
+	process->id = 0;
+	if (--family->members)
+		return;
+	xa_for_each(&chunks, index, owned)
+		if (owned->family == family->id)
+			owned->family = owned->root = 0;
+	family->id = 0;
+}
+
+/* With its children for whom nobody came. */
+static void release_all(struct fake_process *process)
+{
+	unsigned int i;
+
+	for (i = 0; i < PROCESSES; i++)
+		if (processes[i].id && processes[i].parent == process->id)
+			release(&processes[i]);
+	release(process);
+}
+
 static long destroy(struct hc_regs *regs)
 {
 	struct fake_process *process = find_process(regs->rdi);
 
-	if (!process)
+	if (!process || process->parent)
 		return CARREL_EARG;
 	switch (process->life) {
 	case ALIVE:
@@ -357,13 +480,9 @@ static long destroy(struct hc_regs *regs)
 		process->life = SCRUBBING;
 		return CARREL_MORE;
 	case SCRUBBING:
-		if (process->chunks > 1) {
-			process->chunks--;
-			return CARREL_MORE;
-		}
+		break;
 	}
-	release_all(process->id);
-	process->id = 0;
+	release_all(process);
 	return 0;
 }
 
@@ -472,7 +591,10 @@ static long call(unsigned int nr, struct hc_regs *regs)
 		return start(regs);
 	case CARREL_HC_DESTROY:
 		return destroy(regs);
+	case CARREL_HC_ADOPT:
+		return adopt(regs);
 	case CARREL_HC_FLUSH:
+		flushes++;
 		this_cpu_write(seen, stamp);
 		return 0;
 	case CARREL_HC_PARK:
@@ -521,6 +643,7 @@ long hc_once(unsigned int nr, struct hc_regs *regs)
 		result = fail_code;
 	else
 		result = call(nr, regs);
+	stuck |= nr == stuck_after;
 	spin_unlock_irqrestore(&lock, flags);
 	if (kill)
 		send_sig(SIGKILL, current, 1);

@@ -112,8 +112,9 @@ static void *map_at(int device, unsigned long size)
 		    MAP_SHARED | MAP_FIXED_NOREPLACE, device, 0);
 }
 
-/* CARREL_CREATE_* of what create() makes. */
+/* CARREL_CREATE_* of what create() makes, and its handle. */
 static uint32_t create_flags;
+static uint64_t created;
 
 static int create(int device, unsigned int limit)
 {
@@ -122,7 +123,10 @@ static int create(int device, unsigned int limit)
 		.flags = create_flags,
 	};
 
-	return ioctl(device, CARREL_IOC_CREATE, &request);
+	if (ioctl(device, CARREL_IOC_CREATE, &request))
+		return -1;
+	created = request.process;
+	return 0;
 }
 
 static int add(int device, const void *source, unsigned int pages)
@@ -142,18 +146,33 @@ static int start(int device)
 	return ioctl(device, CARREL_IOC_INIT, &request);
 }
 
-static int ask(unsigned long request)
+static int ask_for(unsigned long request, unsigned long argument)
 {
-	return msync((char *)CARREL_BASE + request * PAGE, PAGE, MS_SYNC);
+	return msync((char *)CARREL_BASE + request * PAGE, (argument + 1) * PAGE, MS_SYNC);
 }
 
-/* A started process of 40 pages: three chunks. 0 or -1. */
+static int ask(unsigned long request)
+{
+	return ask_for(request, 0);
+}
+
+static int lend_all(void)
+{
+	unsigned long i;
+
+	for (i = 0; i < BLOCKS; i++)
+		if (ask_for(CARREL_REQ_LEND, i))
+			return -1;
+	return 0;
+}
+
+/* A started process of 40 pages with all of its channel: three chunks and one. 0 or -1. */
 static int whole_life(int device)
 {
 	static char image[40 * PAGE + 1];
 
 	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, LIMIT) ||
-	    add(device, image + 1, 40) || start(device) || ask(CARREL_REQ_MEMORY))
+	    add(device, image + 1, 40) || start(device) || ask(CARREL_REQ_MEMORY) || lend_all())
 		return -1;
 	return 0;
 }
@@ -371,18 +390,151 @@ static void test_growth(void)
 	int device = open_device();
 
 	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 4));
-	EXPECT(!add(device, image, 17) && !start(device) && parameter("held") == 2 + BLOCKS);
+	EXPECT(!add(device, image, 17) && !start(device) && parameter("held") == 2);
 	for (i = 0; i < 2; i++)
 		EXPECT(!ask(CARREL_REQ_MEMORY));
 	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), ENOMEM);
 	EXPECT(!ask(CARREL_REQ_FLUSH));
-	EXPECT_ERRNO(ask(0), EINVAL);
-	EXPECT_ERRNO(ask(3), EINVAL);
-	EXPECT_ERRNO(msync((char *)CARREL_BASE + PAGE, 2 * PAGE, MS_SYNC), EINVAL);
-	EXPECT_ERRNO(fsync(device), EINVAL);
 	close(device);
 	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), ENOMEM);
-	EXPECT(!ask(CARREL_REQ_FLUSH) && parameter("held") == 4 + BLOCKS);
+	EXPECT(!ask(CARREL_REQ_FLUSH) && parameter("held") == 4);
+}
+
+/* As much of what is asked for as the limit allows, but one at least. */
+static void test_growth_by_many(void)
+{
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 8));
+	EXPECT(!start(device) && parameter("held") == 1);
+	EXPECT(!ask_for(CARREL_REQ_MEMORY, 2) && parameter("held") == 4);
+	EXPECT(!ask_for(CARREL_REQ_MEMORY, 510) && parameter("held") == 8);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_MEMORY, 1), ENOMEM);
+}
+
+static void test_requests_refused(void)
+{
+	static const unsigned long unknown[] = { 0, CARREL_REQ_TRIM + 1, 100, 511 };
+	int device = open_device();
+	unsigned int i;
+
+	EXPECT(!whole_life(device));
+	for (i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		EXPECT_ERRNO(ask(unknown[i]), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_FLUSH, 1), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_TRIM, 1), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_ADOPT, 1), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, BLOCKS), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, 508), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, 509), EINVAL);
+	EXPECT_ERRNO(ask(512), EINVAL);
+	EXPECT_ERRNO(msync((char *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS), MS_SYNC), EINVAL);
+	EXPECT_ERRNO(fsync(device), EINVAL);
+	EXPECT_ERRNO(fsync(open_device()), EINVAL);
+	EXPECT(parameter("held") == 4 + BLOCKS);
+}
+
+/* A block is lent, and charged, when the carrier first touches it or asks for it. */
+static void test_lent_by_need(void)
+{
+	int device = open_device(), pipes[2];
+	char byte = 'x';
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, LIMIT));
+	EXPECT(parameter("held") == 1);
+	EXPECT(touch(CHANNEL + 3 * PAGE, WRITE) == 0 && parameter("held") == 2);
+	EXPECT(touch(CHANNEL, READ) == 0 && CHANNEL[3 * PAGE] == 0x5a && parameter("held") == 2);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, 1), EINVAL);	/* not started yet */
+	EXPECT(!start(device));
+	EXPECT(!ask_for(CARREL_REQ_LEND, 1) && !ask_for(CARREL_REQ_LEND, 0));
+	EXPECT(parameter("held") == 3);
+	/* The kernel's own access, for a system call, is the carrier's. */
+	EXPECT(!pipe(pipes) && write(pipes[1], &byte, 1) == 1);
+	EXPECT(read(pipes[0], (void *)(CARREL_CHANNEL_VA + 2 * CARREL_BLOCK_SIZE), 1) == 1);
+	EXPECT(CHANNEL[2 * CARREL_BLOCK_SIZE] == 'x' && parameter("held") == 4);
+}
+
+/* /proc/PID/mem of a channel whose block 0 is lent. */
+static int peek(void *parent)
+{
+	char path[64], byte = 0;
+	int memory;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", *(pid_t *)parent);
+	memory = open(path, O_RDWR);
+	EXPECT(memory >= 0 && pread(memory, &byte, 1, CARREL_CHANNEL_VA) == 1 && byte == 0x5a);
+	EXPECT_ERRNO(pread(memory, &byte, 1, CARREL_CHANNEL_VA + CARREL_BLOCK_SIZE), EIO);
+	EXPECT_ERRNO(pwrite(memory, &byte, 1, CARREL_CHANNEL_VA + CARREL_BLOCK_SIZE), EIO);
+	return !!*why;
+}
+
+static void test_not_lent_to_others(void)
+{
+	int device = open_device();
+	pid_t self = getpid();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, LIMIT));
+	EXPECT(touch(CHANNEL, WRITE) == 0);
+	EXPECT(in_child(peek, &self) == 0 && parameter("held") == 2);
+}
+
+static void test_lend_refused(void)
+{
+	int device = open_device(), pipes[2];
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, LIMIT));
+	EXPECT(!start(device) && !pipe(pipes) && write(pipes[1], "x", 1) == 1);
+	inject(CARREL_HC_LEND, 0, 100, CARREL_ELIMIT);
+	EXPECT(touch(CHANNEL, WRITE) == SIGBUS);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, 0), ENOSPC);
+	EXPECT_ERRNO(read(pipes[0], (void *)CARREL_CHANNEL_VA, 1), EFAULT);
+	inject(0, 0, 0, 0);
+	EXPECT(parameter("held") == 1);
+	EXPECT(touch(CHANNEL, WRITE) == 0 && parameter("held") == 2);
+}
+
+static void test_lend_takes_memory(void)
+{
+	int device = open_device();
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 2));
+	inject(CARREL_HC_LEND, 0, 1, CARREL_ENOMEM);
+	EXPECT(touch(CHANNEL, WRITE) == 0 && parameter("held") == 3);
+	inject(CARREL_HC_LEND, 0, 1, CARREL_ENOMEM);
+	EXPECT(touch(CHANNEL + CARREL_BLOCK_SIZE, WRITE) == SIGBUS);
+	inject(0, 0, 0, 0);
+}
+
+/* Six chunks, of which the pages that were added need two. */
+static void test_trim(void)
+{
+	static char image[17 * PAGE];
+	int device = open_device(), i;
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 6));
+	EXPECT(!add(device, image, 17) && !start(device));
+	for (i = 0; i < 3; i++) {
+		EXPECT(!ask_for(CARREL_REQ_MEMORY, 3) && parameter("held") == 6);
+		EXPECT(!ask(CARREL_REQ_TRIM) && parameter("held") == 2);
+	}
+	EXPECT(!ask(CARREL_REQ_TRIM) && parameter("held") == 2);
+}
+
+static void write_file(const char *path, const char *text);
+
+/* The kernel asks for what can be had when it is short of memory, or told to. */
+static void test_shrinker(void)
+{
+	static char image[17 * PAGE];
+	int device = open_device(), i;
+
+	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 60));
+	EXPECT(!add(device, image, 17) && !start(device));
+	EXPECT(!ask_for(CARREL_REQ_MEMORY, 40) && parameter("held") == 43);
+	for (i = 0; i < 20 && parameter("held") > 2; i++)
+		write_file("/proc/sys/vm/drop_caches", "2");
+	EXPECT(parameter("held") == 2);
+	EXPECT(!ask_for(CARREL_REQ_MEMORY, 1) && parameter("held") == 4);
 }
 
 static void test_growth_in_add(void)
@@ -392,7 +544,7 @@ static void test_growth_in_add(void)
 
 	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED && !create(device, 4));
 	EXPECT_ERRNO(add(device, image, 80), ENOMEM);
-	EXPECT(parameter("held") == 4 + BLOCKS);
+	EXPECT(parameter("held") == 4);
 }
 
 static void test_pages(void)
@@ -458,17 +610,18 @@ static void test_one_piece(void)
 	EXPECT_ERRNO(create(device, LIMIT), EINVAL);
 }
 
+/* What vfork wants: another carrier of the same process. */
 static int forked(void *device)
 {
 	static char page[PAGE];
 
-	EXPECT(touch(GATE, READ) == SIGBUS);
-	EXPECT(touch(CHANNEL, WRITE) == SIGBUS);
-	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), EINVAL);
-	EXPECT_ERRNO(ask(CARREL_REQ_FLUSH), EINVAL);
-	EXPECT_ERRNO(create(*(int *)device, LIMIT), EINVAL);
+	EXPECT(touch(GATE, READ) == 0 && CHANNEL[0] == 1);
+	CHANNEL[0] = 2;
+	EXPECT(!ask(CARREL_REQ_MEMORY) && !ask(CARREL_REQ_FLUSH));
+	EXPECT_ERRNO(create(*(int *)device, LIMIT), EBUSY);
 	EXPECT_ERRNO(add(*(int *)device, page, 1), EINVAL);
 	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	EXPECT_ERRNO(create(*(int *)device, LIMIT), EINVAL);
 	if (*why)
 		printf("# in the child: %s\n", why);
 	fflush(stdout);
@@ -482,7 +635,292 @@ static void test_fork(void)
 	EXPECT(!whole_life(device));
 	CHANNEL[0] = 1;
 	EXPECT(in_child(forked, &device) == 0);
-	EXPECT(parameter("held") > 0 && CHANNEL[0] == 1 && !ask(CARREL_REQ_FLUSH));
+	EXPECT(parameter("held") == 5 + BLOCKS && CHANNEL[0] == 2 && !ask(CARREL_REQ_FLUSH));
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
+}
+
+/* Until `held` is that much, for processes that nobody can wait for. */
+static bool held_becomes(long held)
+{
+	int i;
+
+	for (i = 0; i < 500 && parameter("held") != held; i++)
+		usleep(10000);
+	return parameter("held") == held;
+}
+
+/* The first carrier ends, and the process with the second. */
+static void test_fork_outlives(void)
+{
+	int device = open_device(), pipes[2];
+	char byte;
+	pid_t child;
+
+	EXPECT(!pipe(pipes) && !whole_life(device));
+	child = fork();
+	if (!child) {
+		read(pipes[0], &byte, 1);
+		_exit(ask(CARREL_REQ_FLUSH) || touch(CHANNEL, WRITE));
+	}
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	EXPECT(parameter("held") == 4 + BLOCKS && write(pipes[1], "x", 1) == 1);
+	EXPECT(waitpid(child, &device, 0) == child && device == 0 && parameter("held") == 0);
+}
+
+/* REQ_ADOPT, whose arguments lie in registers that msync does not use. */
+static long adopt(uint64_t handle, uint64_t low, uint64_t high)
+{
+	register uint64_t r10 asm("r10") = handle, r8 asm("r8") = low, r9 asm("r9") = high;
+	long result = SYS_msync;
+
+	asm volatile("syscall" : "+a" (result) :
+		     "D" (CARREL_BASE + CARREL_REQ_ADOPT * PAGE), "S" (PAGE), "d" (MS_SYNC),
+		     "r" (r10), "r" (r8), "r" (r9) : "rcx", "r11", "memory");
+	return result;
+}
+
+static long adopt_rightly(uint64_t handle)
+{
+	return adopt(handle, 0x1111 + handle, 0x2222);
+}
+
+/* As FORK does: a child of `created`, or 0. */
+static uint64_t fork_secure(void)
+{
+	set_parameter("fork", created);
+	return parameter("fork");
+}
+
+static int adopting(void *handle_at)
+{
+	uint64_t handle = *(uint64_t *)handle_at;
+	long held = parameter("held");
+
+	CHANNEL[0] = 3;
+	EXPECT(adopt(handle, 0x1112 + handle, 0x2222) == -EINVAL);
+	EXPECT(adopt(handle, 0x1111 + handle, 0x2223) == -EINVAL);
+	EXPECT(adopt(handle + 1000, 0x1111, 0x2222) == -EINVAL);
+	EXPECT(adopt(0, 0, 0) == -EINVAL);
+	EXPECT(adopt_rightly(handle) == 0);
+	EXPECT(adopt_rightly(handle) == -EINVAL);
+	/* The parent's channel, until it is given up. */
+	EXPECT(CHANNEL[0] == 3);
+	EXPECT(madvise((void *)CARREL_CHANNEL_VA, CARREL_BLOCKS_MAX * CARREL_BLOCK_SIZE,
+		       MADV_DONTNEED) == -1 && errno == ENOMEM);
+	EXPECT(parameter("held") == held);
+	EXPECT(CHANNEL[0] == 0 && parameter("held") == held + 1);
+	CHANNEL[0] = 4;
+	EXPECT(!lend_all() && parameter("held") == held + (long)BLOCKS);
+	EXPECT(!ask(CARREL_REQ_MEMORY) && parameter("held") == held + (long)BLOCKS + 1);
+	if (*why)
+		printf("# in the child: %s\n", why);
+	fflush(stdout);
+	return !!*why;
+}
+
+static void test_adopt(void)
+{
+	int device = open_device();
+	uint64_t child;
+
+	EXPECT(!whole_life(device));
+	CHANNEL[0] = 1;
+	child = fork_secure();
+	EXPECT(child && in_child(adopting, &child) == 0);
+	/* The child's blocks are back, its chunk is the family's. */
+	EXPECT(CHANNEL[0] == 3 && parameter("held") == 5 + BLOCKS);
+	EXPECT(!ask(CARREL_REQ_FLUSH));
+	EXPECT(adopt_rightly(child) == -EINVAL);
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
+}
+
+/* Adopts one that nobody came for yet, after its parent's carrier died, and lives alone. */
+static void test_adopted_outlives(void)
+{
+	int device = open_device(), pipes[2];
+	uint64_t handle;
+	char byte;
+	pid_t child;
+
+	EXPECT(!pipe(pipes) && !whole_life(device));
+	handle = fork_secure();
+	child = fork();
+	if (!child) {
+		read(pipes[0], &byte, 1);
+		_exit(adopt_rightly(handle) || ask(CARREL_REQ_MEMORY) ||
+		      parameter("held") != 5 || touch(CHANNEL, WRITE) || CHANNEL[1] ||
+		      parameter("held") != 6);
+	}
+	CHANNEL[1] = 1;
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	EXPECT(parameter("held") == 4 + BLOCKS && write(pipes[1], "x", 1) == 1);
+	EXPECT(waitpid(child, &device, 0) == child && device == 0 && parameter("held") == 0);
+}
+
+/* Nobody comes for it: it ends with its parent. */
+static void test_never_adopted(void)
+{
+	EXPECT(!whole_life(open_device()));
+	EXPECT(fork_secure() && fork_secure());
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
+}
+
+/* One of another family, whose ticket it somehow has: no harm but to their own. */
+static void test_adopt_a_stranger(void)
+{
+	int pipes[2][2], status;
+	uint64_t handle;
+	pid_t child;
+	char byte;
+
+	EXPECT(!pipe(pipes[0]) && !pipe(pipes[1]));
+	child = fork();
+	if (!child) {
+		whole_life(open_device());
+		handle = fork_secure();
+		write(pipes[0][1], &handle, sizeof(handle));
+		read(pipes[1][0], &byte, 1);
+		_exit(ask(CARREL_REQ_FLUSH) ? 1 : 0);
+	}
+	EXPECT(!whole_life(open_device()) && read(pipes[0][0], &handle, 8) == 8);
+	EXPECT(adopt_rightly(handle) == 0 && !ask(CARREL_REQ_MEMORY));
+	/* The chunk went to the other's family, and comes back with that. */
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
+	EXPECT(parameter("leaked_pages") == 0);
+	EXPECT(write(pipes[1][1], "x", 1) == 1 && waitpid(child, &status, 0) == child && !status);
+	EXPECT(held_becomes(0));
+}
+
+/* Children of children, each with a life of its own; how many came into being is no matter. */
+static int bomb(void *depth_at)
+{
+	int depth = *(int *)depth_at - 1, i;
+
+	for (i = 0; depth >= 0 && i < 3; i++) {
+		uint64_t handle = fork_secure();
+
+		if (fork())
+			continue;
+		/* another's handle may have come between: then this carrier ends */
+		if (!handle || adopt_rightly(handle))
+			_exit(0);
+		created = handle;
+		lend_all();
+		ask_for(CARREL_REQ_MEMORY, 1);
+		bomb(&depth);
+		ask(CARREL_REQ_TRIM);
+		_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+
+static int bomb_in_child(void *unused)
+{
+	int depth = 3;
+
+	(void)unused;
+	setpgid(0, 0);
+	return whole_life(open_device()) ? 1 : bomb(&depth);
+}
+
+static void test_fork_bomb(void)
+{
+	pid_t child;
+	int i;
+
+	srand(3);
+	EXPECT(in_child(bomb_in_child, NULL) == 0 && held_becomes(0));
+	for (i = 0; i < 60 && !*why; i++) {
+		child = fork();
+		if (!child)
+			_exit(bomb_in_child(NULL));
+		setpgid(child, child);
+		usleep(rand() % 60000);
+		kill(-child, SIGKILL);
+		waitpid(child, NULL, 0);
+		EXPECT(held_becomes(0));
+	}
+}
+
+/* A family of two, the second of which adopts, grows and ends first. */
+static int family_in_child(void *unused)
+{
+	uint64_t handle;
+	int status = 0;
+	pid_t child;
+
+	(void)unused;
+	if (whole_life(open_device()))
+		return 1;
+	handle = fork_secure();
+	child = fork();
+	if (!child)
+		_exit(!handle || adopt_rightly(handle) || touch(CHANNEL, WRITE) ||
+		      ask(CARREL_REQ_MEMORY) || ask(CARREL_REQ_TRIM));
+	waitpid(child, &status, 0);
+	return status != 0;
+}
+
+static void test_kill_families(void)
+{
+	int status = 0, calls;
+
+	for (calls = 1; calls < 1000 && !*why; calls++) {
+		set_parameter("kill_in", calls);
+		status = in_child(family_in_child, NULL);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && parameter("kill_in") > 0)
+			break;
+		EXPECT(held_becomes(0));
+	}
+	set_parameter("kill_in", 0);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0 && calls > 60);
+	printf("# killed at each of %d calls\n", calls - 1);
+}
+
+static void *touch_for_ever(void *unused)
+{
+	volatile unsigned char *at;
+	unsigned long i;
+
+	(void)unused;
+	for (i = 0;; i++) {
+		at = CHANNEL + i % (BLOCKS * 16) * PAGE;
+		*at = i;
+		madvise((void *)(uintptr_t)at, PAGE, MADV_DONTNEED);
+	}
+	return NULL;
+}
+
+/* Threads of one address space touch the channel while another adopts, and ask for everything. */
+static int adopt_among_threads(void *handle)
+{
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		pthread_create(&thread, NULL, touch_for_ever, NULL);
+	usleep(rand() % 5000);
+	if (adopt_rightly(*(uint64_t *)handle))
+		return 1;
+	for (i = 0; i < 20; i++)
+		ask_for(rand() % 6, rand() % 4);
+	return 0;
+}
+
+static void test_adopt_race(void)
+{
+	uint64_t handle;
+	int i;
+
+	EXPECT(!whole_life(open_device()));
+	for (i = 0; i < 30 && !*why; i++) {
+		srand(i);
+		handle = fork_secure();
+		EXPECT(handle && in_child(adopt_among_threads, &handle) == 0);
+	}
+	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && held_becomes(0));
 }
 
 static int fork_and_map_again(void *argument)
@@ -687,7 +1125,27 @@ static int limited_in_child(void *unused)
 	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, LIMIT) ||
 	    start(device))
 		return 3;
+	EXPECT(!lend_all());
 	EXPECT_ERRNO(ask(CARREL_REQ_MEMORY), ENOMEM);
+	return !!*why;
+}
+
+/* One chunk and one block: the second block must not be touched. */
+static int block_limited_in_child(void *unused)
+{
+	struct rlimit limit = { (2 << 20) + CARREL_BLOCK_SIZE, (2 << 20) + CARREL_BLOCK_SIZE };
+	int device = open_device();
+
+	(void)unused;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+	if (setgid(1000) || setuid(1000))
+		return 2;
+	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, LIMIT) ||
+	    start(device) || touch(CHANNEL, WRITE))
+		return 3;
+	EXPECT(touch(CHANNEL + CARREL_BLOCK_SIZE, WRITE) == SIGBUS);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, 1), ENOMEM);
+	EXPECT(parameter("held") == 2);
 	return !!*why;
 }
 
@@ -698,6 +1156,8 @@ static void test_memlock(void)
 	/* What a process was charged is given back when it ends. */
 	for (i = 0; i < 3; i++)
 		EXPECT(in_child(limited_in_child, NULL) == 0);
+	for (i = 0; i < 3; i++)
+		EXPECT(in_child(block_limited_in_child, NULL) == 0);
 }
 
 static void write_file(const char *path, const char *text)
@@ -852,6 +1312,7 @@ static void test_noise(void)
 			noise[j] = rand() % 4 ? 0 : rand();
 		ioctl(device, commands[rand() % 5], noise);
 		msync((char *)CARREL_BASE + rand() % 64 * PAGE, (rand() % 3) * PAGE, MS_SYNC);
+		adopt(rand() % 32, 0x1111 + rand() % 32, 0x2222);
 	}
 	close(device);
 	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)) && parameter("held") == 0);
@@ -907,20 +1368,20 @@ static void test_stuck_end(void)
 	EXPECT(in_child(life_in_child, NULL) == 0);
 }
 
-/* LEND fails, and DESTROY cannot finish. */
+/* CREATE fails, and its chunk cannot come back. */
 static void test_stuck_create(void)
 {
 	int device = open_device();
 
 	EXPECT(map_at(device, CARREL_MMAP_SIZE(BLOCKS)) != MAP_FAILED);
-	inject(CARREL_HC_LEND, 1, 1, CARREL_EOWNER);
-	set_parameter("stuck_after_lend", 1);
+	inject(CARREL_HC_CREATE, 0, 1, CARREL_EOWNER);
+	set_parameter("stuck_after", CARREL_HC_CREATE);
 	EXPECT_ERRNO(create(device, LIMIT), EIO);
 	EXPECT(parameter("waiting") == 1);
 	EXPECT_ERRNO(create(device, LIMIT), EINVAL);
 	EXPECT(touch(CHANNEL, READ) == SIGBUS);
 	EXPECT(!munmap((void *)CARREL_BASE, CARREL_MMAP_SIZE(BLOCKS)));
-	set_parameter("stuck_after_lend", 0);
+	set_parameter("stuck_after", 0);
 	set_parameter("stuck", 0);
 	settle();
 }
@@ -1067,9 +1528,9 @@ static void test_destroy_refused(void)
 	inject(CARREL_HC_DESTROY, 0, 1, CARREL_EARG);
 	EXPECT(in_child(life_in_child, NULL) == 0);
 	inject(0, 0, 0, 0);
-	/* Four chunks and three blocks. */
-	EXPECT(parameter("leaked_pages") - leaked == 4 * 512 + 3 * 16);
-	EXPECT(parameter("held") - held == 4 + 3);
+	/* Three chunks and three blocks; in the fourth chunk was nothing. */
+	EXPECT(parameter("leaked_pages") - leaked == 3 * 512 + 3 * 16);
+	EXPECT(parameter("held") - held == 3 + 3);
 }
 
 static const struct {
@@ -1085,11 +1546,27 @@ static const struct {
 	{ "ADD hands over the right bytes", test_measured, false },
 	{ "CREATE's flags are measured", test_measured_with_flags, false },
 	{ "memory on request, up to the limit", test_growth, false },
+	{ "as much memory as there is", test_growth_by_many, false },
 	{ "ADD takes memory, up to the limit", test_growth_in_add, false },
+	{ "requests that make no sense", test_requests_refused, false },
+	{ "blocks are lent by need", test_lent_by_need, false },
+	{ "blocks are not lent to others", test_not_lent_to_others, false },
+	{ "LEND is refused", test_lend_refused, false },
+	{ "LEND takes memory, up to the limit", test_lend_takes_memory, false },
+	{ "TRIM", test_trim, false },
+	{ "the shrinker", test_shrinker, false },
 	{ "gate and channel pages", test_pages, false },
 	{ "the gate cannot be written", test_gate_is_read_only, false },
 	{ "the mapping stays in one piece", test_one_piece, false },
-	{ "a forked child has no part", test_fork, false },
+	{ "a forked child is another carrier", test_fork, false },
+	{ "a forked child outlives its parent", test_fork_outlives, false },
+	{ "ADOPT", test_adopt, false },
+	{ "an adopted child outlives its parent", test_adopted_outlives, false },
+	{ "a child that nobody adopts", test_never_adopted, false },
+	{ "ADOPT of another's child", test_adopt_a_stranger, false },
+	{ "a fork bomb, killed at random", test_fork_bomb, false },
+	{ "kill -9 at every hypercall of a family", test_kill_families, false },
+	{ "ADOPT among threads", test_adopt_race, false },
 	{ "a forked child cannot map the descriptor", test_fork_and_map_again, false },
 	{ "exit returns everything", test_exit, false },
 	{ "exec returns everything", test_exec, false },

@@ -183,6 +183,82 @@ static void asks_for_memory(void)
 	CHECK(seen[0].r8 == 0 && seen[0].r9 == 0);
 }
 
+static void asks_for_flush(void)
+{
+	munmap((void *)(CARREL_BASE + CARREL_REQ_MEMORY * PAGE), PAGE);
+	stub(CARREL_GATE_FLUSH, NULL);
+	names_thread(&seen[0], CARREL_HC_RESUME);
+	CHECK(seen[0].r8 == 0 && seen[0].r9 == 0);
+}
+
+/* The slot of another thread. */
+#define OTHER	3
+static struct carrel_slot *other(void)
+{
+	return (struct carrel_slot *)(CARREL_CHANNEL_VA + OTHER * CARREL_SLOT_STRIDE);
+}
+
+/*
+ * A call of clone as the shim makes it, with the stack of OTHER's slot. What the child enters
+ * is seen here by way of memory that both have; the parent goes on as after any call.
+ */
+static void clones(uint64_t handle, uint64_t low, uint64_t high, struct registers *child)
+{
+	struct registers r = { .rax = SYS_clone, .rdi = SIGCHLD, .r10 = handle, .r8 = low,
+			       .r9 = high, .rsi = CARREL_CHILD_RSP((uint64_t)other()) };
+	struct registers *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t self = getpid();
+	int status;
+
+	stub(CARREL_GATE_OCALL, &r);
+	if (getpid() != self) {
+		*shared = seen[0];
+		_exit(calls != 1 || ((low | high) && other()->pending));
+	}
+	names_thread(&seen[0], CARREL_HC_RESUME);
+	CHECK((int64_t)seen[0].r8 > 0 && seen[0].r9 == 0);
+	CHECK(waitpid(seen[0].r8, &status, 0) == (pid_t)seen[0].r8);
+	*child = *shared;
+	CHECK(!WIFEXITED(status) || WEXITSTATUS(status) == 0);
+	if (WIFSIGNALED(status))
+		kill(getpid(), WTERMSIG(status));
+}
+
+/* A thread, or a child of vfork: the slot's header is the shim's work. */
+static void new_thread(void)
+{
+	struct registers child;
+
+	*other() = (struct carrel_slot){ .thread = OTHER, .process = 78, .ticket = { 3, 4 } };
+	clones(0, 0, 0, &child);
+	CHECK(child.rax == CARREL_HC_ENTER && child.rdi == 78 && child.rsi == 3 && child.rdx == 4);
+	CHECK(child.r10 == OTHER && child.rsp == CARREL_STUB_RSP((uint64_t)other()));
+}
+
+/* It names itself as the registers say; the slot's pages are new. */
+static void new_process(void)
+{
+	struct registers child;
+
+	other()->pending = 1;
+	clones(99, 0x3333, 0, &child);
+	CHECK(child.rax == CARREL_HC_ENTER && child.rdi == 99 && child.rsi == 0x3333);
+	CHECK(child.rdx == 0 && child.r10 == OTHER);
+	CHECK(child.rsp == CARREL_STUB_RSP((uint64_t)other()));
+	clones(99, 0, 0x4444, &child);
+	CHECK(child.rdi == 99 && child.rsi == 0 && child.rdx == 0x4444 && child.r10 == OTHER);
+	CHECK(!other()->process && other()->pending);
+}
+
+static void not_adopted(void)
+{
+	struct registers child;
+
+	munmap((void *)(CARREL_BASE + CARREL_REQ_ADOPT * PAGE), PAGE);
+	clones(99, 0x3333, 0x4444, &child);
+}
+
 static void dead(void)
 {
 	stub(CARREL_GATE_DEAD, NULL);
@@ -273,19 +349,23 @@ static const struct test {
 	{ "resume of a preempted thread", preempted, 0 },
 	{ "busy is tried again", busy, 0 },
 	{ "memory", asks_for_memory, 0 },
+	{ "a flush", asks_for_flush, 0 },
+	{ "a new thread", new_thread, 0 },
+	{ "a new process", new_process, 0 },
+	{ "a new process that is not adopted", not_adopted, SIGKILL },
 	{ "dead", dead, SIGKILL },
 	{ "refused means dead", refused, SIGKILL },
 	{ "no memory means dead", no_memory, SIGKILL },
 	{ "a signal at every byte of the stub", windows, 0 },
 };
 
-/* The page with its hypercalls made jumps, requests' pages, and slot 0. */
+/* The page with its hypercalls made jumps, requests' pages, and four slots. */
 static void set_up(const char *file)
 {
 	const char *insn = strstr(file, "vmmcall") ? "\x0f\x01\xd9" : "\x0f\x01\xc1";
 	int fd = open(file, O_RDONLY), found = 0;
 
-	page = mmap((void *)CARREL_GATE_VA, 3 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+	page = mmap((void *)CARREL_GATE_VA, 16 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	CHECK(page == (void *)CARREL_GATE_VA);
 	CHECK(fd >= 0 && read(fd, page, PAGE + 1) == PAGE);
@@ -296,7 +376,7 @@ static void set_up(const char *file)
 				return_to = (uint64_t)page + i + 3;
 		}
 	CHECK(found == 2 && !memcmp(page, insn, 3) && page[3] == 0xc3);
-	CHECK(mmap((void *)CARREL_CHANNEL_VA, CARREL_SLOT_STRIDE, PROT_READ | PROT_WRITE,
+	CHECK(mmap((void *)CARREL_CHANNEL_VA, 4 * CARREL_SLOT_STRIDE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED);
 	*slot() = (struct carrel_slot){ .thread = 5, .process = 77, .ticket = { 0x1111, 0x2222 } };
 }
