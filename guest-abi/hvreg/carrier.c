@@ -19,12 +19,7 @@
 #define ADD_PAGES_MAX	512U
 #define PAGE		4096UL
 
-/* The arena begins at the first block that holds no slot. */
-#define ARENA_BLOCK	((LAUNCH_SLOTS * CARREL_SLOT_STRIDE + CARREL_BLOCK_SIZE - 1) / \
-			 CARREL_BLOCK_SIZE)
-#define ARENA_SIZE	((LAUNCH_BLOCKS - ARENA_BLOCK) * CARREL_BLOCK_SIZE)
-#define ARENA		((char *)CARREL_CHANNEL_VA + ARENA_BLOCK * CARREL_BLOCK_SIZE)
-_Static_assert(LAUNCH_BLOCKS > ARENA_BLOCK, "the start block needs room");
+#define ARENA		((char *)CARREL_CHANNEL_VA + CARRIER_ARENA_BLOCK * CARREL_BLOCK_SIZE)
 
 static void map(const struct carrier *carrier)
 {
@@ -140,24 +135,22 @@ static size_t put_strings(char **strings, size_t offset, uint32_t *count)
 
 	for (*count = 0; strings[*count]; ++*count) {
 		length = strlen(strings[*count]) + 1;
-		if (length > ARENA_SIZE - offset)
+		if (length > CARRIER_ARENA_SIZE - offset)
 			fail(EXIT_OWN, "clear the environment with env -i, or use xargs",
-			     "arguments and environment are longer than %lu bytes", ARENA_SIZE);
+			     "arguments and environment are longer than %lu bytes", CARRIER_ARENA_SIZE);
 		memcpy(ARENA + offset, strings[*count], length);
 		offset += length;
 	}
 	return offset;
 }
 
-/* What the shim is told of the host, and holds against what it can find out by itself. */
+/* What no seal covers. */
 static void fill_claims(struct carrel_start *start, const struct carrier *carrier)
 {
-	start->arena_size = ARENA_SIZE;
 	start->uid = getuid();
 	start->euid = geteuid();
 	start->gid = getgid();
 	start->egid = getegid();
-	start->secure = getauxval(AT_SECURE);
 	start->limit = carrier->limit;
 	start->flags = carrier->flags;
 }
@@ -173,6 +166,8 @@ static void fill_start(const struct carrier *carrier, const struct program *prog
 	size = put_strings(argv, size, &start->argc);
 	size = put_strings(environ, size, &start->envc);
 	start->size = size;
+	start->arena_size = CARRIER_ARENA_SIZE;
+	start->secure = getauxval(AT_SECURE);
 	fill_claims(start, carrier);
 	start->magic = CARREL_START_MAGIC;
 }
@@ -207,9 +202,12 @@ static void leave_libc(void)
 	syscall(SYS_set_tid_address, NULL);
 }
 
-/* The stub finds slot 0 by its stack pointer. */
-static _Noreturn void enter(void)
+/* Gives up what is hvreg's. The stub finds slot 0 by its stack pointer. */
+static _Noreturn void enter(const struct carrier *carrier)
 {
+	fill_slot(carrier);
+	close(carrier->device);
+	leave_libc();
 	asm volatile("movq %0, %%rsp\n\t"
 		     "xorl %%ebp, %%ebp\n\t"
 		     "jmp *%1"
@@ -220,10 +218,17 @@ static _Noreturn void enter(void)
 
 void carrier_start(struct carrier *carrier, const struct program *program, char **argv)
 {
-	fill_slot(carrier);
 	fill_start(carrier, program, argv);
-	close(carrier->device);
 	take_name(program, argv, program_invocation_name);
-	leave_libc();
-	enter();
+	enter(carrier);
+}
+
+void carrier_take_over(struct carrier *carrier, const struct exec *exec, const char *name)
+{
+	struct carrel_start *start = (struct carrel_start *)ARENA;
+
+	memcpy(start, exec->start, exec->start_size);
+	fill_claims(start, carrier);
+	prctl(PR_SET_NAME, name);
+	enter(carrier);
 }

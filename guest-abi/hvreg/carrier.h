@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * hvreg's process becomes the carrier of a secure process. Failures exit 125.
- * In order: map, create, fill, start.
+ * In order: create, then start or take over.
  */
 #ifndef HVREG_CARRIER_H
 #define HVREG_CARRIER_H
 
 #include <carrel/ioctl.h>
+#include "exec.h"
 #include "launch.h"
 #include "program.h"
+
+/* The arena begins at the first block that holds no slot. */
+#define CARRIER_ARENA_BLOCK	((LAUNCH_SLOTS * CARREL_SLOT_STRIDE + CARREL_BLOCK_SIZE - 1) / \
+				 CARREL_BLOCK_SIZE)
+#define CARRIER_ARENA_SIZE	((LAUNCH_BLOCKS - CARRIER_ARENA_BLOCK) * CARREL_BLOCK_SIZE)
+_Static_assert(LAUNCH_BLOCKS > CARRIER_ARENA_BLOCK, "the start block needs room");
 
 /* A secure process of this address space. */
 struct carrier {
@@ -27,5 +34,8 @@ void carrier_create(struct carrier *carrier, const struct launch *launch);
  * enters thread 0. argv ends with NULL and lies where the kernel put it.
  */
 _Noreturn void carrier_start(struct carrier *carrier, const struct program *program, char **argv);
+
+/* The same for a program that comes by execve, whose start block is sealed. */
+_Noreturn void carrier_take_over(struct carrier *carrier, const struct exec *exec, const char *name);
 
 #endif

@@ -12,4 +12,10 @@ int ps_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int log_command(int argc, char **argv);
 
+/*
+ * No command of users: what a protected program becomes by execve, as `variable` says, the value of
+ * CARREL_EXEC. `name` is for comm.
+ */
+_Noreturn void exec_command(const char *variable, const char *name);
+
 #endif

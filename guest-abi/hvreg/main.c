@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* hvreg: runs programs in private views of the Carrel hypervisor and tells about it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <carrel/channel.h>
 #include <carrel/hypercall.h>
 #include "commands.h"
 #include "fail.h"
@@ -35,8 +37,11 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	const char *exec = getenv(CARREL_EXEC_VARIABLE);
 	unsigned int i;
 
+	if (exec)
+		exec_command(exec, argc ? argv[0] : "");
 	if (argc < 2)
 		fail_usage("", "no command");
 	if (!strcmp(argv[1], "--help")) {

@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <carrel/channel.h>
+#include <carrel/hypercall.h>
 
 /* What gate.S writes: the first block, then what the arena begins with. */
 #define ARENA_BLOCKS	4UL
@@ -279,6 +281,134 @@ static void test_many_arguments(void)
 	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42);
 }
 
+#define PAGE		4096U
+#define START_SIZE	100000U
+
+/* What a shim hands over: a manifest of two pages and a start block, of which hvreg knows nothing. */
+struct handed {
+	struct carrel_exec header;
+	unsigned char manifest[2 * PAGE];
+	struct carrel_start start;
+	unsigned char sealed[START_SIZE - sizeof(struct carrel_start)];
+} __attribute__((packed));
+
+static void fill_handed(struct handed *handed)
+{
+	unsigned int i;
+
+	handed->header = (struct carrel_exec){
+		.magic = CARREL_EXEC_MAGIC, .manifest_size = 2 * PAGE, .start_size = START_SIZE,
+		.limit = 20, .flags = CARREL_CREATE_DMA,
+	};
+	memset(handed->manifest, 'm', sizeof(handed->manifest));
+	handed->start = (struct carrel_start){
+		.magic = CARREL_START_MAGIC, .size = START_SIZE, .argc = 77, .envc = 88,
+		.arena_size = 99, .ticket = { 5, 6 }, .tag = "a tag of sixteen", .uid = 1, .limit = 2,
+	};
+	for (i = 0; i < sizeof(handed->sealed); i++)
+		handed->sealed[i] = i + (i >> 8);
+}
+
+/* A descriptor of a file with its first `size` bytes, and the environment that names it. */
+static int hand_over(const struct handed *handed, size_t size, char *envp[2])
+{
+	static char variable[64];
+	int file = memfd_create("handed", 0);
+
+	EXPECT(file > 2 && write(file, handed, size) == (ssize_t)size);
+	snprintf(variable, sizeof(variable), CARREL_EXEC_VARIABLE "=%d", file);
+	envp[0] = variable;
+	envp[1] = NULL;
+	return file;
+}
+
+static void check_taken_over(const struct run *run, const struct handed *handed)
+{
+	const unsigned char *arena = run->channel + CARREL_BLOCK_SIZE;
+	struct carrel_start expected = handed->start;
+	char text[4096];
+
+	expected.uid = expected.euid = expected.gid = expected.egid = 0;
+	expected.limit = handed->header.limit;
+	expected.flags = handed->header.flags;
+	EXPECT(!memcmp(arena, &expected, sizeof(expected)));
+	EXPECT(!memcmp(arena + sizeof(expected), handed->sealed, sizeof(handed->sealed)));
+	EXPECT(!arena[START_SIZE]);
+	read_proc(run->pid, "comm", text, sizeof(text));
+	EXPECT(!strcmp(text, "a-name-that-is-\n"));
+	read_proc(run->pid, "cmdline", text, sizeof(text));
+	EXPECT(!strcmp(text, "a-name-that-is-long"));
+	descriptors(run->pid, text);
+	EXPECT(!strcmp(text, "0 1 2 "));
+}
+
+static void test_take_over(void)
+{
+	static char *argv[] = { "a-name-that-is-long", NULL };
+	static struct handed handed;
+	static struct run run;
+	char *envp[2];
+	int file, status;
+
+	fill_handed(&handed);
+	file = hand_over(&handed, sizeof(handed), envp);
+	run_hvreg(&run, argv, envp, 0);
+	EXPECT(run.channel_size == CHANNEL_SIZE);
+	if (run.channel_size == CHANNEL_SIZE) {
+		check_slot(&run);
+		check_taken_over(&run, &handed);
+	}
+	status = finish(&run);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42 && !*run.errors);
+	close(file);
+}
+
+static void expect_not_taken(const struct handed *handed, size_t size, const char *text)
+{
+	static char *argv[] = { "name", NULL };
+	char *envp[2];
+	int file = hand_over(handed, size, envp);
+
+	expect_failure(argv, envp, 125, text);
+	close(file);
+}
+
+static void test_take_over_nonsense(void)
+{
+	static char *variables[] = {
+		"CARREL_EXEC=", "CARREL_EXEC=-1", "CARREL_EXEC= 3", "CARREL_EXEC=3x", "CARREL_EXEC=4294967299",
+		"CARREL_EXEC=99999999999999999999999",
+	};
+	static char *argv[] = { "hvreg", "run", "busybox", NULL };
+	static const uint32_t sizes[] = { 0, 1, PAGE - 1, 2 * PAGE + 1, 0x101000, 0xFFFFF000 };
+	static const uint32_t starts[] = { 0, 87, 192 * 65536 + 1, 0xFFFFFFFF };
+	static struct handed good, bad;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+		expect_failure(argv, (char *[]){ variables[i], NULL }, 125, "names no descriptor");
+	expect_failure(argv, (char *[]){ "CARREL_EXEC=99", NULL }, 125, "Bad file descriptor");
+	fill_handed(&good);
+	for (i = 0; i < 4; i++)
+		expect_not_taken(&good, (size_t[]){ 0, 23, 24 + PAGE, sizeof(good) - 1 }[i], "is cut short");
+	bad = good;
+	bad.header.magic++;
+	expect_not_taken(&bad, sizeof(bad), "none that a program handed over");
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		bad = good;
+		bad.header.manifest_size = sizes[i];
+		expect_not_taken(&bad, sizeof(bad), "a manifest of that size");
+	}
+	for (i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
+		bad = good;
+		bad.header.start_size = starts[i];
+		expect_not_taken(&bad, sizeof(bad), "a start block of that size");
+	}
+	bad = good;
+	bad.header.limit = 0xFFFFFFFF;
+	expect_not_taken(&bad, sizeof(bad), "more memory than this machine has");
+}
+
 static void test_too_much_memory(void)
 {
 	static char *argv[] = { "hvreg", "run", "--memory", "1048576", "busybox", NULL };
@@ -437,6 +567,8 @@ static const struct {
 	{ "run and measure agree", test_identity },
 	{ "many arguments", test_many_arguments },
 	{ "too much memory", test_too_much_memory },
+	{ "what a program hands over by execve", test_take_over },
+	{ "nonsense in the place of that", test_take_over_nonsense },
 	{ "a warning where DMA is not protected", test_unprotected },
 	{ "a warning that nobody reads", test_unread_warning },
 	{ "--require dma", test_require_dma },
