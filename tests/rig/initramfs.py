@@ -5,10 +5,14 @@ import os
 import subprocess
 
 import cpio
+import debian
 import paths
 
 # Modules every run can load by modprobe: EFI variables, and MSRs and CPUID from user space.
 MODULES = ("efivarfs", "msr", "cpuid")
+
+USERS = ((b"daemon", 1), (b"www-data", 33), (b"nobody", 65534), (b"sshd", 100), (b"redis", 101),
+         (b"memcache", 102))
 
 
 def build(run, mark):
@@ -17,10 +21,10 @@ def build(run, mark):
     for name in ("dev", "proc", "sys", "tmp", "root", "run", "etc", "var", "mnt"):
         archive.folder(name)
     archive.char_device("dev/console", 5, 1)
-    archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
-    archive.file("etc/group", b"root:x:0:\ncarrel:x:990:\n")
+    _add_users(archive)
     _add_busybox(archive)
     _add_modules(archive, MODULES + tuple(run.modules))
+    debian.add(archive, run.debian)
     _add_carrel(archive)
     init = os.path.join(paths.RIG_SOURCE, "guest", "init")
     with open(init, "rb") as file:
@@ -30,6 +34,17 @@ def build(run, mark):
     archive.file("rig/env", _environment(run, mark))
     archive.file("rig/command", os.fsencode(run.command) + b"\n")
     return archive.finish()
+
+
+def _add_users(archive):
+    """root, and those that Debian's packages would make for their services."""
+    users, groups = b"root:x:0:0:root:/root:/bin/sh\n", b"root:x:0:\ncarrel:x:990:\n"
+    for name, number in USERS:
+        users += b"%s:x:%d:%d::/nonexistent:/usr/sbin/nologin\n" % (name, number, number)
+        groups += b"%s:x:%d:\n" % (name, number)
+    archive.file("etc/passwd", users)
+    archive.file("etc/group", groups)
+    archive.file("etc/hosts", b"127.0.0.1 localhost\n")
 
 
 def _environment(run, mark):

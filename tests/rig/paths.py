@@ -8,6 +8,7 @@ BUILD = os.path.join(TREE, "build")
 RIG_BUILD = os.path.join(BUILD, "rig")
 RIG_SOURCE = os.path.join(TREE, "tests", "rig")
 GUEST = os.path.join(BUILD, "guest")
+DEBIAN = os.path.join(BUILD, "debian")
 
 KERNEL = os.path.join(GUEST, "vmlinuz")
 MODULES = os.path.join(GUEST, "modules")
