@@ -370,7 +370,14 @@ static int64_t carry(struct thread *t, const struct call *row, uint64_t number,
 	check_result(row, arg, plan, value);
 	if (row->result == RESULT_FD && value >= 0)
 		inherit_random(row, arg, value);
-	return copy_out(row, arg, plan, value) ? value : -LINUX_EFAULT;
+	if (copy_out(row, arg, plan, value))
+		return value;
+	/* the program never learns that number */
+	if (row->result == RESULT_FD && value >= 0) {
+		fds_remove(value);
+		host_call_own(t, SYS_close, value, 0, 0, 0);
+	}
+	return -LINUX_EFAULT;
 }
 
 int64_t marshal_once(struct thread *t, const struct call *row, uint64_t number,
