@@ -19,7 +19,6 @@
 #define ARCH_GET_GS		0x1004
 #define GRND_FLAGS		7
 #define GETRANDOM_MAX		0x1ffffffUL
-#define ROBUST_LIST_SIZE	24
 
 enum { NR_fcntl = SYS_fcntl, NR_ioctl = 16, NR_prctl = 157 };
 
@@ -199,46 +198,10 @@ EMULATED(call_getrandom)
 	return size;
 }
 
-/*
- * The word to clear at a thread's end is for other threads to see; the shim
- * clears it itself when there are threads. The kernel is told no address.
- */
-EMULATED(call_set_tid_address)
-{
-	int64_t tid = host_call_own(t, SYS_gettid, 0, 0, 0, 0);
-
-	(void)arg;
-	/* The program will own locks by this number. */
-	if (tid <= 0 || tid > INT32_MAX)
-		die(CARREL_DIE_IAGO);
-	return tid;
-}
-
-EMULATED(call_set_robust_list)
-{
-	(void)t;
-	return arg[1] == ROBUST_LIST_SIZE ? 0 : -LINUX_EINVAL;
-}
-
 /* The kernel would write into private memory: programs do without, and need not be logged. */
 EMULATED(call_rseq)
 {
 	(void)t;
 	(void)arg;
 	return -LINUX_ENOSYS;
-}
-
-/* With one thread its end is the end of all. */
-EMULATED(call_exit)
-{
-	shared_write_all(t);
-	host_call_own(t, SYS_exit, (uint32_t)arg[0], 0, 0, 0);
-	die(CARREL_DIE_IAGO);
-}
-
-EMULATED(call_exit_group)
-{
-	shared_write_all(t);
-	host_call_own(t, SYS_exit_group, (uint32_t)arg[0], 0, 0, 0);
-	die(CARREL_DIE_IAGO);
 }

@@ -21,11 +21,22 @@ EMULATED(call_arch_prctl);
 EMULATED(call_readlink);
 EMULATED(call_readlinkat);
 EMULATED(call_getrandom);
+EMULATED(call_rseq);
+
+/* clone.c, fork.c */
+EMULATED(call_clone);
+EMULATED(call_clone3);
+
+/* thread.c */
+EMULATED(call_gettid);
 EMULATED(call_set_tid_address);
 EMULATED(call_set_robust_list);
-EMULATED(call_rseq);
+EMULATED(call_get_robust_list);
 EMULATED(call_exit);
 EMULATED(call_exit_group);
+
+/* futex.c */
+EMULATED(call_futex);
 
 /* exec.c */
 EMULATED(call_execve);

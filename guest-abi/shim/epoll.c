@@ -22,6 +22,7 @@
 #include "fds.h"
 #include "host.h"
 #include "marshal.h"
+#include "signal.h"
 #include "token.h"
 #include "user.h"
 #include "vm.h"
@@ -329,7 +330,7 @@ static int64_t pwait(struct thread *t, uint64_t number, const uint64_t arg[6], u
 	channel_put(SLOT_TAIL(t), &mask, sizeof(mask));
 	host[4] = (uint64_t)SLOT_TAIL(t);
 	host[5] = MASK_SIZE;
-	wait_mask(t, mask);
+	signal_mask_temporary(t, mask);
 	value = wait_events(t, number, arg, host);
 	wait_unmask(t, value);
 	return value;

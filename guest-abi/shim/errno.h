@@ -5,6 +5,7 @@
 
 #define LINUX_EPERM		1
 #define LINUX_ENOENT		2
+#define LINUX_ESRCH		3
 #define LINUX_EINTR		4
 #define LINUX_EIO		5
 #define LINUX_E2BIG		7
@@ -21,6 +22,7 @@
 #define LINUX_EINVAL		22
 #define LINUX_EMFILE		24
 #define LINUX_ENOTTY		25
+#define LINUX_EDEADLK		35
 #define LINUX_ENAMETOOLONG	36
 #define LINUX_ENOSYS		38
 #define LINUX_ELOOP		40
@@ -31,6 +33,7 @@
 #define LINUX_EOPNOTSUPP	95
 #define LINUX_EAFNOSUPPORT	97
 #define LINUX_ENOBUFS		105
+#define LINUX_ETIMEDOUT		110
 #define LINUX_ERRNO_MAX		4095
 
 #endif

@@ -36,7 +36,7 @@ void host_take_signal(struct thread *t)
 	*pending = 0;
 }
 
-int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6])
+static int64_t make_call(struct thread *t, uint64_t number, const uint64_t args[6])
 {
 	uint64_t flags;
 	int64_t value = hypercall_ocall(number, args, &flags);
@@ -50,16 +50,40 @@ int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6])
 	return value;
 }
 
+int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6])
+{
+	/*
+	 * The host holds all signals back until this one is delivered: a call that sleeps
+	 * would sleep on. It was noted in a call of the shim's own.
+	 */
+	return t->noted ? HOST_NOT_STARTED : make_call(t, number, args);
+}
+
+int64_t host_call_always(struct thread *t, uint64_t number, const uint64_t args[6])
+{
+	int64_t value;
+
+	do
+		value = make_call(t, number, args);
+	while (value == HOST_NOT_STARTED);
+	return value;
+}
+
 int64_t host_call_own(struct thread *t, uint64_t number, uint64_t a, uint64_t b, uint64_t c,
 		      uint64_t d)
 {
 	const uint64_t args[6] = { a, b, c, d };
-	int64_t value;
 
-	do
-		value = host_call(t, number, args);
-	while (value == HOST_NOT_STARTED);
-	return value;
+	return host_call_always(t, number, args);
+}
+
+uint32_t host_tid(struct thread *t)
+{
+	int64_t tid = host_call_own(t, SYS_gettid, 0, 0, 0, 0);
+
+	if (tid <= 0 || tid > INT32_MAX)
+		die(CARREL_DIE_IAGO);
+	return tid;
 }
 
 bool ask_module(struct thread *t, uint64_t request, uint64_t argument)

@@ -30,7 +30,7 @@ enum {
 	SYS_readlink = 89, SYS_gettid = 186, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_tgkill = 234,
 	SYS_readlinkat = 267, SYS_dup3 = 292,
 	SYS_execve = 59, SYS_geteuid = 107, SYS_getegid = 108, SYS_fgetxattr = 193, SYS_openat = 257,
-	SYS_memfd_create = 319, SYS_faccessat2 = 439,
+	SYS_clone = 56, SYS_futex = 202, SYS_rt_tgsigqueueinfo = 297, SYS_memfd_create = 319, SYS_faccessat2 = 439,
 };
 
 /* host_call: a signal came first and the call was not made. No host can answer this. */
@@ -43,9 +43,15 @@ enum {
  */
 int64_t host_call(struct thread *t, uint64_t number, const uint64_t args[6]);
 
-/* One for the shim itself: made even if a signal is waiting. */
+/*
+ * For the shim itself: made even if a signal is waiting, so it must not sleep for long.
+ */
+int64_t host_call_always(struct thread *t, uint64_t number, const uint64_t args[6]);
 int64_t host_call_own(struct thread *t, uint64_t number, uint64_t a, uint64_t b, uint64_t c,
 		      uint64_t d);
+
+/* This thread's number in the host, which programs own locks by. */
+uint32_t host_tid(struct thread *t);
 
 /* Ask the module for CARREL_REQ_*. False if it refuses; an interrupted request is asked anew. */
 bool ask_module(struct thread *t, uint64_t request, uint64_t argument);

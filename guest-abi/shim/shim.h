@@ -56,13 +56,20 @@ struct thread {
 	uint64_t robust_list;
 	uint64_t fs_base;		/* only from fork or clone to START */
 	struct carrier *carrier;	/* see carrier.h */
-	uint64_t futex[4];		/* futex.c's, as a waiter */
-	uint64_t reserved[7];
+	struct {			/* futex.c's, as a waiter, under its lock */
+		uint64_t address;	/* 0: not queued */
+		struct thread *next;
+		uint32_t bitset;
+		bool owner;		/* waits to own the word: FUTEX_LOCK_PI */
+		uint64_t reserved;
+	} futex;
+	uint64_t set_tid;		/* from clone to START: where its number goes, 0 none */
+	uint64_t reserved[6];
 	struct regs regs;
 };
 _Static_assert(offsetof(struct thread, regs) == THREAD_HEAD, "entry.S skips this much");
 
-enum start_kind { START_FIRST, START_THREAD, START_FORKED };
+enum start_kind { START_FIRST, START_THREAD, START_FORKED, START_DONE };
 
 /* The thread that runs this. */
 static inline struct thread *self(void)

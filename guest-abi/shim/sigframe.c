@@ -4,17 +4,17 @@
 
 #include <carrel/hypercall.h>
 #include "sigframe.h"
+#include "user.h"
 #include "vm.h"
+#include "xstate.h"
 
 /* SDM "XSAVE Managed Features": legacy area, header, then what XCR0 enables. */
 #define FXSAVE_SIZE		512
 #define SW_BYTES		464	/* of the legacy area, software's own from here */
 #define MXCSR			24
 #define XSAVE_HEADER		512
-#define XSAVE_HEADER_SIZE	64
 #define XSAVE_ALIGN		64UL
 #define MXCSR_VALID		0xffffU
-#define MXCSR_INITIAL		0x1f80U
 
 /* Linux's struct _fpx_sw_bytes: how a handler knows that there is more than FXSAVE. */
 #define FP_MAGIC1		0x46505853U
@@ -29,70 +29,13 @@ struct sw_bytes {
 #define FLAGS_RESTORED		0x50dd5UL	/* AC RF OF DF TF SF ZF AF PF CF */
 #define FLAGS_FIXED		0x202UL
 
-static struct {
-	bool known;
-	uint64_t features;		/* XCR0, or 0 where there is no XSAVE */
-	uint64_t size;
-} xstate;
-
-/* CPUID costs an exit: once is enough. */
-static void xstate_learn(void)
-{
-	uint32_t a, b, c, d;
-
-	if (xstate.known)
-		return;
-	xstate.known = true;
-	xstate.size = FXSAVE_SIZE;
-	asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
-	if (!(c & 1U << 27))		/* OSXSAVE */
-		return;
-	asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-	xstate.features = (uint64_t)d << 32 | a;
-	asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0xd), "c"(0));
-	xstate.size = b;
-}
-
-static void xstate_save(uint8_t *area)
-{
-	if (!xstate.features) {
-		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-		return;
-	}
-	memset(area + XSAVE_HEADER, 0, XSAVE_HEADER_SIZE);
-	asm volatile("xsave64 (%0)" : : "r"(area), "a"((uint32_t)xstate.features),
-		     "d"((uint32_t)(xstate.features >> 32)) : "memory");
-}
-
-static void xstate_restore(const uint8_t *area, uint64_t features)
-{
-	if (!features)
-		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-	else
-		asm volatile("xrstor64 (%0)" : : "r"(area), "a"((uint32_t)features),
-			     "d"((uint32_t)(features >> 32)) : "memory");
-}
-
-/* What a handler starts with. */
-static void xstate_initial(void)
-{
-	static uint8_t area[FXSAVE_SIZE + XSAVE_HEADER_SIZE] __attribute__((aligned(XSAVE_ALIGN)));
-	uint32_t mxcsr = MXCSR_INITIAL;
-	uint16_t control = 0x37f;
-
-	memcpy(area, &control, sizeof(control));
-	memcpy(area + MXCSR, &mxcsr, sizeof(mxcsr));
-	xstate_restore(area, xstate.features);
-}
-
 static uint64_t area_size(void)
 {
-	return xstate.size + (xstate.features ? sizeof(uint32_t) : 0);
+	return xstate_size() + (xstate_features() ? sizeof(uint32_t) : 0);
 }
 
 uint64_t sigframe_size(void)
 {
-	xstate_learn();
 	return sizeof(struct sigframe) + FRAME_ALIGN + area_size() + XSAVE_ALIGN;
 }
 
@@ -100,12 +43,12 @@ static void describe(uint8_t *area)
 {
 	struct sw_bytes sw = {
 		.magic1 = FP_MAGIC1, .extended_size = area_size(),
-		.features = xstate.features, .size = xstate.size,
+		.features = xstate_features(), .size = xstate_size(),
 	};
 	uint32_t magic2 = FP_MAGIC2;
 
 	memcpy(area + SW_BYTES, &sw, sizeof(sw));
-	memcpy(area + xstate.size, &magic2, sizeof(magic2));
+	memcpy(area + xstate_size(), &magic2, sizeof(magic2));
 }
 
 uint64_t sigframe_push(struct thread *t, uint64_t top, const struct sigframe *content)
@@ -114,7 +57,6 @@ uint64_t sigframe_push(struct thread *t, uint64_t top, const struct sigframe *co
 	struct sigframe *frame;
 
 	(void)t;
-	xstate_learn();
 	if (top < VM_LOW)
 		return 0;
 	area = (top - area_size()) & ~(XSAVE_ALIGN - 1);
@@ -123,7 +65,7 @@ uint64_t sigframe_push(struct thread *t, uint64_t top, const struct sigframe *co
 	if (address > top || vm_prefix(address, top - address, CARREL_W) != top - address)
 		return 0;
 	xstate_save((uint8_t *)area);
-	if (xstate.features)
+	if (xstate_features())
 		describe((uint8_t *)area);
 	frame = (struct sigframe *)address;
 	memcpy(frame, content, sizeof(*frame));
@@ -147,26 +89,25 @@ static uint64_t area_features(const uint8_t *area)
 	if (mxcsr & ~MXCSR_VALID)
 		return ~0UL;
 	memcpy(&sw, area + SW_BYTES, sizeof(sw));
-	if (!xstate.features || sw.magic1 != FP_MAGIC1 || sw.size != xstate.size)
+	if (!xstate_features() || sw.magic1 != FP_MAGIC1 || sw.size != xstate_size())
 		return 0;
 	if (vm_prefix((uint64_t)area, area_size(), CARREL_R) != area_size())
 		return ~0UL;
-	memcpy(&magic2, area + xstate.size, sizeof(magic2));
+	memcpy(&magic2, area + xstate_size(), sizeof(magic2));
 	if (magic2 != FP_MAGIC2)
 		return 0;
 	memcpy(header, area + XSAVE_HEADER, sizeof(header));
 	for (int i = 1; i < 8; i++)
 		reserved |= header[i];
-	if (reserved || header[0] & ~xstate.features)
+	if (reserved || header[0] & ~xstate_features())
 		return ~0UL;
-	return xstate.features;
+	return xstate_features();
 }
 
 static bool restore_area(uint64_t address)
 {
 	uint64_t features;
 
-	xstate_learn();
 	if (!address) {
 		xstate_initial();
 		return true;

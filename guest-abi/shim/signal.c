@@ -11,6 +11,7 @@
 #include "sigframe.h"
 #include "signal.h"
 #include "timer.h"
+#include "user.h"
 #include "vm.h"
 
 #define SIG_DFL		0UL
@@ -53,16 +54,56 @@
 #define SI_CODE		8			/* offsets in siginfo */
 #define SI_ADDRESS	16
 #define SI_KERNEL	0x80
+#define SYSCALL_SIZE	2			/* of the instruction */
 
 static bool is_handler(const struct action *action)
 {
 	return action->handler > SIG_IGN;
 }
 
-static void set_host_mask(struct thread *t, uint64_t how, uint64_t mask)
+static void set_host_mask(struct thread *t, uint64_t mask)
 {
 	channel_put(SLOT_DATA(t), &mask, sizeof(mask));
-	host_call_own(t, SYS_rt_sigprocmask, how, (uint64_t)SLOT_DATA(t), 0, MASK_SIZE);
+	if (host_call_own(t, SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)SLOT_DATA(t), 0, MASK_SIZE))
+		die(CARREL_DIE_IAGO);
+}
+
+void signal_block(struct thread *t)
+{
+	set_host_mask(t, ~0UL);
+}
+
+/*
+ * A signal that comes before the host makes this call leaves all blocked, and has to stay
+ * the only one until it is delivered, which ends here again: there is room for one.
+ */
+void signal_unblock(struct thread *t)
+{
+	const uint64_t args[6] = { SIG_SETMASK, (uint64_t)SLOT_DATA(t), 0, MASK_SIZE };
+	int64_t result = 0;
+
+	do {
+		if (t->noted)
+			return;
+		channel_put(SLOT_DATA(t), &t->mask, sizeof(t->mask));
+		result = host_call(t, SYS_rt_sigprocmask, args);
+	} while (result == HOST_NOT_STARTED);
+	if (result)
+		die(CARREL_DIE_IAGO);
+}
+
+void signal_mask_temporary(struct thread *t, uint64_t mask)
+{
+	t->saved_mask = t->mask;
+	t->mask = mask & ~UNBLOCKABLE;
+	t->temporary = true;
+}
+
+void signal_mask_restore(struct thread *t)
+{
+	if (t->temporary)
+		t->mask = t->saved_mask;
+	t->temporary = false;
 }
 
 void signal_setup(struct thread *t)
@@ -98,39 +139,53 @@ static int64_t set_host_action(struct thread *t, uint64_t signal, const struct a
 	return result;
 }
 
+/*
+ * The host's side and ours change together: a thread that finds a signal noted waits for
+ * the lock and then sees the handler for which the host sent it.
+ */
+static int64_t exchange_action(struct thread *t, uint64_t signal, const struct action *new,
+			       struct action *old)
+{
+	struct action *action = &t->carrier->actions[signal], host;
+	int64_t result;
+
+	lock_take(&t->carrier->lock);
+	result = set_host_action(t, signal, new, &host);
+	if (result == 0) {
+		*old = *action;
+		/* What was inherited only the host knows: default or ignored. */
+		if (!is_handler(old))
+			old->handler = host.handler == SIG_IGN ? SIG_IGN : SIG_DFL;
+		if (new)
+			*action = *new;
+	}
+	lock_release(&t->carrier->lock);
+	return result;
+}
+
 EMULATED(call_rt_sigaction)
 {
 	uint64_t signal = (uint32_t)arg[0];
-	struct action new, old, before;
+	struct action new, old;
 	int64_t result;
 
 	if (arg[3] != MASK_SIZE || signal < 1 || signal > SIGNALS)
 		return -LINUX_EINVAL;
-	if (arg[1] && vm_prefix(arg[1], sizeof(new), CARREL_R) != sizeof(new))
+	if (arg[1] && !user_get(&new, arg[1], sizeof(new)))
 		return -LINUX_EFAULT;
 	if (arg[2] && vm_prefix(arg[2], sizeof(old), CARREL_W) != sizeof(old))
 		return -LINUX_EFAULT;
 	if (arg[1]) {
-		memcpy(&new, (const void *)arg[1], sizeof(new));
 		if (BIT_OF(signal) & UNBLOCKABLE)
 			return -LINUX_EINVAL;
 		if (is_handler(&new) && !(new.flags & SA_RESTORER))
 			return -LINUX_EINVAL;
+		new.mask &= ~UNBLOCKABLE;
 	}
-	result = set_host_action(t, signal, arg[1] ? &new : NULL, &before);
+	result = exchange_action(t, signal, arg[1] ? &new : NULL, &old);
 	if (result < 0)
 		return result;
-	/* What was inherited only the host knows: default or ignored. */
-	old = carrier()->actions[signal];
-	if (!is_handler(&old))
-		old.handler = before.handler == SIG_IGN ? SIG_IGN : SIG_DFL;
-	if (arg[1]) {
-		carrier()->actions[signal] = new;
-		carrier()->actions[signal].mask &= ~UNBLOCKABLE;
-	}
-	if (arg[2])
-		memcpy((void *)arg[2], &old, sizeof(old));
-	return 0;
+	return !arg[2] || user_put(arg[2], &old, sizeof(old)) ? 0 : -LINUX_EFAULT;
 }
 
 EMULATED(call_rt_sigprocmask)
@@ -144,9 +199,8 @@ EMULATED(call_rt_sigprocmask)
 	if (arg[2] && vm_prefix(arg[2], sizeof(old), CARREL_W) != sizeof(old))
 		return -LINUX_EFAULT;
 	if (arg[1]) {
-		if (vm_prefix(arg[1], sizeof(set), CARREL_R) != sizeof(set))
+		if (!user_get(&set, arg[1], sizeof(set)))
 			return -LINUX_EFAULT;
-		memcpy(&set, (const void *)arg[1], sizeof(set));
 		switch ((uint32_t)arg[0]) {
 		case SIG_BLOCK:
 			mask |= set;
@@ -171,9 +225,7 @@ EMULATED(call_rt_sigprocmask)
 			die(CARREL_DIE_IAGO);
 		t->mask = mask;
 	}
-	if (arg[2])
-		memcpy((void *)arg[2], &old, sizeof(old));
-	return 0;
+	return !arg[2] || user_put(arg[2], &old, sizeof(old)) ? 0 : -LINUX_EFAULT;
 }
 
 static bool on_altstack(const struct thread *t, uint64_t rsp)
@@ -201,12 +253,11 @@ EMULATED(call_sigaltstack)
 {
 	struct stack new, old = altstack_now(t);
 
-	if (arg[0] && vm_prefix(arg[0], sizeof(new), CARREL_R) != sizeof(new))
+	if (arg[0] && !user_get(&new, arg[0], sizeof(new)))
 		return -LINUX_EFAULT;
 	if (arg[1] && vm_prefix(arg[1], sizeof(old), CARREL_W) != sizeof(old))
 		return -LINUX_EFAULT;
 	if (arg[0]) {
-		memcpy(&new, (const void *)arg[0], sizeof(new));
 		if (old.flags & SS_ONSTACK)
 			return -LINUX_EPERM;
 		if ((new.flags & ~(SS_AUTODISARM | SS_ONSTACK)) & ~SS_DISABLE)
@@ -219,9 +270,7 @@ EMULATED(call_sigaltstack)
 		t->altstack_size = new.size;
 		t->altstack_flags = new.flags & ~SS_ONSTACK;
 	}
-	if (arg[1])
-		memcpy((void *)arg[1], &old, sizeof(old));
-	return 0;
+	return !arg[1] || user_put(arg[1], &old, sizeof(old)) ? 0 : -LINUX_EFAULT;
 }
 
 /*
@@ -232,13 +281,12 @@ static _Noreturn void die_by(struct thread *t, uint64_t signal)
 {
 	const struct action standard = { .handler = SIG_DFL };
 	struct action old;
-	int64_t pid, tid;
+	int64_t pid;
 
 	set_host_action(t, signal, &standard, &old);
 	pid = host_call_own(t, SYS_getpid, 0, 0, 0, 0);
-	tid = host_call_own(t, SYS_gettid, 0, 0, 0, 0);
-	set_host_mask(t, SIG_SETMASK, ~BIT_OF(signal));
-	host_call_own(t, SYS_tgkill, pid, tid, signal, 0);
+	set_host_mask(t, ~BIT_OF(signal));
+	host_call_own(t, SYS_tgkill, pid, t->tid, signal, 0);
 	/* The signal cannot be refused; a host that does not deliver it is told so. */
 	host_call_own(t, SYS_exit_group, 128 + signal, 0, 0, 0);
 	die(CARREL_DIE_IAGO);
@@ -253,53 +301,65 @@ static uint64_t stack_for(const struct thread *t, const struct action *action)
 	return rsp - RED_ZONE;
 }
 
-/* Enter the handler of `signal`. `fault` is NULL for a signal from outside. */
-static void run_handler(struct thread *t, uint64_t signal, const uint8_t *siginfo,
-			const struct carrel_upcall *fault)
+/*
+ * Once for each time it was set: of two threads that found the signal noted, one runs the
+ * handler, and the other finds the default.
+ */
+static struct action take_action(struct thread *t, uint64_t signal)
 {
-	struct action action = carrier()->actions[signal];
+	const struct action standard = { .handler = SIG_DFL };
+	struct action *action = &t->carrier->actions[signal], was, host;
+
+	lock_take(&t->carrier->lock);
+	was = *action;
+	if (is_handler(&was) && was.flags & SA_RESETHAND) {
+		set_host_action(t, signal, &standard, &host);
+		*action = standard;
+	}
+	lock_release(&t->carrier->lock);
+	return was;
+}
+
+/* Enter the handler of `signal`. `fault` is NULL for a signal from outside. */
+static void run_handler(struct thread *t, uint64_t signal, const struct action *action,
+			const uint8_t *siginfo, const struct carrel_upcall *fault)
+{
 	struct regs *r = &t->regs;
 	struct stack stack = altstack_now(t);
-	/* where the call had a mask of its own, the handler goes back to the one before */
-	uint64_t back = t->temporary ? t->saved_mask : t->mask;
+	uint64_t mask = t->temporary ? t->saved_mask : t->mask;
 	struct sigframe frame = {
-		.restorer = action.restorer, .flags = UC_FP_XSTATE | UC_SS,
+		.restorer = action->restorer, .flags = UC_FP_XSTATE | UC_SS,
 		.stack = { stack.base, stack.flags & ~SS_ONSTACK, 0, stack.size },
 		.context = {
 			r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
 			r->rdi, r->rsi, r->rbp, r->rbx, r->rdx, r->rax, r->rcx, r->rsp,
 			r->rip, r->rflags,
-			.cs = CARREL_USER_CS, .ss = CARREL_USER_SS, .oldmask = back,
+			.cs = CARREL_USER_CS, .ss = CARREL_USER_SS, .oldmask = mask,
 			.error = fault ? fault->error : 0, .vector = fault ? fault->vector : 0,
 			.cr2 = fault ? fault->address : 0,
 		},
-		.mask = back,
+		.mask = mask,
 	};
 	uint64_t at;
 
 	memcpy(frame.siginfo, siginfo, SIGINFO_SIZE);
 	/* IRETQ with an address that is not canonical would fault in the shim. */
-	at = action.handler < VM_HIGH ? sigframe_push(t, stack_for(t, &action), &frame) : 0;
+	at = action->handler < VM_HIGH ? sigframe_push(t, stack_for(t, action), &frame) : 0;
 	if (!at)
 		die_by(t, SIGSEGV);
 	if (t->altstack_flags & SS_AUTODISARM)
 		t->altstack_flags = SS_DISABLE;
-	if (action.flags & SA_RESETHAND) {
-		struct action old;
-
-		carrier()->actions[signal] = (struct action){ .handler = SIG_DFL };
-		set_host_action(t, signal, &carrier()->actions[signal], &old);
-	}
+	/* As on Linux, what a call blocked for its time stays blocked in the handler. */
+	t->mask |= action->mask | (action->flags & SA_NODEFER ? 0 : BIT_OF(signal));
 	t->temporary = false;
-	t->mask |= action.mask | (action.flags & SA_NODEFER ? 0 : BIT_OF(signal));
 	r->rdi = signal;
 	r->rsi = at + offsetof(struct sigframe, siginfo);
 	r->rdx = at + offsetof(struct sigframe, flags);
 	r->rax = 0;
 	r->rsp = at;
-	r->rip = action.handler;
+	r->rip = action->handler;
 	r->rflags &= RFLAGS_HANDLER;
-	set_host_mask(t, SIG_SETMASK, t->mask);
+	signal_unblock(t);
 }
 
 /* A fault's siginfo from the host, which sees no faults of the process. */
@@ -311,70 +371,105 @@ static bool forged(uint64_t signal, const uint8_t *siginfo)
 	return SYNCHRONOUS & BIT_OF(signal) && code > 0;
 }
 
-/* The program went back to the default action after the host had noted the signal. */
-static void raise_again(struct thread *t, uint64_t signal)
+/*
+ * Noted, but not for a handler to take now: the program has gone back to the default action
+ * or has blocked it since. To the host's queue again, for this thread, as it was.
+ */
+static void give_back(struct thread *t, uint64_t signal, const uint8_t *siginfo)
 {
 	uint64_t pid = host_call_own(t, SYS_getpid, 0, 0, 0, 0);
 
-	host_call_own(t, SYS_kill, pid, signal, 0, 0);
+	channel_put(SLOT_DATA(t), siginfo, SIGINFO_SIZE);
+	host_call_own(t, SYS_rt_tgsigqueueinfo, pid, t->tid, signal, (uint64_t)SLOT_DATA(t));
+}
+
+/* Make the call again that a signal kept from starting, or ended early. */
+static void call_again(struct thread *t, uint64_t number)
+{
+	t->regs.rip -= SYSCALL_SIZE;
+	t->regs.rax = number;
+}
+
+/* The handler of the noted signal. False if it has none to run now. */
+static bool deliver_one(struct thread *t, uint64_t number)
+{
+	uint8_t siginfo[SIGINFO_SIZE];
+	struct action action;
+	uint32_t signal;
+
+	memcpy(siginfo, t->siginfo, sizeof(siginfo));
+	memcpy(&signal, siginfo, sizeof(signal));
+	if (forged(signal, siginfo))
+		die(CARREL_DIE_IAGO);
+	/* It came before the call with the temporary mask, or after. */
+	if (t->temporary && t->mask & ~t->saved_mask & BIT_OF(signal))
+		signal_mask_restore(t);
+	action = t->mask & BIT_OF(signal) ? (struct action){ .handler = SIG_DFL }
+					  : take_action(t, signal);
+	/* Until here it was noted, and kept every other one away. */
+	t->noted = false;
+	if (!is_handler(&action)) {
+		if (action.handler != SIG_IGN)
+			give_back(t, signal, siginfo);
+		return false;
+	}
+	timer_restore(siginfo);
+	if (t->rewind || (t->interrupted && action.flags & SA_RESTART))
+		call_again(t, number);
+	t->rewind = t->interrupted = false;
+	run_handler(t, signal, &action, siginfo, NULL);
+	return true;
 }
 
 void signal_deliver(struct thread *t, uint64_t number)
 {
-	bool again = t->rewind || t->interrupted;
-
+	if (t->rewind)			/* the mask of a call that was not made */
+		signal_mask_restore(t);
 	while (t->noted) {
-		uint8_t siginfo[SIGINFO_SIZE];
-		uint32_t signal;
-
-		memcpy(siginfo, t->siginfo, sizeof(siginfo));
-		memcpy(&signal, siginfo, sizeof(signal));
-		t->noted = false;
-		if (forged(signal, siginfo))
-			die(CARREL_DIE_IAGO);
-		timer_restore(siginfo);
-		if (t->mask & BIT_OF(signal) || !is_handler(&carrier()->actions[signal])) {
-			set_host_mask(t, SIG_SETMASK, t->mask);
-			if (!(t->mask & BIT_OF(signal)) && carrier()->actions[signal].handler == SIG_DFL)
-				raise_again(t, signal);
+		if (deliver_one(t, number))
 			continue;
-		}
-		if (t->rewind || (t->interrupted && carrier()->actions[signal].flags & SA_RESTART)) {
-			t->regs.rip -= 2;
-			t->regs.rax = number;
-		}
-		again = t->rewind = t->interrupted = false;
-		run_handler(t, signal, siginfo, NULL);
+		signal_mask_restore(t);
+		signal_unblock(t);
 	}
-	/* No handler ran under the call's own mask. */
-	if (t->temporary) {
-		t->temporary = false;
-		t->mask = t->saved_mask;
-		set_host_mask(t, SIG_SETMASK, t->mask);
-	}
+	signal_mask_restore(t);
 	/* No handler ran: the program need not notice anything. */
-	if (again) {
-		t->regs.rip -= 2;
-		t->regs.rax = number;
-	}
+	if (t->rewind || t->interrupted)
+		call_again(t, number);
 	t->rewind = t->interrupted = false;
 }
 
+/*
+ * The mask first, while the frame still stands and the call can be made again: a signal that
+ * comes before is of the handler's mask, one that comes later of the frame's.
+ */
 EMULATED(call_rt_sigreturn)
 {
+	/* The handler's return took the frame's first word off the stack. */
+	uint64_t at = t->regs.rsp - sizeof(uint64_t), mask;
+	const uint64_t host[6] = { SIG_SETMASK, (uint64_t)SLOT_DATA(t), 0, MASK_SIZE };
 	struct sigframe frame;
+	int64_t result;
 
 	(void)arg;
-	/* The handler's return took the frame's first word off the stack. */
-	if (!sigframe_pop(t, t->regs.rsp - sizeof(uint64_t), &frame))
+	if (!user_get(&mask, at + offsetof(struct sigframe, mask), sizeof(mask)))
+		die_by(t, SIGSEGV);
+	mask &= ~UNBLOCKABLE;
+	channel_put(SLOT_DATA(t), &mask, sizeof(mask));
+	result = host_call(t, SYS_rt_sigprocmask, host);
+	if (result == HOST_NOT_STARTED) {
+		t->rewind = true;
+		return 0;
+	}
+	if (result)
+		die(CARREL_DIE_IAGO);
+	t->mask = mask;
+	if (!sigframe_pop(t, at, &frame))
 		die_by(t, SIGSEGV);
 	if (!(frame.stack.flags & ~(SS_DISABLE | SS_AUTODISARM))) {
 		t->altstack = frame.stack.base;
 		t->altstack_size = frame.stack.size;
 		t->altstack_flags = frame.stack.flags;
 	}
-	t->mask = frame.mask & ~UNBLOCKABLE;
-	set_host_mask(t, SIG_SETMASK, t->mask);
 	return t->regs.rax;
 }
 
@@ -407,14 +502,16 @@ static const struct {
 static bool is_breakpoint(struct thread *t, const struct carrel_upcall *fault)
 {
 	static const uint8_t int3[] = { 0xcc }, int_3[] = { 0xcd, 3 };
+	uint8_t code[sizeof(int_3)] = { 0 };
 	uint64_t rip = t->regs.rip, size = 0;
 
 	if (fault->vector != VECTOR_GP)
 		return false;
-	if (vm_prefix(rip, sizeof(int3), CARREL_X) && !memcmp((void *)rip, int3, sizeof(int3)))
+	if (!user_get(code, rip, sizeof(code)) && !user_get(code, rip, sizeof(int3)))
+		return false;
+	if (!memcmp(code, int3, sizeof(int3)))
 		size = sizeof(int3);
-	else if (vm_prefix(rip, sizeof(int_3), CARREL_X) == sizeof(int_3) &&
-		 !memcmp((void *)rip, int_3, sizeof(int_3)))
+	else if (!memcmp(code, int_3, sizeof(int_3)))
 		size = sizeof(int_3);
 	t->regs.rip += size;
 	return size != 0;
@@ -426,6 +523,7 @@ void signal_fault(struct thread *t, const struct carrel_upcall *fault)
 	uint8_t siginfo[SIGINFO_SIZE] = { 0 };
 	uint32_t signal = SIGSEGV, code = SI_KERNEL;
 	uint64_t address = 0;
+	struct action action;
 
 	if (vector < sizeof(fault_signals) / sizeof(fault_signals[0]) &&
 	    fault_signals[vector].signal) {
@@ -438,10 +536,11 @@ void signal_fault(struct thread *t, const struct carrel_upcall *fault)
 	} else if (code != SI_KERNEL) {
 		address = t->regs.rip;
 	}
-	if (!is_handler(&carrier()->actions[signal]) || t->mask & BIT_OF(signal))
+	action = take_action(t, signal);
+	if (!is_handler(&action) || t->mask & BIT_OF(signal))
 		die_by(t, signal);
 	memcpy(siginfo, &signal, sizeof(signal));
 	memcpy(siginfo + SI_CODE, &code, sizeof(code));
 	memcpy(siginfo + SI_ADDRESS, &address, sizeof(address));
-	run_handler(t, signal, siginfo, fault);
+	run_handler(t, signal, &action, siginfo, fault);
 }

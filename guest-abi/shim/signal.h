@@ -19,6 +19,22 @@ void signal_setup(struct thread *t);
  */
 void signal_deliver(struct thread *t, uint64_t number);
 
+/*
+ * Block all signals in the host, and go back to the program's mask. One that was noted in
+ * between is delivered first, and that restores the mask.
+ */
+void signal_block(struct thread *t);
+void signal_unblock(struct thread *t);
+
+/*
+ * For a call with a mask of its own (ppoll, rt_sigsuspend ...), before it is made with that
+ * mask: a handler that runs because of it starts under it and returns to the mask before.
+ * After the call, if it did not fail with EINTR: a signal that came then is not of this mask.
+ * After EINTR, or if the call was not made, signal_deliver does the right thing.
+ */
+void signal_mask_temporary(struct thread *t, uint64_t mask);
+void signal_mask_restore(struct thread *t);
+
 /* A fault of the program's own: its handler, or death. */
 void signal_fault(struct thread *t, const struct carrel_upcall *fault);
 

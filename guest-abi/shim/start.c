@@ -17,6 +17,7 @@
 #include "seal.h"
 #include "sigframe.h"
 #include "signal.h"
+#include "thread.h"
 #include "time.h"
 #include "vm.h"
 
@@ -273,12 +274,16 @@ void start_main(struct thread *t, uint64_t index)
 	struct memory_layout places;
 	char *stack_top, *top;
 
+	if (t->start == START_THREAD) {
+		thread_started(t);
+		return;
+	}
+	if (t->start != START_FIRST || index != 0)	/* nobody asked the host to enter it */
+		die(CARREL_DIE_SHIM);
 	t->page = (struct carrel_thread_page *)CARREL_THREAD_PAGE(index);
 	t->index = index;
 	t->carrier = &carriers[0];
 	t->slot = (uint8_t *)CARREL_CHANNEL_VA + index * CARREL_SLOT_STRIDE;
-	if (index != 0)			/* other threads start when the shim makes some */
-		die(CARREL_DIE_SHIM);
 	map_bss(t);
 	manifest_check();
 	channel_setup(manifest()->slots, manifest()->blocks);
@@ -299,6 +304,7 @@ void start_main(struct thread *t, uint64_t index)
 	memory_setup(&places);
 	time_setup(t, vm_gap(CARREL_END, places.map_high, TIME_SIZE, PAGE_SIZE));
 	interpreted = load_interpreter(t, &loaded, &interpreter);
+	thread_setup(t);
 	signal_setup(t);
 	enter_program(t, put_vectors(top, &started, &strings));
 	note(CARREL_NOTE_START, program.size);

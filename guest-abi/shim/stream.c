@@ -116,9 +116,7 @@ bool stream_is_message(struct thread *t, uint64_t fd)
 	int64_t result;
 
 	channel_put(at + CHANNEL_ALIGN, &size, sizeof(size));
-	do
-		result = host_call(t, SYS_getsockopt, arg);
-	while (result == HOST_NOT_STARTED);
+	result = host_call_always(t, SYS_getsockopt, arg);
 	if (result != 0)
 		return false;
 	channel_get(&type, at, sizeof(type));

@@ -87,7 +87,7 @@ void syscall_main(struct thread *t)
 	uint64_t number = t->regs.rax;
 
 	t->regs.rax = dispatch(t, number);
-	if (t->noted || t->rewind || t->interrupted)
+	if (t->noted || t->rewind || t->interrupted || t->temporary)
 		signal_deliver(t, number);
 }
 

@@ -63,7 +63,28 @@ bool user_string(uint64_t address, size_t max, size_t *size)
 
 bool user_load(uint32_t *value, uint64_t address)
 {
-	return !(address & 3) && user_get(value, address, sizeof(*value));
+	uint32_t reached = 0, word;
+
+	if (address & 3 || vm_prefix(address, sizeof(word), CARREL_R) != sizeof(word))
+		return false;
+	/* In one access. `reached` is set by the instruction behind the one that may fault. */
+	asm volatile(TRY("movl (%[address]), %[word]\n\tmovl $1, %[reached]")
+		     : [word] "=&r"(word), [reached] "+r"(reached) : [address] "r"(address)
+		     : "rax", "memory");
+	*value = word;
+	return reached;
+}
+
+bool user_store(uint64_t address, uint32_t value)
+{
+	uint32_t reached = 0;
+
+	if (vm_prefix(address, sizeof(value), CARREL_W) != sizeof(value))
+		return false;
+	asm volatile(TRY("movl %[value], (%[address])\n\tmovl $1, %[reached]")
+		     : [reached] "+r"(reached) : [value] "r"(value), [address] "r"(address)
+		     : "rax", "memory");
+	return reached;
 }
 
 bool user_exchange(uint64_t address, uint32_t *expected, uint32_t value, bool *done)

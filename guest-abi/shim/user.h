@@ -27,6 +27,9 @@ bool user_string(uint64_t address, size_t max, size_t *size);
 /* *value = the aligned word at `address`; false (EFAULT) as above. */
 bool user_load(uint32_t *value, uint64_t address);
 
+/* In one access, of a word anywhere. False: EFAULT. */
+bool user_store(uint64_t address, uint32_t value);
+
 /* Atomically: if the aligned word at `address` is *expected, make it `value`, else set *expected
  * to what it is. *done says which. False: EFAULT. */
 bool user_exchange(uint64_t address, uint32_t *expected, uint32_t value, bool *done);

@@ -9,6 +9,7 @@
 #include "fds.h"
 #include "host.h"
 #include "marshal.h"
+#include "signal.h"
 #include "timer.h"
 #include "user.h"
 #include "wait.h"
@@ -16,19 +17,11 @@
 #define MASK_SIZE	8
 #define SIGKILL		9
 #define SIGSTOP		19
-#define UNBLOCKABLE	(1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1))
 
 enum {
 	NR_rt_sigtimedwait = 128, NR_rt_sigsuspend = 130, NR_pselect6 = 270, NR_ppoll = 271,
 	NR_signalfd4 = 289,
 };
-
-void wait_mask(struct thread *t, uint64_t mask)
-{
-	t->saved_mask = t->mask;
-	t->mask = mask & ~UNBLOCKABLE;
-	t->temporary = true;
-}
 
 /*
  * The host has its old mask again, unless a handler is to run because of EINTR: that one runs
@@ -39,8 +32,7 @@ void wait_unmask(struct thread *t, int64_t value)
 {
 	if (!t->rewind && value == -LINUX_EINTR && t->noted)
 		return;
-	t->mask = t->saved_mask;
-	t->temporary = false;
+	signal_mask_restore(t);
 }
 
 /* A call whose mask lies at `mask` (0: none) with `size`. */
@@ -55,7 +47,7 @@ static int64_t masked(struct thread *t, const struct call *row, uint64_t number,
 		return -LINUX_EINVAL;
 	if (!user_get(&value, mask, sizeof(value)))
 		return -LINUX_EFAULT;
-	wait_mask(t, value);
+	signal_mask_temporary(t, value);
 	value = marshal(t, row, number, arg);
 	wait_unmask(t, value);
 	return value;
@@ -98,7 +90,7 @@ EMULATED(call_pselect6)
 	channel_put(at, pair, sizeof(pair));
 	channel_put(at + sizeof(pair), &mask, sizeof(mask));
 	own[5] = (uint64_t)at;
-	wait_mask(t, mask);
+	signal_mask_temporary(t, mask);
 	value = marshal(t, &row, NR_pselect6, own);
 	wait_unmask(t, value);
 	return value;
@@ -114,7 +106,7 @@ EMULATED(call_rt_sigsuspend)
 		return -LINUX_EINVAL;
 	if (!user_get(&mask, arg[0], sizeof(mask)))
 		return -LINUX_EFAULT;
-	wait_mask(t, mask);
+	signal_mask_temporary(t, mask);
 	do {
 		channel_put(SLOT_DATA(t), &mask, sizeof(mask));
 		value = marshal_call(t, NR_rt_sigsuspend, host, RESTART_NO);

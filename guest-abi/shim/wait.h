@@ -9,8 +9,7 @@
 
 #include "shim.h"
 
-/* Before and after the call; `value` as it came back, t->rewind if it was not made. */
-void wait_mask(struct thread *t, uint64_t mask);
+/* After the call; `value` as it came back, t->rewind if it was not made. See signal_mask_temporary. */
 void wait_unmask(struct thread *t, int64_t value);
 
 #endif
