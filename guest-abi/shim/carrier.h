@@ -13,6 +13,7 @@
 #define CARRIERS_MAX	8
 #define SIGNALS		64
 #define FDS_MAX		65536
+#define CHECKED_FDS	1024		/* files that the manifest lists have lower numbers */
 
 /* The kernel's struct sigaction. */
 struct action {
@@ -28,6 +29,8 @@ struct carrier {
 	uint64_t open_fds[FDS_MAX / 64], random_fds[FDS_MAX / 64];
 	/* The shim's own, which the program may neither use nor close. */
 	uint64_t hidden_fds[FDS_MAX / 64];
+	/* Which of checked.c's files each shows; 0 none. */
+	uint8_t checked_fds[CHECKED_FDS];
 };
 extern struct carrier carriers[CARRIERS_MAX];
 

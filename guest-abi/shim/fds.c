@@ -3,6 +3,9 @@
 #include "epoll.h"
 #include "fds.h"
 
+/* Most processes hide none, and every call asks. */
+static bool hiding;
+
 bool fds_valid(int64_t fd)
 {
 	return fd >= 0 && fd < FDS_MAX;
@@ -43,11 +46,12 @@ bool fds_is_random(uint64_t fd)
 
 void fds_hide(uint64_t fd)
 {
+	hiding = true;
 	if (fd < FDS_MAX)
 		carrier()->hidden_fds[fd / 64] |= 1UL << (fd & 63);
 }
 
 bool fds_is_hidden(uint64_t fd)
 {
-	return fd < FDS_MAX && carrier()->hidden_fds[fd / 64] >> (fd & 63) & 1;
+	return hiding && fd < FDS_MAX && carrier()->hidden_fds[fd / 64] >> (fd & 63) & 1;
 }

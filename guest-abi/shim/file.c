@@ -185,15 +185,12 @@ bool image_is(const struct image *image, const struct listed *listed)
 	return memcmp(sha256, listed->sha256, sizeof(sha256)) == 0;
 }
 
-bool image_may_run(const struct image *image)
+bool image_listed(const struct image *image, uint32_t kinds)
 {
 	uint8_t sha256[br_sha256_SIZE];
 
-	if (manifest()->host_chosen & CARREL_HOST_CODE)
-		return true;
 	image_hash(image, sha256);
-	return manifest_find_hash(KIND_BIT(CARREL_ENTRY_CODE) | KIND_BIT(CARREL_ENTRY_PROGRAM),
-				  sha256, image->size) != NULL;
+	return manifest_find_hash(kinds, sha256, image->size) != NULL;
 }
 
 void image_reset(void)

@@ -57,7 +57,7 @@ void image_hash(const struct image *image, uint8_t sha256[32]);
 /* Is it what the manifest lists? Where `listed` has no hash: yes. */
 bool image_is(const struct image *image, const struct listed *listed);
 
-/* May it run: the manifest has its hash, whatever its path, or lets the host choose the code. */
-bool image_may_run(const struct image *image);
+/* Has the manifest an entry of one of `kinds` with its hash, whatever the path? */
+bool image_listed(const struct image *image, uint32_t kinds);
 
 #endif

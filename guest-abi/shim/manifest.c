@@ -81,6 +81,18 @@ const struct carrel_manifest_entry *manifest_find(uint32_t kinds, const char *pa
 	return NULL;
 }
 
+const struct carrel_manifest_entry *manifest_find_name(uint32_t kinds, const char *name)
+{
+	for (uint32_t i = 0; i < manifest()->entries; i++) {
+		const struct carrel_manifest_entry *e = &entries()[i];
+		const char *slash = strrchr(path_of(e), '/');
+
+		if (kinds & KIND_BIT(e->kind) && slash && !strcmp(slash + 1, name))
+			return e;
+	}
+	return NULL;
+}
+
 const struct carrel_manifest_entry *manifest_find_hash(uint32_t kinds, const uint8_t sha256[32],
 							uint64_t size)
 {

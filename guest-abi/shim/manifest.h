@@ -27,6 +27,9 @@ struct listed manifest_program(void);
 /* The entry of one of `kinds` (a bit each) with this path, or NULL. */
 const struct carrel_manifest_entry *manifest_find(uint32_t kinds, const char *path);
 
+/* One of `kinds` whose path ends in this name, or NULL. */
+const struct carrel_manifest_entry *manifest_find_name(uint32_t kinds, const char *name);
+
 /* The entry of one of `kinds` with this hash and size, whatever its path, or NULL. */
 const struct carrel_manifest_entry *manifest_find_hash(uint32_t kinds, const uint8_t sha256[32],
 							uint64_t size);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mmap. Anonymous memory comes as zeros where it is touched; a file is read when it
- * is mapped, into memory that is the program's own from then on. What is to run is
- * copied from an image that may (file.h).
+ * is mapped, into memory that is the program's own from then on. One that the
+ * manifest lists was read before, when it was opened (checked.h); unless the host may
+ * choose the code, no other file may run.
  */
-#include <string.h>
-
 #include <carrel/hypercall.h>
 #include "emulate.h"
+#include "checked.h"
 #include "fds.h"
 #include "file.h"
 #include "host.h"
 #include "memory.h"
+#include "user.h"
 
 #define MAP_SHARED		0x01
 #define MAP_PRIVATE		0x02
@@ -41,7 +42,7 @@ struct mapping {
 	/* of a file */
 	bool file, shared_file;		/* the second: changes go back to it */
 	uint64_t fd, offset, bytes;	/* bytes: how much of it shows */
-	struct image *image;		/* where they are copied from; NULL: from the file */
+	const struct image *image;	/* where they are copied from; NULL: from the file */
 };
 
 static int64_t check_flags(const uint64_t arg[6])
@@ -62,21 +63,14 @@ static int64_t check_flags(const uint64_t arg[6])
 	return 0;
 }
 
-/* What is to run is read and checked, whole; the host's choice needs no check. */
-static int64_t check_code(struct thread *t, struct mapping *m, uint64_t file_size)
+/* What may run is what was checked, or anything. */
+static int64_t check_code(struct mapping *m, uint64_t file_size)
 {
-	int64_t error;
-
-	if (!(m->rights & CARREL_X) || manifest()->host_chosen & CARREL_HOST_CODE || !file_size) {
-		m->kind |= VM_UNCHECKED;
+	if (m->image)
 		return 0;
-	}
-	m->image = image_read(t, m->fd, file_size, &error);
-	if (!m->image)
-		return error;
-	if (image_may_run(m->image))
+	m->kind |= VM_UNCHECKED;
+	if (!(m->rights & CARREL_X) || manifest()->host_chosen & CARREL_HOST_CODE)
 		return 0;
-	image_drop(t, m->image);
 	note(CARREL_NOTE_CODE, file_size);
 	return -LINUX_EACCES;
 }
@@ -124,10 +118,16 @@ static int64_t open_file(struct thread *t, struct mapping *m)
 	error = check_access(t, m);
 	if (error)
 		return error;
+	m->image = checked_image(m->fd);
+	error = check_code(m, status.size);
+	if (error)
+		return error;
+	if (m->image)
+		status.size = m->image->size;
 	have = status.size > m->offset ? status.size - m->offset : 0;
 	m->bytes = have < m->size ? have : m->size;
 	m->kind |= VM_FILE;
-	return check_code(t, m, status.size);
+	return 0;
 }
 
 /* Where a mapping goes; what is there goes away. 0 or an error. */
@@ -188,8 +188,10 @@ static int64_t fill(struct thread *t, const struct mapping *m, uint64_t filled)
 			shared_end(t, range.object, 0);
 		return got;
 	}
+	/* Another thread may close the descriptor, and the image be gone. */
 	if (m->image)
-		memcpy((void *)m->start, m->image->bytes + m->offset, m->bytes);
+		got = copy_try((void *)m->start, m->image->bytes + m->offset, m->bytes)
+			? 0 : -LINUX_EIO;
 	else
 		got = file_read(t, m->fd, m->offset, (void *)m->start, m->bytes);
 	if (got >= 0 && range.object)
@@ -237,7 +239,5 @@ EMULATED(call_mmap)
 	if (error == 0)
 		error = m.file ? map_file(t, &m) : map_anonymous(t, &m);
 	lock_release(&memory_lock);
-	if (m.image)
-		image_drop(t, m.image);
 	return error ? error : (int64_t)m.start;
 }

@@ -2,6 +2,7 @@
 /* What entry.S calls: system calls, upcalls, and signals on the way out. */
 #include <carrel/hypercall.h>
 #include "call.h"
+#include "checked.h"
 #include "fds.h"
 #include "host.h"
 #include "marshal.h"
@@ -48,7 +49,6 @@ static int64_t pass(struct thread *t, const struct call *row, uint64_t number,
 	return value;
 }
 
-
 /* Descriptors of the shim's own are none to the program. */
 static bool names_hidden(const struct call *row, const uint64_t arg[CALL_ARGS])
 {
@@ -58,14 +58,15 @@ static bool names_hidden(const struct call *row, const uint64_t arg[CALL_ARGS])
 	return false;
 }
 
-static int64_t dispatch(struct thread *t, uint64_t number)
+static int64_t dispatch(struct thread *t, uint64_t number, const uint64_t arg[CALL_ARGS])
 {
-	const struct regs *r = &t->regs;
-	const uint64_t arg[CALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
 	const struct call *row = &calls[number < CALLS ? number : 0];
+	int64_t value;
 
 	if (number < CALLS && row->how != HOW_EMULATE && names_hidden(row, arg))
 		return -LINUX_EBADF;
+	if (checked_serve(t, number, arg, &value))
+		return value;
 	if (number < CALLS) {
 		switch ((enum how)row->how) {
 		case HOW_PASS:
@@ -84,9 +85,11 @@ static int64_t dispatch(struct thread *t, uint64_t number)
 
 void syscall_main(struct thread *t)
 {
-	uint64_t number = t->regs.rax;
+	const struct regs *r = &t->regs;
+	const uint64_t arg[CALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
+	uint64_t number = r->rax;
 
-	t->regs.rax = dispatch(t, number);
+	t->regs.rax = checked_after(t, number, arg, dispatch(t, number, arg));
 	if (t->noted || t->rewind || t->interrupted || t->temporary)
 		signal_deliver(t, number);
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest-abi/shim/checked.h"
 #include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/file.h"
 #include "guest-abi/shim/host.h"
@@ -70,6 +71,7 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	channel_setup(slots, blocks);
 	vm_reset();
 	image_reset();
+	checked_reset();
 	shared_reset();
 	/* Who died in the last test may have held one. */
 	memory_lock.word = vm_lock.word = arena_lock.word = 0;

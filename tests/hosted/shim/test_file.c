@@ -2,6 +2,7 @@
 /* Files as memory: what runs is what the manifest lists, what changed goes back, nothing else. */
 #include <sys/mman.h>
 
+#include "guest-abi/shim/checked.h"
 #include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/fds.h"
 #include "guest-abi/shim/file.h"
@@ -21,12 +22,13 @@ static struct thread *t;
 static struct {
 	uint8_t bytes[FILE_MAX];
 	uint64_t size, mode, rdev, flags;
+	uint64_t part;			/* the most that a read gives; 0: all */
 	unsigned int reads, writes, lie_at, change_at;
 	int64_t lie;
 	uint64_t own;			/* the shim's last descriptor */
 	unsigned int copies, fresh;	/* 0: it gets the same number again */
 	uint64_t written_low, written_high;
-	uint64_t read_total;
+	uint64_t read_total, closed;
 } file;
 
 static int64_t host_read(const struct ocall *c)
@@ -41,6 +43,8 @@ static int64_t host_read(const struct ocall *c)
 	if (at >= file.size)
 		return 0;
 	n = n < file.size - at ? n : file.size - at;
+	if (file.part && n > file.part)
+		n = file.part;
 	memcpy((void *)c->arg[1], file.bytes + at, n);
 	file.read_total += n;
 	if (file.change_at && file.reads >= file.change_at)
@@ -93,8 +97,10 @@ static int64_t host(const struct ocall *c, uint64_t *flags)
 	case SYS_fcntl:
 		return host_fcntl(c);
 	case SYS_close:
-		CHECK_EQ(c->arg[0], file.own);
-		file.own = 0;
+		CHECK(c->arg[0] == FD || (file.own && c->arg[0] == file.own));
+		file.closed = c->arg[0];
+		if (c->arg[0] == file.own)
+			file.own = 0;
 		return 0;
 	case SYS_msync:
 		return 0;
@@ -121,6 +127,29 @@ static void begin(uint64_t size)
 static int64_t map(uint64_t at, uint64_t size, uint64_t prot, uint64_t flags, uint64_t offset)
 {
 	return call_mmap(t, (uint64_t[6]){ at, size, prot, flags, FD, offset });
+}
+
+static void *block(uint64_t size)
+{
+	return (void *)call_mmap(t, (uint64_t[6]){ 0, size, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 });
+}
+
+/* The program has opened `path`, as FD. */
+static int64_t opened(const char *path, uint64_t flags)
+{
+	char *at = block(PAGE);
+
+	strcpy(at, path);
+	fds_add(FD);
+	return checked_after(t, 257, (uint64_t[6]){ -100, (uint64_t)at, flags }, FD);
+}
+
+static int64_t serve(uint64_t number, uint64_t fd, uint64_t a, uint64_t b, uint64_t c)
+{
+	int64_t value = INT64_MIN;
+
+	checked_serve(t, number, (uint64_t[6]){ fd, a, b, c }, &value);
+	return value;
 }
 
 static int64_t unmap(uint64_t at, uint64_t size)
@@ -212,19 +241,28 @@ static void bad_host(void)
 
 static void listed_code_runs(void)
 {
-	int64_t at;
+	static const char *const paths[] = { "/lib/it", "/usr/lib/it", "it" };
+	static uint8_t was[FILE_MAX];
+	uint8_t *at;
 
-	begin(9 * PAGE + 5);
-	fake_list(CARREL_ENTRY_CODE, "/lib/it", file.bytes, file.size);
-	at = map(0, 4 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 2 * PAGE);
-	check_shows(at, 4 * PAGE, 2 * PAGE);
-	CHECK_EQ(vm_prefix(at, 4 * PAGE, CARREL_R | CARREL_X), 4 * PAGE);
-	/* The whole file, once. */
-	CHECK_EQ(file.read_total, file.size);
-	/* Text relocations: away and back. */
-	CHECK_EQ(call_mprotect(t, (uint64_t[6]){ at, 4 * PAGE, 3 }), 0);
-	CHECK_EQ(call_mprotect(t, (uint64_t[6]){ at, 4 * PAGE, 5 }), 0);
-	check_memory();
+	for (int i = 0; i < 3; i++) {
+		begin(9 * PAGE + 5);
+		fake_list(CARREL_ENTRY_CODE, "/lib/it", file.bytes, file.size);
+		CHECK_EQ(opened(paths[i], 0), FD);
+		/* The whole file, once; from then on the host may do what it likes. */
+		CHECK_EQ(file.read_total, file.size);
+		memcpy(was, file.bytes, sizeof(was));
+		memset(file.bytes, 0xcc, sizeof(file.bytes));
+		file.size = PAGE;
+		at = (uint8_t *)map(0, 6 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 2 * PAGE);
+		CHECK((int64_t)at > 0 && !memcmp(at, was + 2 * PAGE, 6 * PAGE));
+		CHECK_EQ(vm_prefix((uint64_t)at, 6 * PAGE, CARREL_R | CARREL_X), 6 * PAGE);
+		CHECK_EQ(file.read_total, 9 * PAGE + 5);
+		/* Text relocations: away and back. */
+		CHECK_EQ(call_mprotect(t, (uint64_t[6]){ (uint64_t)at, 4 * PAGE, 3 }), 0);
+		CHECK_EQ(call_mprotect(t, (uint64_t[6]){ (uint64_t)at, 4 * PAGE, 5 }), 0);
+		check_memory();
+	}
 }
 
 static void other_code_does_not(void)
@@ -235,11 +273,16 @@ static void other_code_does_not(void)
 	fake_list(CARREL_ENTRY_CODE, "/lib/it", file.bytes, file.size);
 	fake_list(CARREL_ENTRY_FILE, "/etc/it", (const uint8_t *)"data", 4);
 	file.bytes[8 * PAGE] ^= 1;
-	CHECK_EQ(map(0, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0), -LINUX_EACCES);
+	/* The name of a listed file and other contents: under its path it is not even opened. */
+	CHECK_EQ(opened("/lib/it", 0), -LINUX_EACCES);
 	CHECK_EQ(fake.noted[0], CARREL_NOTE_CODE);
-	/* Data that is listed is not code that is listed. */
-	memcpy(file.bytes, "data", 4);
-	file.size = 4;
+	CHECK_EQ(file.closed, FD);
+	CHECK_EQ(opened("/opt/it", 0), FD);
+	CHECK_EQ(map(0, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0), -LINUX_EACCES);
+	/* The contents of a listed file, opened by a name that nobody listed. */
+	file.bytes[8 * PAGE] ^= 1;
+	fds_remove(FD);
+	CHECK_EQ(opened("/lib/other", 0), FD);
 	CHECK_EQ(map(0, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0), -LINUX_EACCES);
 	/* What is mapped stays where a refused one would have gone. */
 	CHECK_EQ(map(PLACE, PAGE, 3, MAP_PRIVATE | MAP_FIXED, 0), PLACE);
@@ -261,21 +304,69 @@ static void other_code_does_not(void)
 	check_memory();
 }
 
-/* The file changes under us: what runs is what was hashed. */
+/* The file changes while it is read: what runs is what was hashed. */
 static void changing_code(void)
 {
-	static uint8_t was[FILE_MAX];
-	int64_t at;
-
 	begin(70 * PAGE);
-	memcpy(was, file.bytes, sizeof(was));
 	fake_list(CARREL_ENTRY_CODE, "/lib/it", file.bytes, file.size);
+	fake_list(CARREL_ENTRY_CODE, "/usr/lib/it", file.bytes, file.size);
+	file.size += 1;
+	CHECK_EQ(opened("/lib/it", 0), -LINUX_EACCES);
+	file.size -= 2;
+	CHECK_EQ(opened("/lib/it", 0), -LINUX_EACCES);
+	file.size += 1;
 	file.change_at = 1;
-	at = map(0, 70 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0);
-	if (at > 0)
-		CHECK(!memcmp((void *)at, was, 70 * PAGE));
-	else
-		CHECK_EQ(at, -LINUX_EACCES);
+	file.part = PAGE;
+	CHECK_EQ(opened("/lib/it", 0), -LINUX_EACCES);
+	CHECK_EQ(checked_image(FD), 0);
+	check_memory();
+}
+
+/* Data that is listed reads as it was listed, whatever the host has by then. */
+static void listed_data(void)
+{
+	static uint8_t was[FILE_MAX];
+	uint8_t *to;
+	uint64_t *iov;
+
+	begin(3 * PAGE + 9);
+	to = block(8 * PAGE);
+	iov = block(PAGE);
+	fake_list(CARREL_ENTRY_FILE, "/etc/it", file.bytes, file.size);
+	memcpy(was, file.bytes, sizeof(was));
+	CHECK_EQ(opened("/etc/it", 2), -LINUX_EACCES);
+	CHECK_EQ(opened("/etc/it", 1), FD);
+	CHECK_EQ(serve(0, FD, (uint64_t)to, 100, 0), INT64_MIN);
+	fds_remove(FD);
+	CHECK_EQ(opened("/etc/it", 0), FD);
+	memset(file.bytes, 0xcc, sizeof(file.bytes));
+	CHECK_EQ(serve(0, FD, (uint64_t)to, 100, 0), 100);
+	CHECK(!memcmp(to, was, 100));
+	/* A copy shares the position and outlives the first. */
+	CHECK_EQ(checked_after(t, 32, (uint64_t[6]){ FD }, 77), 77);
+	CHECK_EQ(checked_after(t, 3, (uint64_t[6]){ FD }, 0), 0);
+	CHECK_EQ(serve(0, FD, (uint64_t)to, 100, 0), INT64_MIN);
+	CHECK_EQ(serve(0, 77, (uint64_t)to, 8 * PAGE, 0), 3 * PAGE + 9 - 100);
+	CHECK(!memcmp(to, was + 100, 3 * PAGE + 9 - 100));
+	CHECK_EQ(serve(0, 77, (uint64_t)to, 1, 0), 0);
+	CHECK_EQ(serve(8, 77, -9, 2, 0), 3 * PAGE);
+	CHECK_EQ(serve(8, 77, -9, 0, 0), -LINUX_EINVAL);
+	CHECK_EQ(serve(17, 77, (uint64_t)to, 8, PAGE), 8);
+	CHECK(!memcmp(to, was + PAGE, 8));
+	CHECK_EQ(serve(17, 77, (uint64_t)to, 8, UINT64_MAX), -LINUX_EINVAL);
+	CHECK_EQ(serve(17, 77, NOWHERE, 8, 0), -LINUX_EFAULT);
+	iov[0] = (uint64_t)to;
+	iov[1] = 3;
+	iov[2] = (uint64_t)to + 10;
+	iov[3] = 100;
+	CHECK_EQ(serve(19, 77, (uint64_t)iov, 2, 0), 9);
+	CHECK(!memcmp(to, was + 3 * PAGE, 3) && !memcmp(to + 10, was + 3 * PAGE + 3, 6));
+	CHECK_EQ(serve(19, 77, (uint64_t)iov, 4, 0), 0);
+	CHECK_EQ(serve(40, 1, 77, 0, 5), -LINUX_EINVAL);
+	CHECK_EQ(serve(275, 77, 0, 1, 0), -LINUX_EINVAL);
+	/* Another file under the same number is another file. */
+	CHECK_EQ(checked_after(t, 33, (uint64_t[6]){ 1, 77 }, 77), 77);
+	CHECK_EQ(checked_image(77), 0);
 	check_memory();
 }
 
@@ -361,7 +452,8 @@ const struct test file_tests[] = {
 	{ "a host that fails to read it", bad_host },
 	{ "code that the manifest lists may run", listed_code_runs },
 	{ "other code may not, on no way", other_code_does_not },
-	{ "nor code that changes after it was read", changing_code },
+	{ "nor code that changes while it is read", changing_code },
+	{ "listed data reads as listed", listed_data },
 	{ "a shared mapping is written back where it changed", shared_written_back },
 	{ "and at the end, but not behind the file", shared_at_the_end },
 	{ "the descriptor of a shared mapping is the shim's", own_descriptor },
