@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# packages: nginx-light curl openssl
+
+# configure WORKERS: files to serve, a certificate, and what nginx is to do.
+configure()
+{
+	mkdir -p site && seq 1 100000 >site/numbers && echo 'a page' >site/index.html
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout key -subj /CN=localhost -days 9 \
+		-addext subjectAltName=DNS:localhost -out certificate 2>/dev/null
+	chmod -R a+rX . && chmod a+x /tmp
+	cat >nginx.conf <<-END
+		user www-data;
+		pid $PWD/pid;
+		worker_processes $1;
+		error_log $PWD/error.log;
+		events { worker_connections 64; }
+		http {
+			access_log $PWD/access.log;
+			client_body_temp_path $PWD/body;
+			proxy_temp_path $PWD/proxy;
+			fastcgi_temp_path $PWD/fastcgi;
+			uwsgi_temp_path $PWD/uwsgi;
+			scgi_temp_path $PWD/scgi;
+			limit_req_zone \$binary_remote_addr zone=one:1m rate=1000r/s;
+			sendfile on;
+			server {
+				listen 127.0.0.1:8099;
+				listen 127.0.0.1:8499 ssl;
+				ssl_certificate $PWD/certificate;
+				ssl_certificate_key $PWD/key;
+				ssl_session_cache shared:tls:1m;
+				root $PWD/site;
+				gzip on;
+				gzip_types *;
+				limit_req zone=one burst=100;
+			}
+		}
+	END
+}
+
+fetch()
+{
+	$P curl -s -S -m 20 "$@"
+}
+
+serve_and_fetch()
+{
+	configure $1
+	$P /usr/sbin/nginx -c "$PWD/nginx.conf" -p "$PWD" -g "daemon off; $2" &
+	server=$!
+	wait_for_port 8499
+	fetch http://127.0.0.1:8099/
+	fetch http://127.0.0.1:8099/numbers | cmp - site/numbers && echo same
+	fetch -r 10-19 http://127.0.0.1:8099/numbers
+	fetch --compressed http://127.0.0.1:8099/numbers | cmp - site/numbers && echo same
+	fetch -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8099/none
+	fetch --cacert certificate https://localhost:8499/numbers | cmp - site/numbers && echo same
+	fetch --cacert certificate -w '%{ssl_verify_result} %{http_version}\n' https://localhost:8499/
+	for i in 1 2 3 4 5 6; do
+		curl -s -S -m 20 --cacert certificate https://localhost:8499/numbers | cmp - site/numbers &
+		jobs="$jobs $!"
+	done
+	wait $jobs && echo 'all the same'
+	[ "$2" ] || kill -HUP $(cat pid)
+	[ "$2" ] || sleep 1
+	fetch http://127.0.0.1:8099/
+	kill -QUIT $server
+	wait $server
+	echo "server: $?"
+	grep -cE 'emerg|alert|crit' error.log
+	return 0
+}
+
+t_one_process()
+{
+	serve_and_fetch 1 'master_process off;'
+}
+
+# A master and two workers, which share zones of memory; HUP makes two more and ends the first.
+t_workers()
+{
+	serve_and_fetch 2 ''
+}
