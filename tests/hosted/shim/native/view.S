@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ways between shim, stub and view.c. One thread, so statics will do. */
+/* The ways between shim, stub and view.c. A thread is told by GS base, at ENTER by its slot. */
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
 #include <carrel/thread.h>
+#include "view.h"
 
-#define STUB_RSP	(CARREL_CHANNEL_VA + CARREL_SLOT_STRIDE - 128)
-
-	.bss
-	.balign	16
-view_stack:
-	.skip	65536
-view_stack_top:
-shim_rsp:
-	.skip	8
+#define STUB_RSP	CARREL_STUB_RSP(CARREL_CHANNEL_VA)
+#define SLOT_SHIFT	15
+#define THREAD_SHIFT	16
+	.if CARREL_SLOT_STRIDE != 1 << SLOT_SHIFT || CARREL_THREAD_STRIDE != 1 << THREAD_SHIFT
+	.error "slots or threads have another size"
+	.endif
 
 	.text
 	/* Called by the shim instead of the hypercall instruction. Preserves what that would. */
 	.globl	view_gate_entry
 view_gate_entry:
-	movq	%rsp, shim_rsp(%rip)
-	leaq	view_stack_top(%rip), %rsp
+	movq	%rsp, %gs:VIEW_SHIM_RSP
+	movq	%gs:VIEW_STACK_TOP, %rsp
 	pushfq
 	pushq	%r15
 	pushq	%r14
@@ -57,16 +55,22 @@ to_stub:
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
 	leaq	view_stub_return(%rip), %rbp
+	rdgsbase %rcx
+	movabsq	$CARREL_THREADS_VA, %rsp
+	subq	%rsp, %rcx
+	shrq	$THREAD_SHIFT - SLOT_SHIFT, %rcx
 	movabsq	$STUB_RSP, %rsp
+	addq	%rcx, %rsp
 	movabsq	$CARREL_GATE_VA + CARREL_GATE_OCALL, %rcx
 	jmp	*%rcx
 
 	/* The stub's hypercall: ENTER or RESUME in RAX. */
 	.globl	view_stub_return
 view_stub_return:
-	leaq	view_stack_top - 16 * 8(%rip), %rsp
 	cmpl	$CARREL_HC_ENTER, %eax
 	je	enter
+	movq	%gs:VIEW_STACK_TOP, %rsp
+	subq	$16 * 8, %rsp
 	pushq	%r9
 	pushq	%r8
 	pushq	%r10
@@ -94,9 +98,20 @@ back:
 	popq	%r14
 	popq	%r15
 	popfq
-	movq	shim_rsp(%rip), %rsp
+	movq	%gs:VIEW_SHIM_RSP, %rsp
 	ret
 enter:
+	movabsq	$CARREL_CHANNEL_VA, %rcx
+	subq	%rcx, %rsp
+	shrq	$SLOT_SHIFT, %rsp
+	movq	%rsp, %rcx
+	shlq	$THREAD_SHIFT, %rcx
+	movabsq	$CARREL_THREADS_VA, %r11
+	addq	%r11, %rcx
+	wrgsbase %rcx
+	shlq	$VIEW_SHIFT, %rsp
+	leaq	view_threads + VIEW_STACK_SIZE(%rsp), %rsp
+	movq	%rsp, %gs:VIEW_STACK_TOP
 	pushq	%r10
 	pushq	%rdx
 	pushq	%rsi
@@ -105,15 +120,14 @@ enter:
 	call	view_start
 	xorl	%eax, %eax
 	wrfsbase %rax
-	movabsq	$CARREL_THREADS_VA, %rax
-	wrgsbase %rax
-	movabsq	$CARREL_THREADS_VA + CARREL_THREAD_STRIDE, %rsp
+	movq	24(%rsp), %rdi
+	rdgsbase %rax
+	leaq	CARREL_THREAD_STRIDE(%rax), %rsp
 	xorl	%eax, %eax
 	xorl	%ebx, %ebx
 	xorl	%ecx, %ecx
 	xorl	%edx, %edx
 	xorl	%esi, %esi
-	xorl	%edi, %edi
 	xorl	%ebp, %ebp
 	xorl	%r8d, %r8d
 	xorl	%r9d, %r9d

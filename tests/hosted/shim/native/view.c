@@ -36,9 +36,8 @@ struct kernel_action {
 };
 
 struct view_options view_options;
-static volatile uint8_t selector = SYSCALL_DISPATCH_FILTER_ALLOW;
-static uint8_t alternate[65536];
-static uint64_t call_number, memory_calls, map_calls;
+struct view_thread view_threads[CARREL_SLOTS_MAX] __attribute__((aligned(64)));
+static uint64_t memory_calls, map_calls;
 static long step_calls, step_at, steps;
 static bool stepping, armed, handles_fault[32];
 static uint64_t injected;
@@ -49,25 +48,40 @@ void view_start(const struct resume *resume);
 
 static struct carrel_thread_page *page(void)
 {
-	return (struct carrel_thread_page *)CARREL_THREADS_VA;
+	uint64_t base;
+
+	asm volatile("rdgsbase %0" : "=r"(base));
+	return (struct carrel_thread_page *)base;
+}
+
+/* Of the thread that runs here; before the first has been entered, the first. */
+static uint64_t own_index(void)
+{
+	return page() ? ((uint64_t)page() - CARREL_THREADS_VA) / CARREL_THREAD_STRIDE : 0;
+}
+
+static struct view_thread *own(void)
+{
+	return &view_threads[own_index()];
 }
 
 static struct carrel_slot *slot(void)
 {
-	return (struct carrel_slot *)CARREL_CHANNEL_VA;
+	return (struct carrel_slot *)(CARREL_CHANNEL_VA + own_index() * CARREL_SLOT_STRIDE);
 }
 
 long call6(long n, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
-	uint8_t was = selector;
+	volatile uint8_t *selector = &own()->selector;
+	uint8_t was = *selector;
 	long result;
 
-	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	*selector = SYSCALL_DISPATCH_FILTER_ALLOW;
 	asm volatile("syscall" : "=a"(result)
 		     : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 		     : "rcx", "r11", "memory");
-	selector = was;
+	*selector = was;
 	return result;
 }
 
@@ -178,6 +192,28 @@ static int64_t memory(struct hypercall *c)
 	return answer;
 }
 
+/* New, or anew if it is out. */
+static int64_t make_thread(uint64_t index)
+{
+	struct view_thread *t = &view_threads[index];
+	struct carrel_thread_page *its = (struct carrel_thread_page *)CARREL_THREAD_PAGE(index);
+
+	if (index >= CARREL_SLOTS_MAX)
+		return CARREL_EARG;
+	if (t->inside)
+		return CARREL_EBUSY;
+	if (!t->mapped && view_options.starve_every > 0 &&
+	    ++map_calls % view_options.starve_every == 0)
+		return CARREL_ENOMEM;
+	if (!t->mapped && call6(__NR_mmap, (long)its, CARREL_THREAD_STRIDE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (long)its)
+		return CARREL_ELIMIT;
+	t->mapped = t->fresh = true;
+	its->in_shim = its->upcall_pending = 0;
+	its->fixup = 0;
+	return 0;
+}
+
 static int64_t random_numbers(struct hypercall *c)
 {
 	uint64_t r[4];
@@ -272,7 +308,8 @@ bool view_hypercall(struct hypercall *c)
 		leave(VIEW_STATUS_WRONG, "hypercall outside the shim", c->rax, page()->in_shim);
 	switch (c->rax) {
 	case CARREL_HC_OCALL:
-		call_number = c->rbx;
+		own()->call_number = c->rbx;
+		own()->inside = false;
 		if (view_options.trace)
 			say_line("ocall", c->rbx, c->rdi);
 		if (c->rbx == __NR_exit_group && armed && injected)
@@ -290,6 +327,9 @@ bool view_hypercall(struct hypercall *c)
 			say_line(c->rax == CARREL_HC_MAP ? "map" : c->rax == CARREL_HC_UNMAP ? "unmap"
 				 : "protect", c->rsi, c->rdx);
 		c->rax = memory(c);
+		return false;
+	case CARREL_HC_THREAD:
+		c->rax = make_thread(c->rdi);
 		return false;
 	case CARREL_HC_RANDOM:
 		c->rax = random_numbers(c);
@@ -313,7 +353,7 @@ bool view_hypercall(struct hypercall *c)
 static void check_caller(const struct resume *r)
 {
 	if (r->process != VIEW_PROCESS || r->ticket0 != VIEW_TICKET0 ||
-	    r->ticket1 != VIEW_TICKET1 || r->thread != 0)
+	    r->ticket1 != VIEW_TICKET1 || r->thread != own_index())
 		leave(VIEW_STATUS_WRONG, "the stub names another thread", r->process, r->thread);
 }
 
@@ -322,10 +362,11 @@ void view_resume(const struct resume *r, struct hypercall *c)
 	uint64_t value = r->value;
 
 	check_caller(r);
+	own()->inside = true;
 	/* Requests to the module, which is not there. */
-	if (call_number == __NR_msync && c->rdi > CARREL_BASE && c->rdi < CARREL_BASE + 16 * PAGE)
+	if (own()->call_number == __NR_msync && c->rdi > CARREL_BASE && c->rdi < CARREL_BASE + 16 * PAGE)
 		value = 0;
-	if (view_options.lie_call == (long)call_number && !(r->flags & CARREL_RESUME_NOTSTARTED))
+	if (view_options.lie_call == (long)own()->call_number && !(r->flags & CARREL_RESUME_NOTSTARTED))
 		value = view_options.lie_value;
 	c->rax = value;
 	c->rbx = r->flags;
@@ -333,9 +374,21 @@ void view_resume(const struct resume *r, struct hypercall *c)
 
 void view_start(const struct resume *r)
 {
+	struct view_thread *t = own();
+	stack_t stack = { .ss_sp = t->alternate, .ss_size = sizeof(t->alternate) };
+
 	check_caller(r);
+	if (!t->fresh)
+		leave(VIEW_STATUS_WRONG, "a thread is entered twice", r->thread, 0);
+	t->fresh = false;
+	t->inside = true;
 	page()->in_shim = 1;
-	selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+	/* Neither is inherited. */
+	call6(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
+	if (call6(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, CARREL_GATE_VA, PAGE,
+		  (long)&t->selector, 0))
+		leave(VIEW_STATUS_WRONG, "this kernel has no system-call user dispatch", 0, 0);
+	t->selector = SYSCALL_DISPATCH_FILTER_BLOCK;
 }
 
 /* --- Exits ------------------------------------------------------------------------------ */
@@ -355,7 +408,7 @@ static void upcall(struct ucontext *context, uint64_t vector, uint64_t error, ui
 	s->rax = s->rbx = s->rcx = s->rdx = s->rsi = s->rbp = 0;
 	s->r8 = s->r9 = s->r10 = s->r11 = s->r12 = s->r13 = s->r14 = s->r15 = 0;
 	s->rdi = vector;
-	s->rsp = CARREL_THREAD_STACK(0);
+	s->rsp = (uint64_t)page() + CARREL_THREAD_STRIDE;
 	s->rip = CARREL_SHIM_UPCALL;
 	s->eflags = 0x202;
 }
@@ -398,7 +451,7 @@ static void divert(struct ucontext *context)
 /* A signal of the host's own: the stub's handler notes it, as the thread would be at the stub. */
 static void note_signal(int signal, siginfo_t *info, struct ucontext *context)
 {
-	view_note_signal(signal, info, context, CARREL_CHANNEL_VA + CARREL_SLOT_STRIDE - 4096);
+	view_note_signal(signal, info, context, (uint64_t)slot() + CARREL_SLOT_STRIDE - 4096);
 	*(uint64_t *)&context->uc_sigmask &= ~OURS;
 	if (slot()->pending != (uint32_t)signal)
 		leave(VIEW_STATUS_WRONG, "the stub did not note signal", signal, slot()->pending);
@@ -451,6 +504,11 @@ static void fault(int signal, siginfo_t *info, struct ucontext *context)
 			outside(signal, info, context);
 		return;
 	}
+	if (page()->in_shim && s->trapno == 14 && page()->fixup) {
+		s->rip = page()->fixup;
+		page()->fixup = 0;
+		return;
+	}
 	if (page()->in_shim)
 		leave(VIEW_STATUS_FAULT, "fault in the shim", s->rip - CARREL_SHIM_VA, s->cr2);
 	upcall(context, s->trapno, s->err, s->trapno == 14 ? s->cr2 : 0);
@@ -458,17 +516,12 @@ static void fault(int signal, siginfo_t *info, struct ucontext *context)
 
 void view_enter(void)
 {
-	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
-
-	call6(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
+	view_threads[0].mapped = view_threads[0].fresh = true;
 	install(SIGSYS, sigsys);
 	install(SIGSEGV, fault);
 	install(SIGBUS, fault);
 	install(SIGILL, fault);
 	install(SIGFPE, fault);
 	install(SIGTRAP, fault);
-	if (call6(__NR_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, CARREL_GATE_VA, PAGE,
-		  (long)&selector, 0))
-		leave(VIEW_STATUS_WRONG, "this kernel has no system-call user dispatch", 0, 0);
 	view_jump_stub();
 }

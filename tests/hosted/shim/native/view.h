@@ -11,8 +11,30 @@
 #ifndef NATIVE_VIEW_H
 #define NATIVE_VIEW_H
 
+/* For view.S: of each thread here, and what it keeps in the unused part of its thread page. */
+#define VIEW_SHIFT	17
+#define VIEW_STACK_SIZE	0x10000
+#define VIEW_SHIM_RSP	0x1f0
+#define VIEW_STACK_TOP	0x1f8
+
+#ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stdint.h>
+#include <carrel/thread.h>
+
+struct view_thread {
+	uint8_t stack[VIEW_STACK_SIZE];		/* while it is here */
+	uint8_t alternate[VIEW_STACK_SIZE - 16];
+	volatile uint8_t selector;		/* of system-call user dispatch */
+	bool mapped;				/* its thread page and shim stack are there */
+	bool fresh;				/* it may be entered, once */
+	volatile bool inside;			/* a carrier is in the view with it */
+	uint64_t call_number;			/* of its last OCALL */
+};
+_Static_assert(sizeof(struct view_thread) == 1 << VIEW_SHIFT, "view.S finds them by index");
+_Static_assert(CARREL_TP_UPCALL + sizeof(struct carrel_upcall) <= VIEW_SHIM_RSP &&
+	       VIEW_STACK_TOP + 8 <= CARREL_TP_XSTATE, "unused");
+extern struct view_thread view_threads[CARREL_SLOTS_MAX];
 
 /* What the run is to do besides running. -1 in a number: nothing. */
 struct view_options {
@@ -63,5 +85,6 @@ _Noreturn void leave(int status, const char *what, uint64_t a, uint64_t b);
 extern const char view_gate_entry[], view_stub_return[];
 void view_note_signal(int signal, void *info, void *context, uint64_t rsp);
 _Noreturn void view_jump_stub(void);
+#endif
 
 #endif
