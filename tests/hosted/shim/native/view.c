@@ -72,12 +72,13 @@ static struct carrel_slot *slot(void)
 
 long call6(long n, long a, long b, long c, long d, long e, long f)
 {
-	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
 	volatile uint8_t *selector = &own()->selector;
 	uint8_t was = *selector;
 	long result;
 
 	*selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	/* Nothing may be called once these are set. */
+	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
 	asm volatile("syscall" : "=a"(result)
 		     : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 		     : "rcx", "r11", "memory");
