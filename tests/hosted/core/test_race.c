@@ -11,8 +11,9 @@
 
 #include <core/stats.h>
 
-#define SHARED	3U
-#define ROUNDS	15000U
+#define SHARED	6U		/* the first three are created, the others are children of forks */
+#define MADE	3U
+#define ROUNDS	18000U
 
 static struct shared {
 	pthread_mutex_t mutex;	/* of the carrier's words, not of the hypercalls */
@@ -20,7 +21,7 @@ static struct shared {
 } shared[SHARED];
 
 /* How often something was reached. */
-static unsigned int created, entered, resumed, destroyed;
+static unsigned int created, entered, resumed, destroyed, forked, adopted;
 
 static void reached(unsigned int *what)
 {
@@ -35,6 +36,17 @@ static struct carrier look(struct shared *s)
 	copy = s->carrier;
 	pthread_mutex_unlock(&s->mutex);
 	return copy;
+}
+
+static u64 replace(struct shared *s, const struct carrier *new)
+{
+	u64 old;
+
+	pthread_mutex_lock(&s->mutex);
+	old = s->carrier.id;
+	s->carrier = *new;
+	pthread_mutex_unlock(&s->mutex);
+	return old;
 }
 
 /* Make a process in place of what `s` holds; any step may lose against another CPU. */
@@ -55,10 +67,7 @@ static void make(struct test_cpu *c, struct shared *s, u64 chunk)
 	new.id = c->cpu.vt.regs->rdi;
 	new.ticket[0] = c->cpu.vt.regs->rsi;
 	new.ticket[1] = c->cpu.vt.regs->rdx;
-	pthread_mutex_lock(&s->mutex);
-	old = s->carrier.id;
-	s->carrier = new;
-	pthread_mutex_unlock(&s->mutex);
+	old = replace(s, &new);
 	for (u64 i = 0; i < 2; i++)
 		for (unsigned int n = 0; n < 8; n++)
 			if (kernel_call(c, CARREL_HC_LEND, new.id,
@@ -75,7 +84,11 @@ static void kernel_step(struct test_cpu *c, struct shared *s)
 	struct carrier now = look(s);
 	u64 chunk = 1 + random_below(7);
 
-	switch (random_below(8)) {
+	switch (random_below(9)) {
+	case 8:
+		if (kernel_call(c, CARREL_HC_ADOPT, now.id, now.ticket[0], now.ticket[1], 0) == 0)
+			reached(&adopted);
+		break;
 	case 0:
 		kernel_call(c, CARREL_HC_DONATE, chunk, random_below(2) ? now.id : 0, 0, 0);
 		break;
@@ -83,7 +96,8 @@ static void kernel_step(struct test_cpu *c, struct shared *s)
 		kernel_call(c, CARREL_HC_RETURN, chunk, 0, 0, 0);
 		break;
 	case 2: case 3:
-		make(c, s, chunk);
+		if (s < &shared[MADE])
+			make(c, s, chunk);
 		break;
 	case 4:
 		if (random_below(4) == 0)
@@ -102,9 +116,26 @@ static void kernel_step(struct test_cpu *c, struct shared *s)
 	}
 }
 
+/* Whoever held the child's place before is left to end with its parent, or by chance. */
+static void fork_step(struct test_cpu *c)
+{
+	u64 what = random_below(8) ? CARREL_FORK_GO : CARREL_FORK_ABORT;
+	s64 result = exit_call(c, CARREL_HC_FORK, what, 0, 0, 0, 0, 0);
+	const struct vt_regs *regs = c->cpu.vt.regs;
+	struct carrier new = { .id = regs->rdi, .ticket = { regs->rsi, regs->rdx } };
+
+	if (result || what != CARREL_FORK_GO)
+		return;
+	replace(&shared[MADE + random_below(SHARED - MADE)], &new);
+	reached(&forked);
+}
+
 static void process_step(struct test_cpu *c)
 {
-	switch (random_below(8)) {
+	switch (random_below(10)) {
+	case 8:
+		fork_step(c);
+		break;
 	case 0:
 		exit_call(c, CARREL_HC_OCALL, 1, 2, 3, 4, 5, 6);
 		break;
@@ -165,7 +196,7 @@ static void *one_cpu(void *argument)
 
 	random_seed(c->cpu.id + 100);
 	for (unsigned int i = 0; i < ROUNDS && !test_failed; i++) {
-		struct shared *s = &shared[random_below(SHARED)];
+		struct shared *s = &shared[random_below(random_below(2) ? SHARED : MADE)];
 
 		if (inside(c))
 			process_step(c);
@@ -215,7 +246,8 @@ static void race(void)
 	check_machine();
 	printf("     %u processes created, %u destroyed meanwhile, %u entries, %u resumptions\n",
 	       created, destroyed, entered, resumed);
-	CHECK(created > 10 && destroyed > 5 && entered > 10 && resumed > 10);
+	printf("     %u forks, %u adopted\n", forked, adopted);
+	CHECK(created > 10 && destroyed > 5 && entered > 10 && resumed > 10 && forked > 3 && adopted);
 }
 
 const struct test race_tests[] = {
