@@ -6,6 +6,7 @@
 #include <carrel/hypercall.h>
 #include <mm/dma.h>
 
+#include "family.h"
 #include "stats.h"
 
 void owner_flush(struct cpu *cpu)
@@ -79,7 +80,7 @@ int owner_donate(u64 chunk, struct family *family, u32 limit)
 	return error;
 }
 
-int owner_bind(u64 chunk, struct family *family)
+int owner_bind(u64 chunk, struct family *family, u64 *object)
 {
 	struct chunk *record;
 	int error = CARREL_EOWNER;
@@ -88,8 +89,25 @@ int owner_bind(u64 chunk, struct family *family)
 	record = frame_chunk(chunk);
 	if (record && record->state == CHUNK_NOBODY)
 		error = frame_bind(family, chunk);
+	if (!error)
+		*object = frame_alloc(family, FRAME_OBJECT, false);
 	lock_release(&frame_lock);
 	return error;
+}
+
+/* A chunk that its family does not use, or not any more once frames whose debts are paid come out
+ * of limbo. The one with the object of the last process is in use until it is unbound. */
+static int leave_family(struct chunk *record, u64 chunk)
+{
+	struct family *family = family_of(record);
+	u64 stamp;
+
+	lock_take(&family->lock);
+	stamp = family->limbo_stamp;
+	lock_release(&family->lock);
+	if (flush_paid(&family->entered, stamp))
+		frame_reclaim(family, stamp, CHUNK_PAGES);
+	return frame_unbind(family, chunk);
 }
 
 /* Entries are added for the host: that owes no flush. */
@@ -100,7 +118,9 @@ static int give_back(u64 chunk)
 
 	if (!record)
 		return CARREL_EARG;
-	if (record->state == CHUNK_FAMILY || record->state == CHUNK_LEAVING)
+	if (record->state == CHUNK_LEAVING)
+		return CARREL_ESTATE;
+	if (record->state == CHUNK_FAMILY && leave_family(record, chunk))
 		return CARREL_ESTATE;
 	if (record->state != CHUNK_NOBODY)
 		return CARREL_EOWNER;

@@ -23,10 +23,12 @@
  */
 int owner_donate(u64 chunk, struct family *family, u32 limit);
 
-/* Nobody -> family, for CREATE. 0 or CARREL_EOWNER. */
-int owner_bind(u64 chunk, struct family *family);
+/* Nobody -> family, for CREATE, with a frame for its object, so that no RETURN finds the chunk
+ * idle. 0 or CARREL_EOWNER. */
+int owner_bind(u64 chunk, struct family *family, u64 *object);
 
-/* Nobody -> host. 0, CARREL_ESTATE while bound or leaving, CARREL_EOWNER if never donated. */
+/* Nobody -> host, or a family that has nothing in it -> host. 0, CARREL_ESTATE while something is
+ * in it or it is leaving, CARREL_EOWNER if never donated. */
 int owner_return(u64 chunk);
 
 /* Forget every cached translation of this CPU and say so in the ledger. On `cpu` itself. */

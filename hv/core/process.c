@@ -123,16 +123,17 @@ static int make_object(u64 chunk, u64 id, struct process **made)
 {
 	struct family *family = family_make();
 	struct process *process;
+	u64 pa;
 	int error;
 
 	if (!family)
 		return CARREL_ELIMIT;
-	error = owner_bind(chunk, family);
+	error = owner_bind(chunk, family, &pa);
 	if (error) {
 		family_end(family);
 		return error;
 	}
-	process = phys(frame_alloc(family, FRAME_OBJECT, false));
+	process = phys(pa);
 	process->family = family;
 	process->id = id;
 	*made = process;

@@ -148,6 +148,11 @@ void view_remove(struct view *view, u64 pa)
 
 	ASSERT(entry && view->table.format->present(table_get(entry)));
 	table_set(entry, 0);
+	/* it may lie in the very chunk that it covers, and is not to keep that from going back */
+	if (table_is_empty(entry)) {
+		view->last = NULL;
+		table_prune(&view->table, pa);
+	}
 	view_changed(view);
 }
 

@@ -5,7 +5,8 @@
  * view differs from another only in what is absent and in rights.
  *
  * Not locked: frame_lock serialises changes of the host view, the process's lock
- * those of its view. A view keeps its tables until it is destroyed.
+ * those of its view. The host view keeps its tables for ever, a process view those that
+ * lead to something.
  */
 #ifndef HV_MM_VIEW_H
 #define HV_MM_VIEW_H

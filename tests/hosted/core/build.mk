@@ -17,7 +17,8 @@ CT_MM := cache check dma flush frame guest_format scrub share space table view
 CT_SHA := hash/sha2small codec/dec32be codec/enc32be codec/enc64be
 CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) hv/crypto/sha256.c hv/virt/svm/npt.c \
 	tests/hosted/core/machine.c tests/hosted/core/devices.c
-CT_TESTS := main test_legality test_owner test_life test_crossing test_fork test_family test_order test_race test_random
+CT_TESTS := main test_legality test_owner test_life test_crossing test_thread test_fork test_family \
+	test_order test_race test_random
 
 CT_WRAP := scrub_page view_hide_chunk view_show_chunk frame_unlend \
 	dma_hide_chunk dma_drained dma_show_chunk dma_state

@@ -34,7 +34,7 @@ struct test {
 };
 
 extern const struct test legality_tests[], owner_tests[], life_tests[], crossing_tests[],
-	fork_tests[], family_tests[], order_tests[], race_tests[], random_tests[];
+	thread_tests[], fork_tests[], family_tests[], order_tests[], race_tests[], random_tests[];
 
 #define CPUS		4U
 #define RAM_SIZE	(48 * MIB)

@@ -234,7 +234,10 @@ static void limits(void)
 	CHECK_EQ(owner(13), CHUNK_HOST);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 11, carrier.id, 0, 0), CARREL_ELIMIT);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_DONATE, 11, 0, 0, 0), CARREL_EOWNER);
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, 12, 0, 0, 0), CARREL_ESTATE);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, carrier.chunk[0], 0, 0, 0), CARREL_ESTATE);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, 12, 0, 0, 0), 0);
+	CHECK_EQ(donate(&cpus[0], 12, carrier.id), 0);
+	CHECK_EQ(donate(&cpus[0], 13, carrier.id), CARREL_ELIMIT);
 	carrier.chunk[1] = 11;
 	carrier.chunk[2] = 12;
 	carrier.chunks = 3;
