@@ -69,9 +69,9 @@ static int end_blocks(struct process *process)
 /* What the others of the family do not owe either is free at once. */
 static int end_limbo(struct family *family, unsigned int *budget)
 {
-	u64 stamp = __atomic_load_n(&family->limbo_stamp, __ATOMIC_RELAXED);
+	u64 stamp;
 
-	if (!family->limbo || !flush_paid(&family->entered, stamp))
+	if (!frame_waits(family, &stamp) || !flush_paid(&family->entered, stamp))
 		return 0;
 	if (!frame_reclaim(family, stamp, *budget))
 		return CARREL_MORE;
@@ -82,9 +82,11 @@ static int end_limbo(struct family *family, unsigned int *budget)
 /* Each member that left had its debts paid first, and so had this one: nobody owes any more. */
 static int end_rest(struct family *family, unsigned int *budget)
 {
-	if (!family->limbo)
+	u64 stamp;
+
+	if (!frame_waits(family, &stamp))
 		return 0;
-	if (!frame_reclaim(family, family->limbo_stamp, *budget))
+	if (!frame_reclaim(family, stamp, *budget))
 		return CARREL_MORE;
 	*budget = 0;
 	return 0;

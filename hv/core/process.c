@@ -241,9 +241,9 @@ int process_init(struct process *process)
 bool process_reclaim(struct process *process)
 {
 	struct family *family = process->family;
-	u64 stamp = __atomic_load_n(&family->limbo_stamp, __ATOMIC_RELAXED);
+	u64 stamp;
 
-	if (!family->limbo || !flush_paid(&family->entered, stamp))
+	if (!frame_waits(family, &stamp) || !flush_paid(&family->entered, stamp))
 		return false;
 	frame_reclaim(family, stamp, PROCESS_BUDGET);
 	return true;

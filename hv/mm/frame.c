@@ -454,8 +454,21 @@ static u64 take_limbo(struct family *family, u64 paid)
 	return pa;
 }
 
+bool frame_waits(struct family *family, u64 *stamp)
+{
+	bool waits;
+
+	lock_take(&family->lock);
+	waits = family->limbo != 0;
+	*stamp = family->limbo_stamp;
+	lock_release(&family->lock);
+	return waits;
+}
+
 bool frame_reclaim(struct family *family, u64 paid, unsigned int budget)
 {
+	u64 stamp;
+
 	while (budget--) {
 		u64 pa = take_limbo(family, paid);
 
@@ -466,5 +479,5 @@ bool frame_reclaim(struct family *family, u64 paid, unsigned int budget)
 		give_back(family, pa);
 		lock_release(&family->lock);
 	}
-	return !family->limbo;
+	return !frame_waits(family, &stamp);
 }

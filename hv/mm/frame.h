@@ -159,6 +159,9 @@ bool frame_exclusive(struct family *family, u64 pa);
 /* Give back a frame that CPUs may still reach until debts of `stamp` are paid. */
 void frame_limbo(struct family *family, u64 pa, u64 stamp);
 
+/* True if frames are in limbo; *stamp is limbo_stamp. */
+bool frame_waits(struct family *family, u64 *stamp);
+
 /*
  * Scrub and free frames in limbo, at most `budget`; true when limbo is empty. `paid` is a
  * limbo_stamp that the caller read and then saw paid: if a newer debt came meanwhile, the

@@ -21,7 +21,7 @@ static struct shared {
 } shared[SHARED];
 
 /* How often something was reached. */
-static unsigned int created, entered, resumed, destroyed, forked, adopted;
+static unsigned int created, entered, resumed, destroyed, forked, adopted, threads_made, claimed;
 
 static void reached(unsigned int *what)
 {
@@ -61,7 +61,7 @@ static void make(struct test_cpu *c, struct shared *s, u64 chunk)
 		kernel_call(c, CARREL_HC_FLUSH, 0, 0, 0, 0);
 		sched_yield();
 	}
-	if (kernel_call(c, CARREL_HC_CREATE, chunk, CARREL_ABI_VERSION, 1 | 2 << 16, 3))
+	if (kernel_call(c, CARREL_HC_CREATE, chunk, CARREL_ABI_VERSION, 2 | 2 << 16, 3))
 		return;
 	reached(&created);
 	new.id = c->cpu.vt.regs->rdi;
@@ -130,6 +130,25 @@ static void fork_step(struct test_cpu *c)
 	reached(&forked);
 }
 
+/* Of all of them: the last that one CPU left is mostly claimed by another. */
+static u64 tickets[2];
+
+static void pass_step(struct test_cpu *c)
+{
+	const struct vt_regs *r = c->cpu.vt.regs;
+
+	if (random_below(2)) {
+		if (exit_call(c, CARREL_HC_PASS, 1, 2, 3, 4, 0, 0) == 0) {
+			__atomic_store_n(&tickets[0], r->rdi, __ATOMIC_RELAXED);
+			__atomic_store_n(&tickets[1], r->rsi, __ATOMIC_RELAXED);
+		}
+	} else if (exit_call(c, CARREL_HC_CLAIM, __atomic_load_n(&tickets[0], __ATOMIC_RELAXED),
+			     __atomic_load_n(&tickets[1], __ATOMIC_RELAXED), 0, 0, 0, 0) == 0) {
+		CHECK(r->rdi == 1 && r->rsi == 2 && r->rdx == 3 && r->r10 == 4);
+		reached(&claimed);
+	}
+}
+
 static void process_step(struct test_cpu *c)
 {
 	switch (random_below(10)) {
@@ -150,6 +169,13 @@ static void process_step(struct test_cpu *c)
 		break;
 	case 4:
 		touch(c, 0x1000000 + random_below(64) * PAGE_SIZE);
+		break;
+	case 5:
+		if (exit_call(c, CARREL_HC_THREAD, random_below(3), 0, 0, 0, 0, 0) == 0)
+			reached(&threads_made);
+		break;
+	case 6:
+		pass_step(c);
 		break;
 	default:
 		exit_call(c, CARREL_HC_MAP, 0x1000000 + random_below(64) * PAGE_SIZE,
@@ -176,17 +202,17 @@ static void destroy(struct test_cpu *c, u64 id)
 static void user_step(struct test_cpu *c, struct shared *s)
 {
 	struct carrier now = look(s);
+	bool first = random_below(2);
+	u64 cr3 = 0x124000 + random_below(2) * 0x4000;
+	s64 result;
 
-	now.cr3 = CARRIER_CR3;
-	if (random_below(2)) {
-		if (enter(c, &now) == CARREL_EDEAD)
-			destroy(c, now.id);
-		if (inside(c))
-			reached(&entered);
-	} else {
-		resume(c, &now, 0, 0);
-		if (inside(c))
-			reached(&resumed);
+	result = user_call(c, first ? CARREL_HC_ENTER : CARREL_HC_RESUME, cr3, now.id, now.ticket[0],
+			   now.ticket[1], random_below(2), 0, 0);
+	if (inside(c)) {
+		CHECK_EQ(c->cpu.thread->carrier, cr3);
+		reached(first ? &entered : &resumed);
+	} else if (first && result == CARREL_EDEAD) {
+		destroy(c, now.id);
 	}
 }
 
@@ -246,8 +272,10 @@ static void race(void)
 	check_machine();
 	printf("     %u processes created, %u destroyed meanwhile, %u entries, %u resumptions\n",
 	       created, destroyed, entered, resumed);
-	printf("     %u forks, %u adopted\n", forked, adopted);
+	printf("     %u forks, %u adopted, %u threads made, %u claims\n", forked, adopted, threads_made,
+	       claimed);
 	CHECK(created > 10 && destroyed > 5 && entered > 10 && resumed > 10 && forked > 3 && adopted);
+	CHECK(threads_made > 2 && claimed > 0);
 }
 
 const struct test race_tests[] = {
