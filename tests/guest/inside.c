@@ -68,7 +68,7 @@ static const struct range ranges[] = {
 	{ "MAP past 2^64", 0x7ffffffff000, 1UL << 52, CARREL_R },
 	{ "MAP at a non-canonical address", 0x800000000000, 1, CARREL_R },
 	{ "MAP that is not readable", 0x100000000, 1, CARREL_W },
-	{ "MAP with unknown rights", 0x100000000, 1, 0x20 | CARREL_R },
+	{ "MAP with unknown rights", 0x100000000, 1, 0x40 | CARREL_R },
 	{ "MAP over the gate", CARREL_GATE_VA, 1, CARREL_R | CARREL_W },
 	{ "MAP over the bounce page", CARREL_BOUNCE_VA, 1, CARREL_R | CARREL_W },
 	{ "MAP over the descriptors", CARREL_DESC_VA, 1, CARREL_R | CARREL_W },
@@ -91,12 +91,32 @@ static void ranges_of(uint64_t number)
 	}
 }
 
+/* Of threads that cannot be, and what somebody else may have left for a successor. */
+static void threads(void)
+{
+	static const uint64_t beyond[] = { CARREL_SLOTS_MAX, 1UL << 32, 1UL << 63, UINT64_MAX };
+	const uint64_t own[6] = { 0 }, abort_too_much[6] = { CARREL_FORK_ABORT + 1 };
+
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(*beyond); i++) {
+		const uint64_t args[6] = { beyond[i] };
+
+		expect("THREAD that no process has", call(CARREL_HC_THREAD, args), CARREL_EARG);
+	}
+	expect("THREAD of the one that runs", call(CARREL_HC_THREAD, own), CARREL_EBUSY);
+	expect("FORK of an unknown kind", call(CARREL_HC_FORK, abort_too_much), CARREL_EARG);
+	for (uint64_t guess = 0; guess < 1000; guess++) {
+		const uint64_t args[6] = { guess, guess * 0x9e3779b97f4a7c15 };
+
+		expect("CLAIM by a guess", call(CARREL_HC_CLAIM, args), CARREL_ETICKET);
+	}
+}
+
 static void calls(void)
 {
 	const uint64_t none[6] = { 0 };
 
 	for (uint64_t number = 0; number < CARREL_HC_OCALL; number++) {
-		bool known = (number >= CARREL_HC_DONATE && number <= CARREL_HC_ADMIT) ||
+		bool known = (number >= CARREL_HC_DONATE && number <= CARREL_HC_ADOPT) ||
 			number == CARREL_HC_ENTER || number == CARREL_HC_RESUME;
 
 		expect("a call that is not a process's", call(number, none),
@@ -107,6 +127,7 @@ static void calls(void)
 	ranges_of(CARREL_HC_MAP);
 	ranges_of(CARREL_HC_UNMAP);
 	ranges_of(CARREL_HC_PROTECT);
+	threads();
 }
 
 static void sibling(char **argv)
@@ -121,6 +142,7 @@ static void sibling(char **argv)
 	expect("LEND to the sibling", call(CARREL_HC_LEND, args), CARREL_ECALLER);
 	expect("DESTROY of the sibling", call(CARREL_HC_DESTROY, args), CARREL_ECALLER);
 	expect("DONATE to the sibling", call(CARREL_HC_DONATE, chunk), CARREL_ECALLER);
+	expect("ADOPT of the sibling", call(CARREL_HC_ADOPT, args), CARREL_ECALLER);
 	expect("INFO", call(CARREL_HC_INFO, args), CARREL_ECALLER);
 }
 
@@ -260,7 +282,8 @@ static void fuzz(uint64_t start)
 	static const uint64_t numbers[] = {
 		CARREL_HC_MAP, CARREL_HC_MAP, CARREL_HC_MAP, CARREL_HC_UNMAP, CARREL_HC_PROTECT,
 		CARREL_HC_RANDOM, CARREL_HC_IDENTITY, CARREL_HC_DONATE, CARREL_HC_DESTROY,
-		CARREL_HC_FLUSH, CARREL_HC_ENTER, CARREL_HC_RESUME,
+		CARREL_HC_FLUSH, CARREL_HC_ENTER, CARREL_HC_RESUME, CARREL_HC_THREAD,
+		CARREL_HC_FORK, CARREL_HC_PASS, CARREL_HC_CLAIM, CARREL_HC_ADOPT,
 	};
 
 	seed = start * 0x9e3779b97f4a7c15;
