@@ -37,9 +37,10 @@ struct thread;
 
 /*
  * `lock` guards everything but `state` (set by atomics: a kill needs no lock),
- * threads[] as seen by ENTER and RESUME (set once, entire) and what is constant from CREATE or FORK on (id, ticket,
- * limits, vt, family). threads[] only grows until END_THREADS. A child that is still in
- * the making is reached by its parent's `making` alone, under the parent's lock.
+ * threads[] as ENTER and RESUME see it (set once, entire) and what is constant from CREATE
+ * or FORK on (id, ticket, limits, vt, family). threads[] only grows until END_THREADS. A
+ * child that is still in the making is reached by its parent's `making` alone, under the
+ * parent's lock.
  */
 struct process {
 	struct lock lock;
@@ -128,8 +129,8 @@ static inline enum process_state process_state(const struct process *process)
 int process_create(u64 chunk, u32 slots, u32 blocks, u32 limit, u32 flags, u64 *id,
 		   u64 ticket[2]);
 
-/* ADD, LEND, INIT: `process` is BUILDING (LEND: or READY) and its lock is held; arguments checked but for
- * frame and block numbers against their owner. See docs/abi.md for the errors. */
+/* ADD, LEND, INIT: `process` is BUILDING (LEND: or READY) and its lock is held; arguments
+ * checked but for frame and block numbers against their owner. See docs/abi.md for the errors. */
 int process_add(struct process *process, u64 frame, u64 address, u64 type);
 int process_lend(struct process *process, u64 block, u64 index);
 int process_init(struct process *process);

@@ -62,8 +62,8 @@ bool thread_stop(struct thread *thread);
  * ENTER and RESUME, in the host view at CPL 3 with the right ticket, from the address space
  * `cr3`; thread, value and flags are in R10, R8 and R9. `allowed`: states that the call takes,
  * a bit each. THREAD_CROSSED, or CARREL_EARG (no such slot; a preempted thread takes no
- * value), CARREL_ETICKET (RESUME by another than entered it), CARREL_ESTATE (no such thread, or in another
- * state), CARREL_EBUSY (it is running), CARREL_EDEAD.
+ * value), CARREL_ETICKET (RESUME by another than entered it), CARREL_ESTATE (no such thread, or
+ * in another state), CARREL_EBUSY (it is running), CARREL_EDEAD.
  */
 int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3);
 

@@ -271,7 +271,7 @@ static void pending(void)
 	stop();
 }
 
-/* --- fixups ----------------------------------------------------------------------------------- */
+/* --- fixups ------------------------------------------------------------------------------- */
 
 static void set_fixup(struct carrel_thread_page *page, u32 in_shim, u64 fixup)
 {
@@ -383,7 +383,7 @@ static void fixup_kills(void)
 	stop();
 }
 
-/* --- blocks lent late --------------------------------------------------------------------------- */
+/* --- blocks lent late --------------------------------------------------------------------- */
 
 static bool all_of_block(const struct carrier *of, u64 index, u64 block)
 {
@@ -451,7 +451,7 @@ static void lend_starved(void)
 	CHECK(lent);
 }
 
-/* --- PASS and CLAIM ----------------------------------------------------------------------------- */
+/* --- PASS and CLAIM ----------------------------------------------------------------------- */
 
 static s64 pass(u64 word, u64 ticket[2])
 {
@@ -523,7 +523,7 @@ static void passed_on(void)
 	machine_reset();
 }
 
-/* --- chunks that go back ------------------------------------------------------------------------- */
+/* --- chunks that go back ------------------------------------------------------------------ */
 
 static s64 give_back(u64 chunk)
 {
