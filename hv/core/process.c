@@ -229,8 +229,6 @@ int process_init(struct process *process)
 	struct carrel_measure_init record = { .magic = CARREL_MEASURE_INIT };
 	u32 building = PROCESS_BUILDING;
 
-	if (!process->block[0])		/* others come when they are first used */
-		return CARREL_ESTATE;
 	sha256_update(&process->measure, &record, sizeof(record));
 	sha256_digest(&process->measure, (u8 *)process->identity);
 	__atomic_compare_exchange_n(&process->state, &building, PROCESS_READY, false,

@@ -66,7 +66,7 @@ static int map_thread(struct process *process, u32 index)
 /* As it was never entered. Nobody else can reach it: it is in no table yet, or DEAD. */
 static void make_new(struct thread *thread)
 {
-	thread->carrier = 0;
+	__atomic_store_n(&thread->carrier, 0, __ATOMIC_RELAXED);
 	thread->cpu = MAX_CPUS;
 	__atomic_store_n(&thread->page->in_shim, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&thread->page->upcall_pending, 0, __ATOMIC_RELAXED);
@@ -152,13 +152,16 @@ bool thread_alone(const struct process *process)
 	return running <= 1;
 }
 
-/* Only the carrier: who entered the thread, by the address space it ran in. */
-static bool is_carrier(struct thread *thread, u32 was, u64 cr3)
+/*
+ * Only the carrier: who entered the thread, by the address space that it ran in. A stranger is
+ * turned away before he can make a RUNNING thread of it even for a moment; he is looked at again
+ * when it is RUNNING, because THREAD may have made it anew in between.
+ */
+static bool is_carrier(const struct thread *thread, u64 caller)
 {
-	cr3 &= ~CR3_VARIES;
-	if (was == THREAD_NEW)
-		thread->carrier = cr3;
-	return thread->carrier == cr3;
+	u64 bound = __atomic_load_n(&thread->carrier, __ATOMIC_RELAXED);
+
+	return !bound || bound == caller;
 }
 
 static int refusal(enum thread_state state)
@@ -267,6 +270,7 @@ static int cross_in(struct cpu *cpu, struct thread *thread)
 int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 {
 	const struct vt_regs *call = cpu->vt.regs;
+	u64 caller = (cr3 & ~CR3_VARIES) | 1;
 	struct thread *thread;
 	u32 was;
 
@@ -275,6 +279,8 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 	thread = __atomic_load_n(&process->threads[call->r10], __ATOMIC_ACQUIRE);
 	if (!thread)
 		return CARREL_ESTATE;
+	if (!is_carrier(thread, caller))
+		return CARREL_ETICKET;
 	was = __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE);
 	if (!(allowed & BIT(was)))
 		return refusal((enum thread_state)was);
@@ -284,11 +290,11 @@ int thread_enter(struct cpu *cpu, struct process *process, u32 allowed, u64 cr3)
 	if (!__atomic_compare_exchange_n(&thread->state, &was, THREAD_RUNNING, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return CARREL_EBUSY;
-	/* looked at now, because before it may have been another's: THREAD makes it anew */
-	if (!is_carrier(thread, was, cr3)) {
+	if (!is_carrier(thread, caller)) {
 		__atomic_store_n(&thread->state, was, __ATOMIC_RELEASE);
 		return CARREL_ETICKET;
 	}
+	__atomic_store_n(&thread->carrier, caller, __ATOMIC_RELAXED);
 	bring(thread, was, call);
 	return cross_in(cpu, thread);
 }

@@ -31,7 +31,7 @@ struct thread {
 	u32 state;			/* enum thread_state */
 	u32 index;
 	struct process *process;
-	u64 carrier;			/* CR3 of the carrier, bits that may change masked */
+	u64 carrier;			/* CR3 of the carrier, bits that may change masked, | 1; 0 none */
 	struct carrel_thread_page *page;	/* in the private frame, through phys() */
 	u64 host_rsp;			/* where the carrier's stub finds its slot */
 	u32 cpu;			/* that it was on last; MAX_CPUS none ... */

@@ -30,7 +30,7 @@ struct setting {
 	unsigned int cpl, cs_l, lma;
 	enum process_state process;
 	enum thread_state thread;
-	bool unlent;	/* without its blocks, but for the first if it is READY */
+	bool unlent;	/* without its blocks */
 };
 
 static bool is_refusal(s64 result)
@@ -87,10 +87,8 @@ static void set_up(const struct setting *s)
 		make_process(&carrier, 4, 4, 100, ready);
 	if (!ready)
 		return;
-	if (s->unlent) {
-		CHECK_EQ(kernel_call(&cpus[2], CARREL_HC_LEND, carrier.id, lend_block(0), 0, 0), 0);
+	if (s->unlent)
 		CHECK_EQ(kernel_call(&cpus[2], CARREL_HC_INIT, carrier.id, 0, 0, 0), 0);
-	}
 	if (s->thread != THREAD_NEW && s->thread != THREAD_DEAD) {
 		CHECK_EQ(enter(&cpus[1], &carrier), 0);
 		if (s->thread == THREAD_OCALL)

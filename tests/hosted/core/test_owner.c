@@ -207,7 +207,10 @@ static void lent(void)
 			     CARREL_SHIM_VA, 1), CARREL_EOWNER);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADD, other.id, HOLE_BASE / PAGE_SIZE,
 			     CARREL_SHIM_VA, 1), CARREL_EOWNER);
-	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INIT, other.id, 0, 0, 0), CARREL_ESTATE);
+	/* nor later, when its threads run */
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_INIT, other.id, 0, 0, 0), 0);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_LEND, other.id, carrier.block[0], 0, 0), CARREL_EOWNER);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_LEND, other.id, block, 0, 0), CARREL_EOWNER);
 	CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, other.id, 0, 0, 0), 0);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, 3, 0, 0, 0), 0);
 

@@ -209,7 +209,7 @@ static void user_step(struct test_cpu *c, struct shared *s)
 	result = user_call(c, first ? CARREL_HC_ENTER : CARREL_HC_RESUME, cr3, now.id, now.ticket[0],
 			   now.ticket[1], random_below(2), 0, 0);
 	if (inside(c)) {
-		CHECK_EQ(c->cpu.thread->carrier, cr3);
+		CHECK_EQ(c->cpu.thread->carrier, cr3 | 1);
 		reached(first ? &entered : &resumed);
 	} else if (first && result == CARREL_EDEAD) {
 		destroy(c, now.id);
