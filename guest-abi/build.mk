@@ -18,7 +18,8 @@ $(B)/gate-%.bin: guest-abi/gate.S $(ABI_HEADERS)
 # --- The shim -------------------------------------------------------------------------------
 
 SHIM_ELF := $(B)/shim.elf
-SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.c)) guest-abi/shim/entry.S guest-abi/shim/vdso.S
+SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.c)) guest-abi/shim/entry.S \
+	guest-abi/shim/sha256ni.S guest-abi/shim/vdso.S
 VDSO := $(B)/vdso.so
 SHIM_OBJS := $(SHIM_SOURCES:%=$(B)/%.o)
 SHIM_CPPFLAGS := -Iguest-abi/include $(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
@@ -51,9 +52,10 @@ $(B)/shim.lds: guest-abi/shim/shim.lds guest-abi/include/carrel/layout.h
 	$(CC) -E -P -x assembler-with-cpp -D__ASSEMBLER__ -Iguest-abi/include -o $@ $<
 
 # Fixed address, nothing left to relocate, no vector register touched by compiled code.
-$(SHIM_ELF): $(SHIM_OBJS) $(B)/shim.lds $(TP_BEARSSL_SHIM) $(TP_LIBC_SHIM) scripts/check-image
+$(SHIM_ELF): $(SHIM_OBJS) $(B)/shim.lds $(TP_BEARSSL_SHIM) $(TP_LIBC_SHIM) scripts/check-image \
+		guest-abi/shim-allow.txt
 	@echo '  LD      $@'
 	$(LD) -m elf_x86_64 -nostdlib -static --gc-sections --build-id=none -z max-page-size=4096 \
 		-z noexecstack -T $(B)/shim.lds -o $@ $(SHIM_OBJS) $(TP_BEARSSL_SHIM) \
 		$(TP_LIBC_SHIM)
-	scripts/check-image --wx $@
+	scripts/check-image --allow guest-abi/shim-allow.txt --wx $@

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading files into private memory, and what a hash says about them. See file.h. */
-#include <bearssl_hash.h>
 #include <string.h>
 
 #include <carrel/hypercall.h>
@@ -8,6 +7,7 @@
 #include "file.h"
 #include "host.h"
 #include "program.h"
+#include "sha256.h"
 
 #define O_RDONLY	0
 #define O_CLOEXEC	02000000
@@ -164,33 +164,29 @@ void image_drop(struct thread *t, struct image *image)
 	__atomic_store_n(&image->used, false, __ATOMIC_RELEASE);
 }
 
-void image_hash(const struct image *image, uint8_t sha256[br_sha256_SIZE])
+void image_hash(const struct image *image, uint8_t digest[32])
 {
-	br_sha256_context hash;
-
-	br_sha256_init(&hash);
-	br_sha256_update(&hash, image->bytes, image->size);
-	br_sha256_out(&hash, sha256);
+	sha256(image->bytes, image->size, digest);
 }
 
 bool image_is(const struct image *image, const struct listed *listed)
 {
-	uint8_t sha256[br_sha256_SIZE];
+	uint8_t digest[32];
 
 	if (!listed->sha256)
 		return true;
 	if (image->size != listed->size)
 		return false;
-	image_hash(image, sha256);
-	return memcmp(sha256, listed->sha256, sizeof(sha256)) == 0;
+	image_hash(image, digest);
+	return memcmp(digest, listed->sha256, sizeof(digest)) == 0;
 }
 
 bool image_listed(const struct image *image, uint32_t kinds)
 {
-	uint8_t sha256[br_sha256_SIZE];
+	uint8_t digest[32];
 
-	image_hash(image, sha256);
-	return manifest_find_hash(kinds, sha256, image->size) != NULL;
+	image_hash(image, digest);
+	return manifest_find_hash(kinds, digest, image->size) != NULL;
 }
 
 void image_reset(void)

@@ -41,7 +41,7 @@ struct test {
 	void (*run)(void);
 };
 extern const struct test table_tests[], marshal_tests[], vm_tests[], memory_tests[], elf_tests[],
-	load_tests[], time_tests[], file_tests[], channel_tests[], socket_tests[], event_tests[];
+	load_tests[], time_tests[], file_tests[], sha256_tests[], channel_tests[], socket_tests[], event_tests[];
 
 /* Run one test under this name and count it. Prints a line if it fails or if `loud`. */
 void run_test(const char *name, void (*run)(void), bool loud);

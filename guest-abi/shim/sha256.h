@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SHA-256 of what is to run: most of what a program's start costs, so the CPU's own
+ * instructions do it where there are some, and BearSSL elsewhere.
+ */
+#ifndef SHIM_SHA256_H
+#define SHIM_SHA256_H
+
+#include "shim.h"
+
+void sha256(const void *data, size_t size, uint8_t digest[32]);
+
+/* sha256ni.S: whole blocks of 64 bytes. Leaves the vector registers as they were. */
+void sha256_blocks(uint32_t state[8], const void *data, size_t blocks);
+
+/* Has this CPU what that needs? */
+bool sha256_fast(void);
+
+#endif
