@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Hosted tests of the shim and the stub: the real sources on Linux under the address and
-# undefined-behaviour sanitizers, a fuzzer of program files (clang), and native-run, which runs
-# whole programs under the real shim.elf and stub without a hypervisor.
+# undefined-behaviour sanitizers, fuzzers of program files and of the marshaller (clang), and
+# native-run, which runs whole programs under the real shim.elf and stub without a hypervisor.
 #
 # Wants:  B, CC, and what third-party.mk and guest-abi/build.mk give
 # Gives:  check-hosted-shim      target: all of it, briefly; last line: N passed, N failed, N skipped
-#         fuzz-shim              target: the fuzzer alone, FUZZ_SECONDS
+#         fuzz-shim              target: the fuzzers alone, FUZZ_SECONDS each
 #         $(B)/hosted/shim/native-run
 
 B ?= build
@@ -37,6 +37,13 @@ $(HS)/fuzz-elf: $(HS_DIR)/fuzz_elf.c $(HS_DIR)/elf_check.c guest-abi/shim/elf.c 
 	@mkdir -p $(@D)
 	$(CLANG) -O1 -g -std=gnu11 $(HS_WARN) $(HS_SANITIZE) -fsanitize=fuzzer -I. \
 		-Iguest-abi/include -o $@ $(filter %.c,$^)
+
+# Signals, memory and programs are not called; fake.c is the rest of the world.
+$(HS)/fuzz-marshal: $(HS_DIR)/fuzz_marshal.c $(HS_DIR)/fake.c $(HS_DIR)/windows.S $(HS_SOURCES) \
+		$(HS_HEADERS) $(TP_BEARSSL_SHIM) $(VDSO)
+	@mkdir -p $(@D)
+	$(CLANG) -O1 -g -std=gnu11 -D_GNU_SOURCE $(HS_WARN) $(HS_SANITIZE) -fsanitize=fuzzer \
+		$(HS_INCLUDES) -DVDSO='"$(VDSO)"' -o $@ $(filter %.c %.S %.a,$^)
 
 # Below 2 GiB like any static program, but clear of where programs lie. The part that runs beside
 # the program uses none of its registers: see native/view.c.
@@ -73,7 +80,7 @@ $(HS)/stdio-pie: $(HS_DIR)/programs/stdio.c
 	@mkdir -p $(@D)
 	$(CC) $(HS_PROGRAM_CFLAGS) -fpie -static-pie -o $@ $<
 
-HS_FUZZ_BINS := $(if $(shell command -v $(CLANG)),$(HS)/fuzz-elf)
+HS_FUZZ_BINS := $(if $(shell command -v $(CLANG)),$(HS)/fuzz-elf $(HS)/fuzz-marshal)
 HS_NATIVE := $(HS)/native-run $(HS_PROGRAMS) $(HS)/stdio-pie $(SHIM_ELF) $(GATE_BINS)
 
 .PHONY: check-hosted-shim fuzz-shim

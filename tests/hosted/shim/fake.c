@@ -52,7 +52,7 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 		.magic = CARREL_MANIFEST_MAGIC, .version = 2, .slots = slots, .blocks = blocks,
 		.host_chosen = 15, .size = PAGE,
 	};
-	memset((void *)CARREL_CHANNEL_VA, 0xcc, CHANNEL_MAX);
+	memset((void *)CARREL_CHANNEL_VA, 0xcc, blocks * CARREL_BLOCK_SIZE);
 	munmap((void *)BLOCKS_LOW, next_block - BLOCKS_LOW + PAGE);
 	next_block = BLOCKS_LOW;
 	for (size_t i = 0; i < book_count; i++)
@@ -76,7 +76,8 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	/* Who died in the last test may have held one. */
 	memory_lock.word = vm_lock.word = arena_lock.word = 0;
 	for (uint64_t fd = 0; fd < FDS_MAX; fd++)
-		fds_remove(fd);
+		if (fd < 256 || carriers[0].open_fds[fd / 64])
+			fds_remove(fd);
 	return &thread;
 }
 
