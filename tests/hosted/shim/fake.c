@@ -75,9 +75,9 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	shared_reset();
 	/* Who died in the last test may have held one. */
 	memory_lock.word = vm_lock.word = arena_lock.word = 0;
-	for (uint64_t fd = 0; fd < FDS_MAX; fd++)
-		if (fd < 256 || carriers[0].open_fds[fd / 64])
-			fds_remove(fd);
+	for (uint64_t word = 0; word < FDS_MAX / 64; word++)
+		for (uint64_t i = 0; i < 64 && (word < 4 || carriers[0].open_fds[word]); i++)
+			fds_remove(word * 64 + i);
 	return &thread;
 }
 
@@ -106,10 +106,11 @@ bool in_channel(uint64_t address, uint64_t size)
 {
 	uint64_t slot = CARREL_CHANNEL_VA + CARREL_SLOT_DATA;
 	uint64_t end = CARREL_CHANNEL_VA + channel_blocks * CARREL_BLOCK_SIZE;
+	uint64_t slot_end = CARREL_CHANNEL_VA + CARREL_SLOT_SIZE;
 
-	if (address >= slot && address + size <= CARREL_CHANNEL_VA + CARREL_SLOT_SIZE)
-		return true;
-	return address >= (uint64_t)arena.base && address + size <= end;
+	if (address >= slot && address < slot_end)
+		return size <= slot_end - address;
+	return address >= (uint64_t)arena.base && address < end && size <= end - address;
 }
 
 uint8_t *program_block(uint64_t size, uint8_t rights)
