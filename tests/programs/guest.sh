@@ -45,6 +45,7 @@ wait_for_file()
 
 if [ "$1" = one ]; then
 	. "$HERE/cases/${2%/*}.sh"
+	set -e
 	"t_${2#*/}"
 	exit
 fi

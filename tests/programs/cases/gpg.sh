@@ -17,7 +17,7 @@ t_keys_and_agent()
 	$P gpg --batch --quiet -d sealed | cmp - text && echo same
 	echo x >>text
 	$P gpg --batch --verify text.sig text 2>/dev/null || echo bad
-	$P gpg --batch -k --with-colons | cut -d: -f1,3,4,12
+	$P gpg --batch -k --with-colons | grep '^[ps]ub' | cut -d: -f1,3,4,12
 	$P gpgconf --kill gpg-agent
 }
 

@@ -23,7 +23,8 @@ t_genrsa_sign_verify()
 	$P openssl dgst -sha256 -verify public -signature signature text
 	openssl dgst -sha256 -verify public -signature signature text
 	echo more >>text
-	$P openssl dgst -sha256 -verify public -signature signature text || echo "status $?"
+	$P openssl dgst -sha256 -verify public -signature signature text 2>/dev/null ||
+		echo "status $?"
 }
 
 t_elliptic_curves()
@@ -51,8 +52,8 @@ t_enc()
 # An alarm ends each measurement.
 t_speed()
 {
-	$P openssl speed -seconds 1 -bytes 1024 sha256 2>&1 | sed 's/[0-9][0-9.]*/N/g; s/  */ /g' |
-		grep -v options
+	$P openssl speed -seconds 1 -bytes 1024 sha256 2>&1 | sed -n '/^Doing/p; /^sha/p' |
+		sed 's/[0-9][0-9.]*/N/g; s/  */ /g'
 }
 
 t_rand()
@@ -60,7 +61,7 @@ t_rand()
 	$P openssl rand -hex 32 >one
 	$P openssl rand -hex 32 >two
 	wc -c <one
-	cmp -s one two || echo different
+	! cmp -s one two && echo different
 }
 
 t_tls_server_and_client()

@@ -46,6 +46,6 @@ t_fork_and_pipes()
 		print $p "written\n";
 		close $p;
 		print `busybox echo backquotes`;
-		system "exit 6"; print $? >> 8, "\n";
+		system "exit 6;"; print $? >> 8, "\n";
 		exec "busybox", "echo", "exec" or die;'
 }

@@ -75,7 +75,7 @@ t_subprocess()
 		try:
 		    subprocess.run(["busybox", "sleep", "100"], timeout=0.3)
 		except subprocess.TimeoutExpired as error:
-		    print(error)
+		    print(error.cmd)
 		try:
 		    subprocess.run(["/none"])
 		except FileNotFoundError as error:

@@ -26,6 +26,12 @@ t_write_ahead_log()
 	$P sqlite3 data 'SELECT count(*) FROM t; PRAGMA integrity_check;'
 }
 
+# grew FILE SIZE
+grew()
+{
+	[ "$(stat -c %s "$1")" -gt "$2" ]
+}
+
 # Many transactions, and death in one of them: whole ones are there, in order, and no other.
 t_killed_and_recovered()
 {
@@ -33,12 +39,9 @@ t_killed_and_recovered()
 	seq 1 10000 | awk '{ printf "BEGIN; INSERT INTO t VALUES(%d, 1); INSERT INTO t VALUES(%d, 2); COMMIT;\n",
 		2 * $1, 2 * $1 + 1 }' >script
 	$P sqlite3 data <script >/dev/null 2>&1 &
-	for i in $(seq 200); do
-		[ "$(sqlite3 -cmd '.timeout 5000' data 'SELECT count(*) > 20 FROM t' 2>/dev/null)" = 1 ] && break
-		sleep 0.1
-	done
+	wait_until grew data 8192
 	kill -9 $!
-	wait $! 2>/dev/null
+	wait $! 2>/dev/null || echo "status $?"
 	$P sqlite3 data 'PRAGMA integrity_check; SELECT count(*) > 20, count(*) % 2,
 		max(a) - count(*) FROM t; INSERT INTO t VALUES(1000000, 3); SELECT max(a) FROM t;'
 }

@@ -50,8 +50,7 @@ t_agent_and_login()
 		-o BatchMode=yes -p 2222 root@127.0.0.1 'echo logged in; cat; exit 3' <sshd_config |
 		cut -c1-20 | head -n 3
 	ssh -F /dev/null -o UserKnownHostsFile=known -o BatchMode=yes -p 2222 root@127.0.0.1 \
-		'echo again; exit 4'
-	echo "status $?"
+		'echo again; exit 4' || echo "status $?"
 	$P ssh-add -D
 	$P ssh-add -l || echo "status $?"
 	kill $(cat sshd.pid)
