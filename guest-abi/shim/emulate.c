@@ -17,6 +17,8 @@
 #define ARCH_SET_FS		0x1002
 #define ARCH_GET_FS		0x1003
 #define ARCH_GET_GS		0x1004
+#define CLOSE_RANGE_UNSHARE	2	/* of a table that is its own anyway */
+#define CLOSE_RANGE_CLOEXEC	4
 #define GRND_FLAGS		7
 #define GETRANDOM_MAX		0x1ffffffUL
 
@@ -30,14 +32,34 @@ EMULATED(call_close)
 
 	if (fds_is_hidden(fd))
 		return -LINUX_EBADF;
-	value = host_call(t, SYS_close, host);
-	if (value == HOST_NOT_STARTED) {
-		t->rewind = true;
-		return 0;
+	/* First: once it is closed, another thread may be given the same number. */
+	fds_remove(fd);
+	value = host_call_always(t, SYS_close, host);
+	if (value > 0)
+		die(CARREL_DIE_IAGO);
+	return value;
+}
+
+/* What lies between descriptors of the shim's own. */
+EMULATED(call_close_range)
+{
+	uint64_t first = (uint32_t)arg[0], last = (uint32_t)arg[1], flags = (uint32_t)arg[2];
+	int64_t value = 0;
+
+	if (flags & ~(uint64_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
+		return -LINUX_EINVAL;
+	while (!value && first <= last) {
+		uint64_t hidden = fds_next_hidden(first);
+		uint64_t end = hidden <= last ? hidden : last + 1;
+
+		if (!(flags & CLOSE_RANGE_CLOEXEC))
+			fds_remove_range(first, end);
+		if (first < end)
+			value = host_call_own(t, SYS_close_range, first, end - 1, flags, 0);
+		first = end + 1;
 	}
-	/* Linux frees the descriptor whatever the error, unless there was none. */
-	if (value != -LINUX_EBADF)
-		fds_remove(fd);
+	if (value > 0)
+		die(CARREL_DIE_IAGO);
 	return value;
 }
 

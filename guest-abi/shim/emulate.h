@@ -12,6 +12,7 @@
 
 /* emulate.c */
 EMULATED(call_close);
+EMULATED(call_close_range);
 EMULATED(call_dup2);
 EMULATED(call_dup3);
 EMULATED(call_ioctl);
@@ -26,6 +27,11 @@ EMULATED(call_rseq);
 /* clone.c, fork.c */
 EMULATED(call_clone);
 EMULATED(call_clone3);
+EMULATED(call_fork);
+EMULATED(call_vfork);
+
+/* children.c */
+EMULATED(call_waitid);
 
 /* thread.c */
 EMULATED(call_gettid);

@@ -22,6 +22,7 @@
 #include "handover.h"
 #include "host.h"
 #include "manifest.h"
+#include "memory.h"
 #include "program.h"
 #include "user.h"
 #include "vm.h"
@@ -343,7 +344,10 @@ static int64_t go_plain(struct thread *t, const struct handover *h)
 
 	if (!error) {
 		note(CARREL_NOTE_EXEC, 1);
+		t->arena_part = part;
+		t->arena_size = room;
 		error = go(t, arg);
+		t->arena_part = NULL;
 	}
 	if (part)
 		arena_give(part, room);
@@ -405,6 +409,7 @@ static __attribute__((noinline)) int64_t exec_path(struct thread *t, uint32_t di
 	h.first = x.first + x.first_at;
 	h.first_count = x.first_count;
 	h.skip = x.first_count != 0;
+	shared_write_all(t);
 	return x.open ? go_plain(t, &h) : go_sealed(&x, &h);
 }
 

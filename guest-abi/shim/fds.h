@@ -17,6 +17,9 @@ bool fds_add(int64_t fd);
 
 void fds_remove(uint64_t fd);
 
+/* All of [first, end). */
+void fds_remove_range(uint64_t first, uint64_t end);
+
 /* Descriptors of /dev/random and /dev/urandom, which the shim reads itself. */
 void fds_set_random(uint64_t fd);
 bool fds_is_random(uint64_t fd);
@@ -24,5 +27,7 @@ bool fds_is_random(uint64_t fd);
 /* A descriptor of the shim's own: to the program it is not open. Until it is removed. */
 void fds_hide(uint64_t fd);
 bool fds_is_hidden(uint64_t fd);
+/* The first such from `fd` on, or UINT64_MAX. */
+uint64_t fds_next_hidden(uint64_t fd);
 
 #endif

@@ -120,6 +120,14 @@ static void unqueue(struct thread *t)
 	t->futex.address = 0;
 }
 
+void futex_forget(struct thread *t)
+{
+	lock_take(&futex_lock);
+	if (t->futex.address)
+		unqueue(t);
+	lock_release(&futex_lock);
+}
+
 static void take_off(struct thread *t, struct woken *woken)
 {
 	unqueue(t);

@@ -19,6 +19,9 @@ int64_t futex_wake(struct thread *t, uint64_t address, uint64_t count);
 /* This thread ends: its robust locks say that their owner has died. */
 void futex_robust(struct thread *t);
 
+/* It will never run again: nor does it wait. */
+void futex_forget(struct thread *t);
+
 /* In the child of a fork: nobody waits. */
 void futex_forked(void);
 

@@ -51,6 +51,7 @@ struct thread {
 	uint8_t siginfo[SIGINFO_SIZE] __attribute__((aligned(8)));
 	uint64_t saved_mask;		/* while `temporary`: what a handler's frame goes back to */
 	uint32_t tid;			/* the host's number, positive and unique in the process */
+	bool forked;			/* START_FORKED: of fork, not of vfork */
 	bool temporary;			/* mask is that of one call (ppoll, rt_sigsuspend ...) */
 	uint64_t clear_tid;		/* of the program: cleared and woken at the thread's end, 0 none */
 	uint64_t robust_list;
@@ -64,7 +65,9 @@ struct thread {
 		uint64_t reserved;
 	} futex;
 	uint64_t set_tid;		/* from clone to START: where its number goes, 0 none */
-	uint64_t reserved[6];
+	uint8_t *arena_part;		/* what it holds while it execs: its parent may have to give it */
+	uint64_t arena_size;
+	uint64_t reserved[4];
 	struct regs regs;
 };
 _Static_assert(offsetof(struct thread, regs) == THREAD_HEAD, "entry.S skips this much");

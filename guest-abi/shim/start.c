@@ -10,6 +10,7 @@
 #include <carrel/hypercall.h>
 #include "carrier.h"
 #include "channel.h"
+#include "fork.h"
 #include "host.h"
 #include "load.h"
 #include "manifest.h"
@@ -278,6 +279,10 @@ void start_main(struct thread *t, uint64_t index)
 		thread_started(t);
 		return;
 	}
+	if (t->start == START_FORKED) {
+		fork_started(t);
+		return;
+	}
 	if (t->start != START_FIRST || index != 0)	/* nobody asked the host to enter it */
 		die(CARREL_DIE_SHIM);
 	t->page = (struct carrel_thread_page *)CARREL_THREAD_PAGE(index);
@@ -285,6 +290,7 @@ void start_main(struct thread *t, uint64_t index)
 	t->carrier = &carriers[0];
 	t->slot = (uint8_t *)CARREL_CHANNEL_VA + index * CARREL_SLOT_STRIDE;
 	map_bss(t);
+	t->carrier->used = true;
 	manifest_check();
 	channel_setup(manifest()->slots, manifest()->blocks);
 	take_start(&started);

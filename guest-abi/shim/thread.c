@@ -118,6 +118,8 @@ static bool create(struct thread *t, uint64_t index)
 		case 0:
 			return true;
 		case CARREL_EBUSY:
+			host_call_own(t, SYS_sched_yield, 0, 0, 0, 0);
+			break;
 		case CARREL_MORE:
 			break;
 		case CARREL_PENDING:
@@ -188,6 +190,33 @@ void thread_unmake(struct thread *child)
 	child->start = START_DONE;
 	*(volatile uint32_t *)(child->slot + CARREL_SLOT_ALIVE) = 0;
 	set_state(child->index, LEFT);
+}
+
+void thread_live(struct thread *child)
+{
+	set_state(child->index, LIVE);
+}
+
+/*
+ * What has not begun finds nothing to start; what is out is made anew by the hypervisor, and so
+ * cannot come back; what runs is waited for.
+ */
+void thread_revoke(struct thread *t, const struct carrier *c)
+{
+	for (uint64_t i = 0; i < CARREL_SLOTS_MAX; i++) {
+		struct thread *of = thread_at(i);
+
+		if (state_of(i) == FREE || of->carrier != c)
+			continue;
+		of->start = START_DONE;
+		if (!create(t, i))
+			die(CARREL_DIE_SHIM);
+		futex_forget(of);
+		if (of->arena_part)
+			arena_give(of->arena_part, of->arena_size);
+		of->carrier = NULL;
+		thread_unmake(of);
+	}
 }
 
 /*
@@ -295,12 +324,12 @@ EMULATED(call_get_robust_list)
 }
 
 /* The end of the last thread is the end of all. */
-static bool alone(void)
+static bool alone(const struct thread *t)
 {
 	unsigned int live = 0;
 
 	for (uint64_t i = 0; i < CARREL_SLOTS_MAX; i++)
-		live += state_of(i) == LIVE;
+		live += state_of(i) == LIVE && thread_at(i)->carrier == t->carrier;
 	return live == 1;
 }
 
@@ -316,7 +345,7 @@ EMULATED(call_exit)
 		t->rewind = true;
 		return 0;
 	}
-	if (alone())
+	if (alone(t))
 		shared_write_all(t);
 	futex_robust(t);
 	if (t->clear_tid && user_store(t->clear_tid, 0))

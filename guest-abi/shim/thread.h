@@ -30,6 +30,15 @@ struct thread *thread_make(struct thread *t, const struct clone_request *request
 /* Under the lock: no carrier will come for it, or it is known to be gone. */
 void thread_unmake(struct thread *child);
 
+/* Under the lock: it has not told its number yet, but a carrier will come for it. */
+void thread_live(struct thread *child);
+
+/*
+ * Under the lock: all threads of that carrier, which the kernel says has ended, are gone when this
+ * returns, wherever they were. t is not one of them.
+ */
+void thread_revoke(struct thread *t, const struct carrier *carrier);
+
 /* START_THREAD: the first steps of a thread. */
 void thread_started(struct thread *t);
 

@@ -30,7 +30,7 @@ struct sample {
 	uint64_t tsc, monotonic, real;
 };
 
-static struct lock lock;
+struct lock time_lock;
 static struct vdso_data *data;	/* in the program's memory: its to spoil, for itself */
 static struct vdso_data line;	/* what was written there */
 static struct sample first;	/* of a measurement of the rate */
@@ -126,7 +126,7 @@ static uint64_t ask(struct thread *t, uint64_t clock)
 
 	if (!tsc_invariant() && real)
 		return host_time(t, CLOCK_REALTIME);
-	lock_take(&lock);
+	lock_take(&time_lock);
 	before = rdtsc();
 	sample.monotonic = host_time(t, CLOCK_MONOTONIC);
 	if (tsc_invariant()) {
@@ -137,7 +137,7 @@ static uint64_t ask(struct thread *t, uint64_t clock)
 		told = sample.monotonic;
 	}
 	ns = real ? line.real : told;
-	lock_release(&lock);
+	lock_release(&time_lock);
 	return ns;
 }
 

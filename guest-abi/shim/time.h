@@ -8,6 +8,10 @@
 #define SHIM_TIME_H
 
 #include "emulate.h"
+#include "lock.h"
+
+/* Taken inside, and behind all others; fork takes it too. */
+extern struct lock time_lock;
 
 /* Map the vDSO into the program's memory, at two pages from `address`. */
 void time_setup(struct thread *t, uint64_t address);

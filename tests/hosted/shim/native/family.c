@@ -4,8 +4,10 @@
  * successor, which is native-run again. Like view.c: no libc, no TLS, no vectors.
  */
 #include <asm/unistd.h>
+#include <linux/sched.h>
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
+#include <carrel/thread.h>
 #include "view.h"
 
 #define SEEK_END	2
@@ -47,6 +49,72 @@ static int64_t claim(uint64_t words[4])
 	return CARREL_ETICKET;
 }
 
+/* Ours, and those of children that were made of late. */
+struct names {
+	uint64_t process, ticket[2];
+};
+#define CHILDREN	16
+static struct names self = { VIEW_PROCESS, { VIEW_TICKET0, VIEW_TICKET1 } }, children[CHILDREN];
+static uint64_t made, forks;
+static uint8_t stride[CARREL_THREAD_STRIDE];	/* of the thread that forked last, as it was then */
+
+static uint64_t own_page(void)
+{
+	uint64_t base;
+
+	asm volatile("rdgsbase %0" : "=r"(base));
+	return base;
+}
+
+static void copy_bytes(void *to, const void *from, uint64_t size)
+{
+	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+}
+
+/* The host's own fork copies the memory, but for thread page and shim stack. At times there is more to do, or a flush is owed. */
+static int64_t make_child(uint64_t words[4])
+{
+	static const int64_t answers[] = { CARREL_MORE, CARREL_PENDING, CARREL_ENOMEM, CARREL_EBUSY };
+
+	struct names *child = &children[made % CHILDREN];
+
+	if (words[0] == CARREL_FORK_ABORT)
+		return ++forks % 2 ? CARREL_MORE : 0;
+	if (view_options.fault_every > 0 && ++forks % 8 < 4)
+		return answers[forks % 4];
+	made++;
+	copy_bytes(stride, (void *)own_page(), sizeof(stride));
+	random_words(&child->process, 3);
+	words[0] = child->process;
+	words[1] = child->ticket[0];
+	words[2] = child->ticket[1];
+	return 0;
+}
+
+/* All threads but the one that forks are left out. It may be entered in the child. */
+static void be_child(const struct names *names)
+{
+	uint64_t index = (own_page() - CARREL_THREADS_VA) / CARREL_THREAD_STRIDE;
+
+	copy_bytes((void *)own_page(), stride, sizeof(stride));
+	self = *names;
+	for (uint64_t i = 0; i < CARREL_SLOTS_MAX; i++) {
+		if (i != index && view_threads[i].mapped)
+			call6(__NR_munmap, CARREL_THREAD_PAGE(i), CARREL_THREAD_STRIDE, 0, 0, 0, 0);
+		view_threads[i].mapped = view_threads[i].fresh = i == index;
+		view_threads[i].inside = false;
+	}
+}
+
+bool family_owns(uint64_t process, const uint64_t ticket[2], bool enter)
+{
+	for (int i = 0; enter && process != self.process && i < CHILDREN; i++)
+		if (process == children[i].process)
+			be_child(&children[i]);
+	return process == self.process && ticket[0] == self.ticket[0] &&
+	       ticket[1] == self.ticket[1];
+}
+
 int64_t family_hypercall(uint64_t number, uint64_t words[4])
 {
 	switch (number) {
@@ -54,6 +122,8 @@ int64_t family_hypercall(uint64_t number, uint64_t words[4])
 		return pass(words);
 	case CARREL_HC_CLAIM:
 		return claim(words);
+	case CARREL_HC_FORK:
+		return make_child(words);
 	default:
 		leave(VIEW_STATUS_WRONG, "no such hypercall", number, 0);
 	}
@@ -71,6 +141,11 @@ static long descriptor_in(const char *variable)
 	while (*variable >= '0' && *variable <= '9')
 		fd = fd * 10 + *variable++ - '0';
 	return fd;
+}
+
+uint64_t family_clone(uint64_t flags, bool fork)
+{
+	return flags & CLONE_VFORK && !fork ? flags | CLONE_VM : flags;
 }
 
 void family_exec(const uint64_t *envp)

@@ -74,6 +74,8 @@ long call6(long n, long a, long b, long c, long d, long e, long f)
 {
 	volatile uint8_t *selector = &own()->selector;
 	uint8_t was = *selector;
+	/* nothing is called from here on */
+	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
 	long result;
 
 	*selector = SYSCALL_DISPATCH_FILTER_ALLOW;
@@ -254,6 +256,8 @@ static void adjust(struct hypercall *c)
 
 	if (c->rbx == __NR_execve)
 		family_exec((const uint64_t *)c->rdx);
+	if (c->rbx == __NR_clone)
+		c->rdi = family_clone(c->rdi, c->r8 | c->r9);
 	if (c->rbx == __NR_rt_sigprocmask && mask && c->rdi != SIG_UNBLOCK)
 		*mask &= ~OURS;
 	if (c->rbx != __NR_rt_sigaction || !action || c->rdi > 64)
@@ -342,6 +346,7 @@ bool view_hypercall(struct hypercall *c)
 		return false;
 	case CARREL_HC_PASS:
 	case CARREL_HC_CLAIM:
+	case CARREL_HC_FORK:
 		words_hypercall(c);
 		return false;
 	case CARREL_HC_DIE:
@@ -351,10 +356,11 @@ bool view_hypercall(struct hypercall *c)
 	}
 }
 
-static void check_caller(const struct resume *r)
+static void check_caller(const struct resume *r, bool enter)
 {
-	if (r->process != VIEW_PROCESS || r->ticket0 != VIEW_TICKET0 ||
-	    r->ticket1 != VIEW_TICKET1 || r->thread != own_index())
+	const uint64_t ticket[2] = { r->ticket0, r->ticket1 };
+
+	if (!family_owns(r->process, ticket, enter) || r->thread != own_index())
 		leave(VIEW_STATUS_WRONG, "the stub names another thread", r->process, r->thread);
 }
 
@@ -362,7 +368,7 @@ void view_resume(const struct resume *r, struct hypercall *c)
 {
 	uint64_t value = r->value;
 
-	check_caller(r);
+	check_caller(r, false);
 	own()->inside = true;
 	/* Requests to the module, which is not there. */
 	if (own()->call_number == __NR_msync && c->rdi > CARREL_BASE && c->rdi < CARREL_BASE + 16 * PAGE)
@@ -378,7 +384,7 @@ void view_start(const struct resume *r)
 	struct view_thread *t = own();
 	stack_t stack = { .ss_sp = t->alternate, .ss_size = sizeof(t->alternate) };
 
-	check_caller(r);
+	check_caller(r, true);
 	if (!t->fresh)
 		leave(VIEW_STATUS_WRONG, "a thread is entered twice", r->thread, 0);
 	t->fresh = false;

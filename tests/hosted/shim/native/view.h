@@ -75,6 +75,10 @@ _Noreturn void view_enter(void);
 
 /* family.c: PASS, CLAIM and FORK on registers RDI RSI RDX R10, and what the host does with calls. */
 int64_t family_hypercall(uint64_t number, uint64_t words[4]);
+/* May a stub that says so carry a thread of this process? A child enters by its own names. */
+bool family_owns(uint64_t process, const uint64_t ticket[2], bool enter);
+/* The flags of a call of clone: what shares private memory there must do so here. */
+uint64_t family_clone(uint64_t flags, bool fork);
 void family_exec(const uint64_t *envp);
 
 /* For view.c and family.c: a system call of their own; the end of a test that went wrong. */
