@@ -74,8 +74,6 @@ long call6(long n, long a, long b, long c, long d, long e, long f)
 {
 	volatile uint8_t *selector = &own()->selector;
 	uint8_t was = *selector;
-	/* nothing is called from here on */
-	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
 	long result;
 
 	*selector = SYSCALL_DISPATCH_FILTER_ALLOW;
