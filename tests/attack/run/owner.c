@@ -182,7 +182,15 @@ static void half_made(const struct frames *frames, uint64_t chunk)
 	expect("DONATE of another's channel", call(CARREL_HC_DONATE, frames->channel / CHUNK_FRAMES, 0, 0,
 						   0), CARREL_ESTATE);
 	places(process, frames->channel);
-	expect("INIT without a channel", call(CARREL_HC_INIT, process, 0, 0, 0), CARREL_ESTATE);
+	expect("INIT", call(CARREL_HC_INIT, process, 0, 0, 0), 0);
+	expect("INIT again", call(CARREL_HC_INIT, process, 0, 0, 0), CARREL_ESTATE);
+	expect("ADD after INIT", call(CARREL_HC_ADD, process, frames->channel, CARREL_SHIM_VA, CARREL_R),
+	       CARREL_ESTATE);
+	expect("LEND of another's channel after INIT", call(CARREL_HC_LEND, process,
+							    frames->channel / BLOCK_FRAMES, 0, 0),
+	       CARREL_EOWNER);
+	expect("ADOPT of what no fork made", call(CARREL_HC_ADOPT, process, 0, 0, 0),
+	       CARREL_ESTATE);
 	expect("DESTROY", finish(CARREL_HC_DESTROY, process, 0, 0, 0), 0);
 	expect("DESTROY again", call(CARREL_HC_DESTROY, process, 0, 0, 0), CARREL_EARG);
 	expect("ADD to what is no more", call(CARREL_HC_ADD, process, frames->channel, CARREL_SHIM_VA,
