@@ -203,11 +203,13 @@ static void user_step(struct test_cpu *c, struct shared *s)
 {
 	struct carrier now = look(s);
 	bool first = random_below(2);
-	u64 cr3 = 0x124000 + random_below(2) * 0x4000;
+	u64 index = random_below(4) == 0;
+	/* each thread's own carrier, or sometimes the other's */
+	u64 cr3 = 0x124000 + (index ^ (random_below(8) == 0)) * 0x4000;
 	s64 result;
 
 	result = user_call(c, first ? CARREL_HC_ENTER : CARREL_HC_RESUME, cr3, now.id, now.ticket[0],
-			   now.ticket[1], random_below(2), 0, 0);
+			   now.ticket[1], index, 0, 0);
 	if (inside(c)) {
 		CHECK_EQ(c->cpu.thread->carrier, cr3 | 1);
 		reached(first ? &entered : &resumed);
@@ -274,8 +276,8 @@ static void race(void)
 	       created, destroyed, entered, resumed);
 	printf("     %u forks, %u adopted, %u threads made, %u claims\n", forked, adopted, threads_made,
 	       claimed);
-	CHECK(created > 10 && destroyed > 5 && entered > 10 && resumed > 10 && forked > 3 && adopted);
-	CHECK(threads_made > 2 && claimed > 0);
+	CHECK(created > 5 && destroyed > 3 && entered > 5 && resumed > 5 && forked > 3 && adopted);
+	CHECK(threads_made && claimed);
 }
 
 const struct test race_tests[] = {
