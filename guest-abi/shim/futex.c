@@ -13,6 +13,10 @@
  *
  * A waker that is late with its shadow finds the waiter awake, or asleep on something
  * else: then that one wakes, finds itself queued, and sleeps again.
+ *
+ * A word in memory that is shared with other processes of the family may be woken by one whose
+ * shim does not know of this waiter. So that one sleeps 10 ms at most and looks at the word,
+ * and a word that has changed counts as a wake; a wake without a change is not seen.
  */
 #include <string.h>
 
@@ -50,6 +54,7 @@
 #define NANOSECONDS		1000000000L
 #define SECONDS_MAX		(1L << 33)	/* centuries are for ever */
 #define BUCKETS			64
+#define LOOK_EVERY		10000000L	/* ns */
 #define ROBUST_MAX		2048		/* as many as the kernel follows */
 
 struct timespec {
@@ -172,6 +177,35 @@ static void end_sleep(struct thread *t, const struct woken *woken)
 
 /* --- Waiting ------------------------------------------------------------------------------- */
 
+static struct timespec host_time(struct thread *t, uint64_t clock)
+{
+	struct timespec time;
+
+	if (host_call_own(t, SYS_clock_gettime, clock, (uint64_t)SLOT_DATA(t), 0, 0))
+		die(CARREL_DIE_IAGO);
+	channel_get(&time, SLOT_DATA(t), sizeof(time));
+	if (time.seconds < 0 || time.seconds > SECONDS_MAX || time.nanoseconds < 0 ||
+	    time.nanoseconds >= NANOSECONDS)
+		die(CARREL_DIE_IAGO);
+	return time;
+}
+
+static void advance(struct timespec *time, const struct timespec *by)
+{
+	time->seconds += by->seconds;
+	time->nanoseconds += by->nanoseconds;
+	if (time->nanoseconds >= NANOSECONDS) {
+		time->nanoseconds -= NANOSECONDS;
+		time->seconds++;
+	}
+}
+
+static bool before(const struct timespec *a, const struct timespec *b)
+{
+	return a->seconds != b->seconds ? a->seconds < b->seconds
+					: a->nanoseconds < b->nanoseconds;
+}
+
 static int64_t sleep_on_shadow(struct thread *t, const struct limit *limit)
 {
 	const uint64_t args[6] = {
@@ -215,14 +249,47 @@ static bool wait_ended(struct thread *t, int64_t slept, const struct limit *limi
 	return ended;
 }
 
-/* A queued thread sleeps until it is woken. */
-static int64_t wait_queued(struct thread *t, const struct limit *limit)
+static bool is_shared(uint64_t address)
 {
-	bool slept = false;
+	struct vm_range range;
+
+	return vm_find(address, &range) && range.start <= address && range.kind & VM_SHARED;
+}
+
+/*
+ * One sleep of a waiter on shared memory: as sleep_on_shadow(), but it ends in time to look.
+ * A word that has changed, or has gone, takes the waiter off its queue.
+ */
+static int64_t sleep_and_look(struct thread *t, const struct limit *limit, uint32_t expected)
+{
+	const struct timespec step = { 0, LOOK_EVERY };
+	struct limit look = { .timed = true, .realtime = limit->realtime };
+	bool last = false;
+	int64_t value;
+	uint32_t word;
+
+	look.time = host_time(t, limit->realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+	advance(&look.time, &step);
+	if (limit->timed && !before(&look.time, &limit->time)) {
+		look.time = limit->time;
+		last = true;
+	}
+	value = sleep_on_shadow(t, &look);
+	lock_take(&futex_lock);
+	if (t->futex.address && (!user_load(&word, t->futex.address) || word != expected))
+		unqueue(t);
+	lock_release(&futex_lock);
+	return value == -LINUX_ETIMEDOUT && !last ? 0 : value;
+}
+
+/* A queued thread sleeps until it is woken. `expected` is the word, unless it waits to own it. */
+static int64_t wait_queued(struct thread *t, const struct limit *limit, uint32_t expected)
+{
+	bool slept = false, shared = !t->futex.owner && is_shared(t->futex.address);
 	int64_t value, result;
 
 	for (;;) {
-		value = sleep_on_shadow(t, limit);
+		value = shared ? sleep_and_look(t, limit, expected) : sleep_on_shadow(t, limit);
 		if (value != HOST_NOT_STARTED)
 			slept = true;
 		if (wait_ended(t, value, limit, &result))
@@ -252,20 +319,7 @@ static int64_t futex_wait(struct thread *t, uint64_t address, uint32_t expected,
 	else
 		queue(t, address, bits, false);
 	lock_release(&futex_lock);
-	return error ? error : wait_queued(t, limit);
-}
-
-static struct timespec host_time(struct thread *t, uint64_t clock)
-{
-	struct timespec time;
-
-	if (host_call_own(t, SYS_clock_gettime, clock, (uint64_t)SLOT_DATA(t), 0, 0))
-		die(CARREL_DIE_IAGO);
-	channel_get(&time, SLOT_DATA(t), sizeof(time));
-	if (time.seconds < 0 || time.seconds > SECONDS_MAX || time.nanoseconds < 0 ||
-	    time.nanoseconds >= NANOSECONDS)
-		die(CARREL_DIE_IAGO);
-	return time;
+	return error ? error : wait_queued(t, limit, expected);
 }
 
 /* The program's timespec as a point in time. */
@@ -286,12 +340,7 @@ static int64_t take_limit(struct thread *t, struct limit *limit, uint64_t addres
 	if (!relative)
 		return 0;
 	now = host_time(t, CLOCK_MONOTONIC);
-	time->seconds += now.seconds;
-	time->nanoseconds += now.nanoseconds;
-	if (time->nanoseconds >= NANOSECONDS) {
-		time->nanoseconds -= NANOSECONDS;
-		time->seconds++;
-	}
+	advance(time, &now);
 	return 0;
 }
 
@@ -475,7 +524,7 @@ static int64_t futex_own(struct thread *t, uint64_t address, const struct limit 
 	if (result > 0)
 		queue(t, address, ALL_BITS, true);
 	lock_release(&futex_lock);
-	return result > 0 ? wait_queued(t, limit) : result;
+	return result > 0 ? wait_queued(t, limit, 0) : result;
 }
 
 static int64_t futex_try_own(struct thread *t, uint64_t address)
