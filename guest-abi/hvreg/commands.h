@@ -8,6 +8,7 @@
 
 int run_command(int argc, char **argv);
 int measure_command(int argc, char **argv);
+int manifest_command(int argc, char **argv);
 int ps_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int log_command(int argc, char **argv);

@@ -37,10 +37,10 @@ static char **environment(void)
 	return copy;
 }
 
-/* What the interpreter writes about the program. */
-static FILE *begin_list(const struct program *program, pid_t *child)
+/* What the interpreter writes about the file, the program or another. */
+static FILE *begin_list(const struct program *program, const char *file, pid_t *child)
 {
-	char *arguments[] = { (char *)program->interpreter, "--list", (char *)program->path, NULL };
+	char *arguments[] = { (char *)program->interpreter, "--list", (char *)file, NULL };
 	char **variables = environment();
 	posix_spawn_file_actions_t actions;
 	int ends[2], error;
@@ -63,7 +63,7 @@ static FILE *begin_list(const struct program *program, pid_t *child)
 	return stream;
 }
 
-static void end_list(const struct program *program, FILE *stream, pid_t child)
+static void end_list(const struct program *program, const char *file, FILE *stream, pid_t child)
 {
 	int status;
 
@@ -73,7 +73,7 @@ static void end_list(const struct program *program, FILE *stream, pid_t child)
 			fail(EXIT_OWN, NULL, "waitpid: %s", strerror(errno));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		fail(EXIT_NOT_EXECUTABLE, "install the package that holds what is missing, or set "
-		     "LD_LIBRARY_PATH", "%s: its interpreter %s does not find its libraries", program->path,
+		     "LD_LIBRARY_PATH", "%s: its interpreter %s does not find its libraries", file,
 		     program->interpreter);
 }
 
@@ -100,26 +100,31 @@ static void take_line(struct manifest *manifest, const struct program *program, 
 	manifest_add_file(manifest, CARREL_ENTRY_CODE, real);
 }
 
-void libraries_add(struct manifest *manifest, const struct program *program)
+void libraries_of_file(struct manifest *manifest, const struct program *program, const char *file)
 {
 	size_t room = 0;
 	char *line = NULL;
 	FILE *stream;
 	pid_t child;
 
+	stream = begin_list(program, file, &child);
+	while (getline(&line, &room, stream) > 0)
+		take_line(manifest, program, line);
+	end_list(program, file, stream, child);
+	free(line);
+}
+
+static void add_all(struct manifest *manifest, const struct program *program)
+{
 	if (!*program->interpreter)
 		return;
 	program_check_interpreter(program->interpreter, program->path);
 	/* By the name that the program has for it: so the shim looks for it. */
 	manifest_add_file(manifest, CARREL_ENTRY_CODE, program->interpreter);
-	stream = begin_list(program, &child);
-	while (getline(&line, &room, stream) > 0)
-		take_line(manifest, program, line);
-	end_list(program, stream, child);
-	free(line);
+	libraries_of_file(manifest, program, program->path);
 }
 
-void libraries_manifest(struct manifest *manifest, const struct program *program)
+void libraries_program(struct manifest *manifest, const struct program *program)
 {
 	struct manifest_entry entry = {
 		.kind = CARREL_ENTRY_PROGRAM,
@@ -128,8 +133,6 @@ void libraries_manifest(struct manifest *manifest, const struct program *program
 	};
 
 	memcpy(entry.sha256, program->sha256, sizeof(entry.sha256));
-	manifest->host_chosen = CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD |
-				CARREL_HOST_FDS | CARREL_HOST_CODE;
 	manifest_add(manifest, &entry);
-	libraries_add(manifest, program);
+	add_all(manifest, program);
 }

@@ -11,10 +11,12 @@
 static const char help[] =
 "usage: hvreg COMMAND [OPTION]...\n"
 "\n"
-"  run [--json] [--memory MiB] [--require dma] [--] PROG [ARG]...\n"
+"  run [OPTION]... [--] PROG [ARG]...\n"
 "                      run a program where the kernel cannot read it\n"
-"  measure [--json] [--memory MiB] [--require dma] [--] PROG\n"
+"  measure [OPTION]... [--] PROG\n"
 "                      print the identity that the program would have\n"
+"  manifest [OPTION]... [--] PROG\n"
+"                      write down what the program may load and start\n"
 "  ps [--json]         list the protected processes\n"
 "  status [--json]     tell about the hypervisor\n"
 "  log [--follow]      print the hypervisor's log\n"
@@ -30,6 +32,7 @@ static const struct {
 } commands[] = {
 	{ "run", run_command },
 	{ "measure", measure_command },
+	{ "manifest", manifest_command },
 	{ "ps", ps_command },
 	{ "status", status_command },
 	{ "log", log_command },

@@ -10,8 +10,8 @@
 
 #define PAGE	4096UL
 
-static const struct manifest_entry *find(const struct manifest *manifest, uint32_t kind,
-					 const char *path)
+const struct manifest_entry *manifest_find(const struct manifest *manifest, uint32_t kind,
+					   const char *path)
 {
 	unsigned int i;
 
@@ -25,7 +25,7 @@ void manifest_add(struct manifest *manifest, const struct manifest_entry *entry)
 {
 	struct manifest_entry *to;
 
-	if (find(manifest, entry->kind, entry->path))
+	if (manifest_find(manifest, entry->kind, entry->path))
 		return;
 	if (strlen(entry->path) >= CARREL_PATH_MAX)
 		fail(EXIT_OWN, "move it to a shorter path", "%s: its path is longer than %d bytes",
@@ -46,7 +46,7 @@ void manifest_add_file(struct manifest *manifest, uint32_t kind, const char *pat
 	struct manifest_entry entry = { .kind = kind, .path = (char *)path };
 	int file;
 
-	if (find(manifest, kind, path))
+	if (manifest_find(manifest, kind, path))
 		return;
 	file = file_open(path);
 	file_hash(file, path, &entry.size, entry.sha256);

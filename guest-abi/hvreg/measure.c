@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* hvreg measure: the identity that a program would have. Needs no hypervisor. */
 #include <stdio.h>
+#include "choice.h"
 #include "commands.h"
 #include "fail.h"
 #include "json.h"
-#include "launch.h"
-#include "libraries.h"
-#include "manifest.h"
 #include "options.h"
 #include "text.h"
 
 static const char help[] =
-"usage: hvreg measure [--json] [--memory MiB] [--require dma] [--] PROG\n"
+"usage: hvreg measure [OPTION]... [--] PROG\n"
+"       hvreg measure --manifest FILE [OPTION]...\n"
 "\n"
 "Prints the identity that PROG would have under 'hvreg run' with the same\n"
-"--memory and --require: the SHA-256 chain over the process's layout, the shim\n"
-"and the manifest, which holds paths and hashes of PROG, its interpreter and its\n"
-"libraries. Works on any machine.\n"
+"options: the SHA-256 chain over the process's layout, the shim and the manifest,\n"
+"which holds paths and hashes of PROG, its interpreter and its libraries. Works on\n"
+"any machine.\n"
 "\n"
-"  --json         as one line of JSON: identity, program, sha256, size\n"
-"  --memory MiB   as for run\n"
-"  --require dma  as for run\n";
+"  --json             as one line of JSON: identity, program, sha256, size\n"
+"  --manifest FILE    of what 'hvreg manifest' wrote there; without PROG, whether\n"
+"                     the files are there or not\n"
+"  --expect IDENTITY  fail, and say why, if it is another\n"
+"  --memory MiB       as for run\n"
+"  --require dma      as for run\n";
 
-static void print_json(const struct program *program, const char *identity)
+static void print_json(const struct choice *choice, const char *identity)
 {
+	const struct manifest_entry *program = choice->manifest.entries;
 	struct json json = { .stream = stdout };
 	char sha256[HEX_IDENTITY];
 
@@ -39,29 +42,26 @@ static void print_json(const struct program *program, const char *identity)
 
 int measure_command(int argc, char **argv)
 {
-	static struct manifest manifest;
-	static struct launch launch;
+	static struct choice choice;
 	static struct program program;
-	uint8_t identity[CARREL_IDENTITY_SIZE];
 	char hex[HEX_IDENTITY];
 	struct options options;
-	const unsigned char *bytes;
-	uint32_t size;
 
 	(void)argc;
-	options_parse(&options, OPTION_JSON | OPTION_MEMORY | OPTION_REQUIRE, help, argv);
-	if (!options.operands[0])
+	options_parse(&options, CHOICE_OPTIONS, help, argv);
+	if (!options.operands[0] && !options.manifest)
 		fail_usage(argv[0], "measure: no program");
-	if (options.operands[1])
+	if (options.operands[0] && options.operands[1])
 		fail_usage(argv[0], "measure: unexpected '%s'", options.operands[1]);
-	program_find_binary(&program, options.operands[0]);
-	libraries_manifest(&manifest, &program);
-	bytes = manifest_binary(&manifest, &size);
-	launch_build(&launch, bytes, size, options.limit, options.flags);
-	launch_identity(&launch, identity);
-	text_hex(hex, identity);
+	if (options.operands[0]) {
+		program_find_binary(&program, options.operands[0]);
+		choose(&choice, &options, &program);
+	} else {
+		choose_manifest(&choice, &options);
+	}
+	text_hex(hex, choice.identity);
 	if (options.json)
-		print_json(&program, hex);
+		print_json(&choice, hex);
 	else
 		puts(hex);
 	return text_done();

@@ -8,6 +8,7 @@
 #include <carrel/layout.h>
 #include "fail.h"
 #include "options.h"
+#include "text.h"
 
 #define MIB	(1UL << 20)
 /* 1 TiB: above what any table of the hypervisor can hold. */
@@ -49,26 +50,95 @@ static uint32_t parse_require(const char *command, const char *text)
 	return CARREL_CREATE_DMA;
 }
 
-/* The value of option `name` in argv[0], as --name=VALUE or --name VALUE; moves *argv to it. */
-static const char *value_of(const char *name, char ***argv)
+static void parse_expect(const char *command, const char *text, uint8_t expect[32])
 {
-	size_t length = strlen(name);
-	char *word = **argv;
-
-	if (word[length] == '=')
-		return word + length + 1;
-	if ((*argv)[1])
-		++*argv;
-	else
-		return NULL;
-	return **argv;
+	if (!text || !text_unhex(text, expect))
+		fail_usage(command, "--expect wants an identity of 64 hexadecimal digits, as "
+			   "'hvreg measure' prints it");
 }
 
-static bool is_option(const char *word, const char *name)
+static void add_file(struct options *options, const char *command, unsigned int option,
+		     const char *name)
 {
-	size_t length = strlen(name);
+	if (!name || !*name)
+		fail_usage(command, "--exec, --code, --file and --open want the name of a file");
+	options->files = realloc(options->files, (options->file_count + 1) * sizeof(*options->files));
+	if (!options->files)
+		fail(EXIT_OWN, NULL, "out of memory");
+	options->files[options->file_count++] = (struct option_file){ option, name };
+}
 
-	return !strncmp(word, name, length) && (word[length] == 0 || word[length] == '=');
+static const struct {
+	const char *name;
+	unsigned int option;
+	bool valued;
+} table[] = {
+	{ "--json", OPTION_JSON, false },
+	{ "--follow", OPTION_FOLLOW, false },
+	{ "--memory", OPTION_MEMORY, true },
+	{ "--require", OPTION_REQUIRE, true },
+	{ "--manifest", OPTION_MANIFEST, true },
+	{ "--expect", OPTION_EXPECT, true },
+	{ "--exec", OPTION_EXEC, true },
+	{ "--code", OPTION_CODE, true },
+	{ "--file", OPTION_FILE, true },
+	{ "--open", OPTION_OPEN, true },
+	{ "--host-code", OPTION_HOST_CODE, false },
+};
+
+static void take(struct options *options, const char *command, unsigned int option,
+		 const char *value)
+{
+	options->given |= option;
+	switch (option) {
+	case OPTION_JSON:
+		options->json = true;
+		break;
+	case OPTION_FOLLOW:
+		options->follow = true;
+		break;
+	case OPTION_HOST_CODE:
+		options->host_code = true;
+		break;
+	case OPTION_MEMORY:
+		options->limit = parse_memory(command, value);
+		break;
+	case OPTION_REQUIRE:
+		options->flags |= parse_require(command, value);
+		break;
+	case OPTION_EXPECT:
+		parse_expect(command, value, options->expect);
+		break;
+	case OPTION_MANIFEST:
+		if (!value || !*value)
+			fail_usage(command, "--manifest wants the name of a file");
+		options->manifest = value;
+		break;
+	default:
+		add_file(options, command, option, value);
+	}
+}
+
+/* One option, with its value as --name=VALUE or in the next word, to which *argv then moves. */
+static bool parse_one(struct options *options, unsigned int allowed, const char *command,
+		      char ***argv)
+{
+	const char *value = NULL, *text = **argv;
+	size_t length = strcspn(text, "=");
+	unsigned int i;
+
+	for (i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (allowed & table[i].option && !strncmp(text, table[i].name, length) &&
+		    !table[i].name[length] && (table[i].valued || !text[length]))
+			break;
+	if (i == sizeof(table) / sizeof(*table))
+		return false;
+	if (text[length])
+		value = text + length + 1;
+	else if (table[i].valued && (*argv)[1])
+		value = *++*argv;
+	take(options, command, table[i].option, value);
+	return true;
 }
 
 void options_parse(struct options *options, unsigned int allowed, const char *help, char **argv)
@@ -80,20 +150,13 @@ void options_parse(struct options *options, unsigned int allowed, const char *he
 		if (!strcmp(*argv, "--")) {
 			argv++;
 			break;
-		} else if (!strcmp(*argv, "--help")) {
+		}
+		if (!strcmp(*argv, "--help")) {
 			fputs(help, stdout);
 			exit(fflush(stdout) ? EXIT_OWN : 0);
-		} else if (allowed & OPTION_JSON && !strcmp(*argv, "--json")) {
-			options->json = true;
-		} else if (allowed & OPTION_FOLLOW && !strcmp(*argv, "--follow")) {
-			options->follow = true;
-		} else if (allowed & OPTION_MEMORY && is_option(*argv, "--memory")) {
-			options->limit = parse_memory(command, value_of("--memory", &argv));
-		} else if (allowed & OPTION_REQUIRE && is_option(*argv, "--require")) {
-			options->flags |= parse_require(command, value_of("--require", &argv));
-		} else {
-			fail_usage(command, "%s: unknown option '%s'", command, *argv);
 		}
+		if (!parse_one(options, allowed, command, &argv))
+			fail_usage(command, "%s: unknown option '%s'", command, *argv);
 	}
 	options->operands = argv;
 }

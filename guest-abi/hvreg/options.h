@@ -6,11 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A file that an option names for the manifest. */
+struct option_file {
+	unsigned int option;	/* OPTION_EXEC, OPTION_CODE, OPTION_FILE or OPTION_OPEN */
+	const char *name;
+};
+
 struct options {
 	bool json;
 	bool follow;
+	bool host_code;
+	unsigned int given;	/* OPTION_*: the command line has it */
 	uint32_t limit;		/* --memory, in chunks of 2 MiB */
 	uint32_t flags;		/* --require, as CARREL_CREATE_* */
+	const char *manifest;	/* --manifest, or NULL */
+	uint8_t expect[32];	/* --expect, if given */
+	struct option_file *files;
+	unsigned int file_count;
 	char **operands;	/* what follows the options; ends with NULL */
 };
 
@@ -19,6 +31,13 @@ enum {
 	OPTION_FOLLOW = 2,
 	OPTION_MEMORY = 4,
 	OPTION_REQUIRE = 8,
+	OPTION_MANIFEST = 0x10,
+	OPTION_EXPECT = 0x20,
+	OPTION_EXEC = 0x40,
+	OPTION_CODE = 0x80,
+	OPTION_FILE = 0x100,
+	OPTION_OPEN = 0x200,
+	OPTION_HOST_CODE = 0x400,
 };
 
 /*

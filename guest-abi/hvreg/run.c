@@ -8,17 +8,16 @@
 #include <unistd.h>
 #include <carrel/hypercall.h>
 #include "carrier.h"
+#include "choice.h"
 #include "commands.h"
 #include "dma.h"
 #include "fail.h"
 #include "json.h"
-#include "libraries.h"
-#include "manifest.h"
 #include "options.h"
 #include "text.h"
 
 static const char help[] =
-"usage: hvreg run [--json] [--memory MiB] [--require dma] [--] PROG [ARG]...\n"
+"usage: hvreg run [OPTION]... [--] PROG [ARG]...\n"
 "\n"
 "Runs PROG where neither the kernel nor another process can read or change its\n"
 "memory and registers. PROG is found as execvp(3) finds it and must be a program\n"
@@ -27,6 +26,8 @@ static const char help[] =
 "  --json         before the start, one line of JSON on standard error: pid,\n"
 "                 process (as in 'hvreg ps'), identity, program, sha256, dma,\n"
 "                 dma_reason\n"
+"  --manifest FILE    run exactly what 'hvreg manifest' wrote there, or nothing\n"
+"  --expect IDENTITY  run it only if this is its identity\n"
 "  --memory MiB   the most memory it may use (a quarter of the machine's, at\n"
 "                 least 128)\n"
 "  --require dma  refuse to run it where devices can reach its memory; without\n"
@@ -94,17 +95,14 @@ static _Noreturn void run_interpreter(const struct program *program, char **argv
 
 int run_command(int argc, char **argv)
 {
-	static struct manifest manifest;
-	static struct launch launch;
+	static struct choice choice;
 	static struct program program;
-	const unsigned char *bytes;
 	struct carrier carrier;
 	struct options options;
-	uint32_t size;
 	struct dma dma;
 
 	(void)argc;
-	options_parse(&options, OPTION_JSON | OPTION_MEMORY | OPTION_REQUIRE, help, argv);
+	options_parse(&options, CHOICE_OPTIONS, help, argv);
 	if (!options.operands[0])
 		fail_usage(argv[0], "run: no program");
 	if (getauxval(AT_SECURE))
@@ -113,13 +111,11 @@ int run_command(int argc, char **argv)
 	program_find(&program, options.operands[0]);
 	if (program.script)
 		run_interpreter(&program, argv, options.operands);
-	if (program.filled >= options.limit * CARREL_CHUNK_SIZE)
+	choose(&choice, &options, &program);
+	if (program.filled >= choice.manifest.limit * CARREL_CHUNK_SIZE)
 		fail(EXIT_OWN, "give it more by --memory", "%s: %lu MiB are too little to load it",
-		     program.path, options.limit * (CARREL_CHUNK_SIZE >> 20));
-	libraries_manifest(&manifest, &program);
-	bytes = manifest_binary(&manifest, &size);
-	launch_build(&launch, bytes, size, options.limit, options.flags);
-	carrier_create(&carrier, &launch);
+		     program.path, choice.manifest.limit * (CARREL_CHUNK_SIZE >> 20));
+	carrier_create(&carrier, &choice.launch);
 	dma_read(carrier.device, &dma);
 	if (options.json)
 		print_json(&carrier, &program, &dma);

@@ -14,6 +14,30 @@ void text_hex(char hex[HEX_IDENTITY], const void *bytes32)
 		sprintf(hex + 2 * i, "%02x", bytes[i]);
 }
 
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 'a' ^ 'A';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool text_unhex(const char *hex, uint8_t bytes32[32])
+{
+	unsigned int i;
+
+	if (strlen(hex) != 64)
+		return false;
+	for (i = 0; i < 32; i++) {
+		int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		bytes32[i] = high << 4 | low;
+	}
+	return true;
+}
+
 /* A process of the host made the registers' way here: only printable bytes pass. */
 void text_of_registers(char *text, const uint64_t *registers, unsigned int count)
 {

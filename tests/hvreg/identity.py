@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """identity.py SHIM.ELF PROGRAM LIMIT FLAGS: the identity of PROGRAM with a limit of LIMIT chunks.
+identity.py SHIM.ELF --manifest FILE: that of what the file lists.
 
-Written from guest-abi/include/carrel/identity.h alone, to hold hvreg measure against.
+Written from guest-abi/include/carrel/identity.h and docs/manifest.md alone, to hold hvreg measure
+against.
 """
 
 import hashlib
@@ -51,28 +53,65 @@ def listed(path):
         yield 2, os.path.realpath(library)
 
 
-def manifest(program):
+HOST = {"arguments": 1, "environment": 2, "folder": 4, "descriptors": 8, "code": 16}
+KINDS = {"program": 1, "code": 2, "file": 3, "open": 4}
+
+
+def hashed(path):
+    with open(path, "rb") as file:
+        content = file.read()
+    return hashlib.sha256(content).digest(), len(content)
+
+
+def made(program):
+    """(host, entries): those that are found on the fly."""
+    return 0x1F, [(kind, *hashed(path), path) for kind, path in listed(program)]
+
+
+def read(name):
+    """(limit, flags, host, entries) of a manifest's text."""
+    limit = flags = host = 0
+    entries = []
+    with open(name, encoding="utf-8", errors="surrogateescape") as file:
+        for line in file.read().split("\n")[1:]:
+            first, _, rest = line.partition(" ")
+            if first == "memory":
+                limit = int(rest) // 2
+            elif first == "require":
+                flags |= 1
+            elif first == "host":
+                host |= sum(HOST[word] for word in rest.split())
+            elif first == "open":
+                entries.append((KINDS[first], bytes(32), 0, rest))
+            elif first in KINDS:
+                sha256, size, path = rest.split(" ", 2)
+                entries.append((KINDS[first], bytes.fromhex(sha256), int(size), path))
+    return limit, flags, host, entries
+
+
+def manifest(host, files):
     entries, strings = b"", b""
-    files = list(listed(program))
-    for kind, path in files:
-        with open(path, "rb") as file:
-            content = file.read()
-        entries += struct.pack("<IIQ32s", kind, 64 + 48 * len(files) + len(strings), len(content),
-                               hashlib.sha256(content).digest())
+    for kind, sha256, size, path in files:
+        entries += struct.pack("<IIQ32s", kind, 64 + 48 * len(files) + len(strings), size, sha256)
         strings += os.fsencode(path) + b"\0"
     size = -(-(64 + len(entries) + len(strings)) // PAGE) * PAGE
-    header = struct.pack("<8sIIIIII32x", b"CHMANIF2", 2, 0x1F, SLOTS, BLOCKS, size, len(files))
+    header = struct.pack("<8sIIIIII32x", b"CHMANIF2", 2, host, SLOTS, BLOCKS, size, len(files))
     return (header + entries + strings).ljust(size, b"\0")
 
 
 def main():
-    shim, program, limit, flags = sys.argv[1:]
+    if sys.argv[2] == "--manifest":
+        shim = sys.argv[1]
+        limit, flags, *what = read(sys.argv[3])
+    else:
+        shim, program, limit, flags = sys.argv[1:]
+        what = made(program)
     chain = hashlib.sha256(struct.pack("<8sIIIIQQQQQ", b"CREAREC1", ABI, int(limit), SLOTS,
                                        BLOCKS, SHIM, THREADS, GATE, CHANNEL, int(flags)))
     with open(shim, "rb") as file:
         for address, rights, page in shim_pages(file.read()):
             chain.update(add(address, rights, page))
-    pages = manifest(program)
+    pages = manifest(*what)
     for at in range(0, len(pages), PAGE):
         chain.update(add(MANIFEST + at, R, pages[at:at + PAGE]))
     chain.update(b"FINIREC1")

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* hvreg manifest: writes down what a program is and what it may load and start. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "commands.h"
+#include "fail.h"
+#include "file.h"
+#include "libraries.h"
+#include "manifest_text.h"
+#include "options.h"
+#include "text.h"
+
+static const char help[] =
+"usage: hvreg manifest [OPTION]... [--] PROG >FILE\n"
+"\n"
+"Writes what PROG is and is loaded with, for 'hvreg run --manifest FILE': the\n"
+"program, its interpreter, and the libraries that the interpreter finds, with\n"
+"their SHA-256. PROG may be a script; its interpreter is the program then.\n"
+"\n"
+"  --exec PROG      PROG may start this program, protected too\n"
+"  --open PROG      PROG may start this program without protection\n"
+"  --code FILE      PROG may load this library; of a folder, all in and below it\n"
+"  --file FILE      this file must be as it is now; of a folder, all in and below\n"
+"  --host-code      the host may choose other code and other programs\n"
+"  --memory MiB     the most memory it may use (a quarter of this machine's, at\n"
+"                   least 128)\n"
+"  --require dma    it must not run where devices can reach its memory\n";
+
+struct making {
+	struct manifest manifest;
+	struct program program;
+};
+
+/* A program, or the interpreter of a script and that. */
+static void add_program(struct manifest *manifest, struct program *program, const char *name)
+{
+	struct program found;
+
+	program_find(&found, name);
+	program_find_binary(program, name);
+	libraries_program(manifest, program);
+	if (found.script)
+		manifest_add_file(manifest, CARREL_ENTRY_FILE, found.path);
+}
+
+static char *real(const char *name)
+{
+	char *path = realpath(name, NULL);
+
+	if (!path)
+		fail(EXIT_NOT_FOUND, NULL, "%s: %s", name, strerror(errno));
+	return path;
+}
+
+static bool is_elf(const char *path)
+{
+	const unsigned char *bytes;
+	size_t size;
+	int file = file_open(path);
+	bool elf;
+
+	bytes = file_map(file, path, &size);
+	elf = size >= 4 && !memcmp(bytes, "\177ELF", 4);
+	file_unmap(bytes, size);
+	file_close(file);
+	return elf;
+}
+
+/* A library and what it needs itself; what is no ELF file becomes code as it is. */
+static void add_code(struct making *making, const char *path)
+{
+	manifest_add_file(&making->manifest, CARREL_ENTRY_CODE, path);
+	if (*making->program.interpreter && is_elf(path))
+		libraries_of_file(&making->manifest, &making->program, path);
+}
+
+static void add_path(struct making *making, unsigned int option, const char *path, bool named);
+
+static void add_folder(struct making *making, unsigned int option, const char *path)
+{
+	struct dirent **names;
+	char child[PATH_MAX];
+	int count = scandir(path, &names, NULL, alphasort), i;
+
+	if (count < 0)
+		fail(EXIT_OWN, NULL, "%s: %s", path, strerror(errno));
+	for (i = 0; i < count; i++) {
+		if (strcmp(names[i]->d_name, ".") && strcmp(names[i]->d_name, "..") &&
+		    snprintf(child, sizeof(child), "%s/%s", path, names[i]->d_name) < PATH_MAX)
+			add_path(making, option, child, false);
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* Below a folder, links are left out: what they lead to may be anywhere. */
+static void add_path(struct making *making, unsigned int option, const char *path, bool named)
+{
+	struct stat status;
+
+	if (lstat(path, &status))
+		fail(EXIT_OWN, NULL, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(status.st_mode))
+		add_folder(making, option, path);
+	else if (!S_ISREG(status.st_mode) && !named)
+		return;
+	else if (option == OPTION_FILE)
+		manifest_add_file(&making->manifest, CARREL_ENTRY_FILE, path);
+	else if (named || is_elf(path))
+		add_code(making, path);
+}
+
+static void add_open(struct manifest *manifest, const char *name)
+{
+	struct manifest_entry entry = { .kind = CARREL_ENTRY_OPEN };
+	struct program program;
+
+	program_find(&program, name);
+	entry.path = program.path;
+	manifest_add(manifest, &entry);
+}
+
+static void add_option(struct making *making, const struct option_file *file)
+{
+	struct program program;
+	char *path;
+
+	switch (file->option) {
+	case OPTION_EXEC:
+		add_program(&making->manifest, &program, file->name);
+		break;
+	case OPTION_OPEN:
+		add_open(&making->manifest, file->name);
+		break;
+	default:
+		path = real(file->name);
+		add_path(making, file->option, path, true);
+		free(path);
+	}
+}
+
+int manifest_command(int argc, char **argv)
+{
+	static struct making making;
+	struct options options;
+	unsigned int i;
+
+	(void)argc;
+	options_parse(&options, OPTION_MEMORY | OPTION_REQUIRE | OPTION_EXEC | OPTION_CODE |
+		      OPTION_FILE | OPTION_OPEN | OPTION_HOST_CODE, help, argv);
+	if (!options.operands[0])
+		fail_usage(argv[0], "manifest: no program");
+	if (options.operands[1])
+		fail_usage(argv[0], "manifest: unexpected '%s'", options.operands[1]);
+	making.manifest.limit = options.limit;
+	making.manifest.flags = options.flags;
+	making.manifest.host_chosen = MANIFEST_HOST | (options.host_code ? CARREL_HOST_CODE : 0);
+	add_program(&making.manifest, &making.program, options.operands[0]);
+	for (i = 0; i < options.file_count; i++)
+		add_option(&making, &options.files[i]);
+	manifest_write(&making.manifest, stdout);
+	return text_done();
+}
