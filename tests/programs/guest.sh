@@ -85,8 +85,8 @@ run()
 explain()
 {
 	echo "# $1"
-	[ -s /tmp/plain ] && head -n 30 /tmp/plain | sed 's/^/# < /'
-	[ -e /tmp/protected ] && diff /tmp/plain /tmp/protected | sed 1,2d | head -n 40 | sed 's/^/#   /'
+	[ -e /tmp/protected ] || head -n 30 /tmp/plain | sed 's/^/#   /'
+	[ ! -e /tmp/protected ] || diff /tmp/plain /tmp/protected | sed 1,2d | head -n 40 | sed 's/^/#   /'
 	[ -z "$protection" ] || hvreg log | tail -n 6 | sed 's/^/# /'
 }
 
