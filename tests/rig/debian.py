@@ -12,9 +12,13 @@ import paths
 
 def add(archive, names):
     """Adds the packages of these names and all that they need."""
-    index = _Index()
-    for name in index.closure(names):
+    for name in closure(names):
         archive.copy(os.path.join(paths.DEBIAN, name), "")
+
+
+def closure(names):
+    """The names of them and of all that they need, sorted."""
+    return _Index().closure(names) if names else []
 
 
 class _Index:
