@@ -73,7 +73,8 @@ enum kind {
 	KIND_ADDRESS_OUT,		/* (by) socket address, which may be longer than was offered */
 	KIND_OPTION_OUT,		/* (by) what is never longer than was offered */
 	KIND_ROOM,			/* of those two: u32, bytes offered, then bytes there are */
-	KIND_LAST = KIND_ROOM,
+	KIND_FIX_UPDATE,		/* (size) structure that is read, and written if it can be */
+	KIND_LAST = KIND_FIX_UPDATE,
 };
 
 /* An argument in 16 bits: kind, and what it carries. */

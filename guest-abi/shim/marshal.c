@@ -218,6 +218,8 @@ static uint64_t written(const struct call *row, const struct plan *plan, int i, 
 
 	if (ARG_KIND(a) == KIND_FIX_REST)
 		return value == -LINUX_EINTR ? bytes : 0;
+	if (ARG_KIND(a) == KIND_FIX_UPDATE)
+		return value >= 0 || value == -LINUX_EINTR ? bytes : 0;
 	if (value < 0 || (ARG_KIND(a) == KIND_FIX_FOUND && value == 0))
 		return 0;
 	if (traits_of(a) & PART)
@@ -237,7 +239,7 @@ static bool take(const struct call *row, const uint64_t arg[CALL_ARGS], struct p
 
 	if (size == 0 && !(ARG_KIND(a) == KIND_ADDRESS_OUT || ARG_KIND(a) == KIND_OPTION_OUT))
 		return true;
-	if (value < 0 && ARG_KIND(a) != KIND_FIX_REST)
+	if (value < 0 && ARG_KIND(a) != KIND_FIX_REST && ARG_KIND(a) != KIND_FIX_UPDATE)
 		return true;
 	switch ((unsigned int)ARG_KIND(a)) {
 	case KIND_FDS_OUT:
@@ -251,6 +253,9 @@ static bool take(const struct call *row, const uint64_t arg[CALL_ARGS], struct p
 		return take_fdset(arg[i], from, size);
 	case KIND_ADDRESS_OUT: case KIND_OPTION_OUT:
 		return take_room(row, arg, plan, i);
+	case KIND_FIX_UPDATE:		/* a timeout, which may be a constant */
+		user_put(arg[i], from, size);
+		return true;
 	case KIND_ROOM:			/* taken with what it belongs to */
 		return true;
 	default:

@@ -40,6 +40,7 @@ static const uint8_t traits[] = {
 	[KIND_ADDRESS_OUT] = WRITE | SIZED | NULLABLE,
 	[KIND_OPTION_OUT] = WRITE | SIZED | NULLABLE,
 	[KIND_ROOM] = READ | WRITE,
+	[KIND_FIX_UPDATE] = READ | WRITE,
 };
 _Static_assert(sizeof(traits) == KIND_LAST + 1, "every kind has its traits");
 
@@ -50,6 +51,8 @@ uint8_t traits_of(uint16_t arg)
 
 static uint8_t rights_for(uint16_t arg)
 {
+	if (ARG_KIND(arg) == KIND_FIX_UPDATE)
+		return CARREL_R;
 	return (traits_of(arg) & READ ? CARREL_R : 0) | (traits_of(arg) & WRITE ? CARREL_W : 0);
 }
 
@@ -148,6 +151,8 @@ int64_t plan_measure(const struct call *row, const uint64_t arg[CALL_ARGS], int 
 	case KIND_NAMES_OUT:
 		return measure_whole(arg[i], ARG_BY(a) * (uint64_t)ARG_ELEMENT(a), rights);
 	case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_ARRAY_IN:
+		if ((int32_t)length < 0)
+			return -LINUX_EINVAL;
 		return measure_whole(arg[i], (uint32_t)length * (uint64_t)ARG_ELEMENT(a), rights);
 	case KIND_FDSET:
 		return measure_fdset(arg[i], length);

@@ -23,6 +23,7 @@ enum {
 #define POLLFDS(by)	ARG_ARRAY(KIND_POLLFDS, by, 8)
 #define ARRI(by, size)	ARG_ARRAY(KIND_ARRAY_IN, by, size)
 #define FOUND(size)	ARG_FIX(KIND_FIX_FOUND, size)
+#define UPDATE(size)	ARG_FIX(KIND_FIX_UPDATE, size)
 #define FDSET(by)	ARG_BUF(KIND_FDSET, by)
 #define ADDR(by)	ARG_BUF(KIND_ADDRESS_OUT, by)
 #define OPT(by)		ARG_BUF(KIND_OPTION_OUT, by)

@@ -56,7 +56,7 @@ static int64_t masked(struct thread *t, const struct call *row, uint64_t number,
 EMULATED(call_ppoll)
 {
 	static const struct call row = {
-		.arg = { ARG_ARRAY(KIND_POLLFDS, 1, 8), KIND_INT, ARG_FIX(KIND_FIX_INOUT, 16),
+		.arg = { ARG_ARRAY(KIND_POLLFDS, 1, 8), KIND_INT, ARG_FIX(KIND_FIX_UPDATE, 16),
 			 ARG_FIX(KIND_FIX_IN, 8), KIND_LONG },
 		.how = HOW_MARSHAL, .result = RESULT_LENGTH,
 	};
@@ -69,7 +69,7 @@ EMULATED(call_pselect6)
 {
 	static const struct call row = {
 		.arg = { KIND_INT, ARG_BUF(KIND_FDSET, 0), ARG_BUF(KIND_FDSET, 0),
-			 ARG_BUF(KIND_FDSET, 0), ARG_FIX(KIND_FIX_INOUT, 16), KIND_LONG },
+			 ARG_BUF(KIND_FDSET, 0), ARG_FIX(KIND_FIX_UPDATE, 16), KIND_LONG },
 		.how = HOW_MARSHAL, .result = RESULT_SETS,
 	};
 	uint64_t pair[2] = { 0, 0 }, own[6], mask;

@@ -109,7 +109,7 @@ static bool reads(uint16_t arg)
 	switch (ARG_KIND(arg)) {
 	case KIND_STRING: case KIND_IN: case KIND_IN_STREAM: case KIND_FIX_IN:
 	case KIND_FIX_INOUT: case KIND_POLLFDS: case KIND_IOV_IN:
-	case KIND_ARRAY_IN: case KIND_FDSET: case KIND_ROOM:
+	case KIND_ARRAY_IN: case KIND_FDSET: case KIND_ROOM: case KIND_FIX_UPDATE:
 		return true;
 	default:
 		return false;
@@ -122,7 +122,7 @@ static bool writes(uint16_t arg)
 	case KIND_OUT: case KIND_OUT_STREAM: case KIND_FIX_OUT: case KIND_FIX_INOUT:
 	case KIND_FIX_REST: case KIND_FDS_OUT: case KIND_ARRAY_OUT: case KIND_POLLFDS: case KIND_IOV_OUT:
 	case KIND_TEXT_OUT: case KIND_NAMES_OUT: case KIND_DIRENTS_OUT: case KIND_FIX_FOUND:
-	case KIND_FDSET: case KIND_ROOM:
+	case KIND_FDSET: case KIND_ROOM: case KIND_FIX_UPDATE:
 		return true;
 	default:
 		return has_room(arg);
@@ -218,6 +218,8 @@ static uint64_t written(int i)
 		return 0;
 	if (ARG_KIND(a) == KIND_FIX_REST)
 		return answer == -LINUX_EINTR ? bytes[i] : 0;
+	if (ARG_KIND(a) == KIND_FIX_UPDATE && answer == -LINUX_EINTR)
+		return bytes[i];
 	if (answer < 0 || (ARG_KIND(a) == KIND_FIX_FOUND && answer == 0))
 		return 0;
 	if (ARG_KIND(a) == KIND_ARRAY_OUT)
@@ -445,7 +447,7 @@ static void try_bad_pointers(int i)
 	if (is_sized(a) && !may_be_null(a))
 		try_pointer(i, 0, -LINUX_EFAULT);
 	fresh();
-	if (writes(a) && !is_vector(a))
+	if (writes(a) && !is_vector(a) && ARG_KIND(a) != KIND_FIX_UPDATE)
 		try_pointer(i, (uint64_t)program_block(bytes[i], CARREL_R), -LINUX_EFAULT);
 }
 
