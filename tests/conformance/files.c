@@ -89,6 +89,14 @@ CHECK(openat, S(openat, dir, FILE_NAME, O_RDONLY), S(openat, fd, FILE_NAME, O_RD
 CHECK(memfd_create, S(memfd_create, P("name"), 0), S(memfd_create, BAD, 0))
 CHECK(tee, S(tee, pipes[0], pipes[1], 0, 0), S(tee, fd, pipes[1], 10, 0))
 
+void check_close_range(void)
+{
+	good(S(close_range, pipes[0], pipes[1], 0));
+	bad(S(close, pipes[0]));
+	bad(S(close_range, 5, 3, 0));
+	bad(S(close_range, 40, 50, 99));
+}
+
 void check_openat2(void)
 {
 	uint64_t how[4] = { O_RDONLY };

@@ -375,10 +375,34 @@ void check_fork(void)
 	good(end_of(S(fork)));
 }
 
+/* The child runs on the parent's stack, so it calls nothing. */
 void check_vfork(void)
 {
-	good(end_of(S(fork)));
+	long child = __NR_vfork;
+
+	asm volatile("syscall\n\t"
+		     "testq %%rax, %%rax\n\t"
+		     "jnz 1f\n\t"
+		     "movl %1, %%eax\n\t"
+		     "movl $7, %%edi\n\t"
+		     "syscall\n"
+		     "1:"
+		     : "+a"(child) : "i"(__NR_exit_group) : "rcx", "r11", "rdi", "memory");
+	good(end_of(child));
 }
+
+void check_clone3(void)
+{
+	uint64_t arguments[8] = { [4] = SIGCHLD };
+
+	good(end_of(S(clone3, P(arguments), sizeof(arguments))));
+	bad(S(clone3, P(arguments), 8));
+	bad(S(clone3, BAD, sizeof(arguments)));
+	arguments[0] = 0x00010000;			/* CLONE_THREAD alone */
+	bad(S(clone3, P(arguments), sizeof(arguments)));
+}
+
+CHECK(rseq, 0, S(rseq, BUF, 32, 0, 0x53053053))
 
 void check_clone(void)
 {
