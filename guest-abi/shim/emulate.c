@@ -11,6 +11,7 @@
 #include "marshal.h"
 #include "memory.h"
 #include "program.h"
+#include "user.h"
 #include "vm.h"
 
 #define ARCH_SET_GS		0x1001
@@ -143,11 +144,8 @@ EMULATED(call_arch_prctl)
 		asm volatile("wrfsbase %0" : : "r"(arg[1]));
 		return 0;
 	case ARCH_GET_FS:
-		if (vm_prefix(arg[1], sizeof(base), CARREL_W) != sizeof(base))
-			return -LINUX_EFAULT;
 		asm volatile("rdfsbase %0" : "=r"(base));
-		memcpy((void *)arg[1], &base, sizeof(base));
-		return 0;
+		return user_put(arg[1], &base, sizeof(base)) ? 0 : -LINUX_EFAULT;
 	case ARCH_SET_GS:
 	case ARCH_GET_GS:
 		return -LINUX_EPERM;
@@ -160,10 +158,10 @@ EMULATED(call_arch_prctl)
 static bool names_self(uint64_t address)
 {
 	static const char self[] = "/proc/self/exe";
+	char text[sizeof(self)];
 
-	return program_path()[0] == '/' &&
-	       vm_prefix(address, sizeof(self), CARREL_R) == sizeof(self) &&
-	       memcmp((const void *)address, self, sizeof(self)) == 0;
+	return program_path()[0] == '/' && user_get(text, address, sizeof(text)) &&
+	       memcmp(text, self, sizeof(self)) == 0;
 }
 
 static int64_t read_self(uint64_t address, uint32_t size)
@@ -173,10 +171,7 @@ static int64_t read_self(uint64_t address, uint32_t size)
 
 	if (size < length)
 		length = size;
-	if (vm_prefix(address, length, CARREL_W) != length)
-		return -LINUX_EFAULT;
-	memcpy((void *)address, path, length);
-	return length;
+	return user_put(address, path, length) ? (int64_t)length : -LINUX_EFAULT;
 }
 
 EMULATED(call_readlink)
@@ -216,8 +211,7 @@ EMULATED(call_getrandom)
 		return -LINUX_EINVAL;
 	if (vm_prefix(arg[0], size, CARREL_W) != size)
 		return -LINUX_EFAULT;
-	random_bytes((void *)arg[0], size);
-	return size;
+	return random_put(arg[0], size) ? (int64_t)size : -LINUX_EFAULT;
 }
 
 /* The kernel would write into private memory: programs do without, and need not be logged. */
