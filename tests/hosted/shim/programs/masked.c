@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ROUNDS	4000
+#define ROUNDS	2500
 
 static volatile sig_atomic_t handled, wrong;
 static const uint64_t other = 1UL << (SIGUSR2 - 1), own = 1UL << (SIGUSR1 - 1);
