@@ -45,11 +45,18 @@ static long futex(void *word, int op, uint32_t value, const struct timespec *tim
 	return syscall(SYS_futex, word, op, value, time, word2, value3);
 }
 
+/* Where there may be only so many, one that is about to end makes room. */
 static pthread_t start(void *(*function)(void *), void *argument)
 {
 	pthread_t thread;
+	int error = EAGAIN;
 
-	if (pthread_create(&thread, NULL, function, argument))
+	for (int i = 0; i < 10000 && error == EAGAIN; i++) {
+		error = pthread_create(&thread, NULL, function, argument);
+		if (error)
+			usleep(1000);
+	}
+	if (error)
 		abort();
 	return thread;
 }
@@ -438,10 +445,11 @@ static void robust(int protocol, const char *what)
 
 /* --- The futex call itself ------------------------------------------------------------------- */
 
-static atomic_int word, other, woken;
+static atomic_int word, other, woken, at_it;
 
 static void *waiting(void *argument)
 {
+	at_it++;
 	futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, (uintptr_t)argument);
 	woken++;
 	return NULL;
@@ -480,7 +488,9 @@ static void futexes(void)
 	word = 0;
 	for (int i = 0; i < 4; i++)
 		threads[i] = start(waiting, (void *)(1UL << i));
-	usleep(50000);
+	while (at_it < 4)
+		usleep(1000);
+	usleep(200000);			/* and asleep, if the machine is not very busy */
 	report("wake: by bits", futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 9, NULL, NULL, 4) == 1);
 	settle(1);
 	report("wake: that one alone", woken == 1);
@@ -694,6 +704,8 @@ static void summing(int signal, siginfo_t *info, void *context)
 {
 	(void)signal;
 	(void)context;
+	if (info->si_code != SI_QUEUE)		/* the one that ends it */
+		return;
 	queued_sum += info->si_value.sival_int;
 	queued_count++;
 }
@@ -730,12 +742,12 @@ static void queues(void)
 			usleep(100);
 		expected += i;
 	}
-	for (int i = 0; i < 5000 && queued_count < 20000; i++)
+	for (int i = 0; i < 20000 && queued_count < 20000; i++)
 		usleep(1000);
 	finish = 1;
 	pthread_kill(thread, SIGRTMIN);
 	end(thread);
-	report("queued signals: each once", queued_count == 20001 && queued_sum == expected);
+	report("queued signals: each once", queued_count == 20000 && queued_sum == expected);
 }
 
 static void *cancelled(void *argument)
@@ -784,7 +796,7 @@ static void vanishing(void)
 	finish = 0;
 	page = area + 4096;
 	thread = start(mapping, NULL);
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 3000; i++) {
 		long n = write(fds[1], page, 64);
 
 		good &= n == 64 || (n == -1 && errno == EFAULT);
