@@ -390,7 +390,7 @@ static void take_name(struct exec *x)
 {
 	const char *slash = strrchr(x->path, '/'), *from = slash ? slash + 1 : x->path;
 
-	strlcpy(x->name, from, sizeof(x->name));
+	strncpy(x->name, from, sizeof(x->name) - 1);	/* the rest is zero */
 }
 
 static __attribute__((noinline)) int64_t exec_path(struct thread *t, uint32_t dirfd, char *path,
@@ -442,7 +442,7 @@ static int64_t exec(struct thread *t, uint32_t dirfd, uint64_t address, uint32_t
 		flags = 0;
 	}
 	if (!strcmp(path, "/proc/self/exe"))
-		strlcpy(path, program_path(), sizeof(path));
+		strcpy(path, program_path());
 	return exec_path(t, dirfd, path, flags & AT_NOFOLLOW, argv, envp);
 }
 

@@ -7,6 +7,8 @@
 #ifndef SHIM_SEAL_H
 #define SHIM_SEAL_H
 
+#include <string.h>
+
 /* Linked in, so that the address of a function of it needs no table. */
 #pragma GCC visibility push(hidden)
 #include <bearssl_aead.h>

@@ -15,12 +15,12 @@ FUZZ_SECONDS ?= 5
 
 HS := $(B)/hosted/shim
 HS_DIR := tests/hosted/shim
-# All but what begins and replaces a whole process.
-HS_SOURCES := $(filter-out %/start.c %/exec.c %/handover.c %/seal.c,$(sort $(wildcard guest-abi/shim/*.c))) \
+# All but what begins a whole process.
+HS_SOURCES := $(filter-out %/start.c,$(sort $(wildcard guest-abi/shim/*.c))) \
 	guest-abi/shim/vdso.S guest-abi/shim/sha256ni.S
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
 	test_memory.c test_time.c test_socket.c test_event.c test_elf.c test_load.c test_file.c \
-	test_channel.c test_sha256.c make_elf.c elf_check.c windows.S)
+	test_channel.c test_sha256.c test_exec.c test_fork.c make_elf.c elf_check.c windows.S)
 HS_HEADERS := $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def guest-abi/include/carrel/*.h \
 	$(HS_DIR)/*.h $(HS_DIR)/native/*.h)
 HS_INCLUDES := -I. -Iguest-abi/include $(TP_CPPFLAGS_BEARSSL)

@@ -22,7 +22,7 @@
 struct fake fake;
 
 static struct thread thread;
-static struct carrel_thread_page page;
+static struct carrel_thread_page page __attribute__((aligned(4096)));
 static uint64_t next_block = BLOCKS_LOW, channel_blocks;
 
 /* What the hypervisor has mapped: pages, by address. */
@@ -130,22 +130,17 @@ uint8_t *program_block(uint64_t size, uint8_t rights)
 	return (uint8_t *)at + bytes - size;
 }
 
-/* Of whole programs only: native-run has tests of it. */
-EMULATED(call_execve)
-{
-	(void)t;
-	(void)arg;
-	return -LINUX_ENOSYS;
-}
-
-EMULATED(call_execveat)
-{
-	return call_execve(t, arg);
-}
-
 const char *program_path(void)
 {
 	return "/bin/program";
+}
+
+const struct carrel_start *program_start(void)
+{
+	static struct carrel_start start = { .magic = CARREL_START_MAGIC, .limit = 64, .flags = 1 };
+
+	start.arena_size = arena.size;
+	return &start;
 }
 
 size_t string_size(const char *s, size_t max)
@@ -250,6 +245,12 @@ int64_t hypercall_random(uint64_t out[4])
 	return 0;
 }
 
+int64_t hypercall_words(uint64_t number, uint64_t words[4])
+{
+	CHECK(fake.words);
+	return fake.words(number, words);
+}
+
 int64_t hypercall_ocall(uint64_t number, const uint64_t args[6], uint64_t *flags)
 {
 	/* requests to the module, which it grants: not the host's that a test plays */
@@ -281,13 +282,4 @@ void check_memory(void)
 			pages++;
 		}
 	CHECK_EQ(pages + images, book_count);
-}
-
-/* No test forks or passes keys here: native-run does. */
-int64_t hypercall_words(uint64_t number, uint64_t words[4])
-{
-	(void)number;
-	(void)words;
-	CHECK(false);
-	return 0;
 }

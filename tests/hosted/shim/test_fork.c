@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parent's side of fork: with the hypervisor and the host in every mood. */
+#include "guest-abi/shim/carrier.h"
+#include "guest-abi/shim/channel.h"
+#include "guest-abi/shim/emulate.h"
+#include "guest-abi/shim/fork.h"
+#include "guest-abi/shim/futex.h"
+#include "guest-abi/shim/host.h"
+#include "guest-abi/shim/memory.h"
+#include "guest-abi/shim/thread.h"
+#include "guest-abi/shim/time.h"
+#include "guest-abi/shim/token.h"
+#include "test.h"
+
+#define SIGCHLD		17
+
+static const int64_t *answers;
+static unsigned int gos, aborts, requests, clones;
+static int64_t clone_answer, request_answer;
+static uint64_t blocked;
+
+static bool all_held(void)
+{
+	return thread_lock.word && memory_lock.word && vm_lock.word && arena_lock.word &&
+	       futex_lock.word && carriers[0].lock.word && carriers[CARRIERS_MAX - 1].lock.word;
+}
+
+static bool none_held(void)
+{
+	return !(thread_lock.word | memory_lock.word | vm_lock.word | arena_lock.word |
+		 futex_lock.word | carriers[0].lock.word | carriers[CARRIERS_MAX - 1].lock.word);
+}
+
+/* Who dies holds them. */
+static void free_locks(void)
+{
+	thread_lock.word = memory_lock.word = vm_lock.word = arena_lock.word = 0;
+	futex_lock.word = token_lock.word = time_lock.word = 0;
+	for (int i = 0; i < CARRIERS_MAX; i++)
+		carriers[i].lock.word = 0;
+}
+
+static int64_t fork_call(uint64_t number, uint64_t words[4])
+{
+	CHECK_EQ(number, CARREL_HC_FORK);
+	if (words[0] == CARREL_FORK_ABORT)
+		return ++aborts == 1 ? CARREL_MORE : 0;
+	CHECK(all_held());
+	CHECK_EQ(self()->start, START_FORKED);
+	CHECK_EQ(blocked, UINT64_MAX);
+	gos++;
+	if (*answers)
+		return *answers++;
+	words[0] = 0xaaa;
+	words[1] = 0xbbb;
+	words[2] = 0xccc;
+	return 0;
+}
+
+static int64_t host(const struct ocall *c, uint64_t *flags)
+{
+	(void)flags;
+	switch (c->number) {
+	case SYS_rt_sigprocmask:
+		memcpy(&blocked, (void *)c->arg[1], sizeof(blocked));
+		return 0;
+	case SYS_gettid:
+		return 4321;
+	case SYS_msync:
+		requests++;
+		return request_answer;
+	case SYS_clone:
+		CHECK(none_held());
+		CHECK_EQ(blocked, UINT64_MAX);
+		CHECK_EQ(c->arg[1], CARREL_CHILD_RSP(CARREL_CHANNEL_VA));
+		CHECK_EQ(c->arg[2], 0);
+		CHECK_EQ(c->arg[0] & ~(uint64_t)CLONE_VFORK, SIGCHLD);
+		CHECK(c->arg[3] == 0xaaa && c->arg[4] == 0xbbb && c->arg[5] == 0xccc);
+		clones++;
+		return clone_answer;
+	default:
+		CHECK_EQ(c->number, 0);
+		return 0;
+	}
+}
+
+static struct thread *begin(const int64_t *moods)
+{
+	struct thread *t = fake_reset(2, 4);
+
+	fake.host = host;
+	fake.words = fork_call;
+	fake.requests = true;
+	answers = moods;
+	gos = aborts = requests = clones = 0;
+	clone_answer = 77;
+	request_answer = 0;
+	t->mask = 0x1000;
+	t->regs.rsp = 0x5000;
+	free_locks();
+	return t;
+}
+
+static int64_t forked(struct thread *t)
+{
+	const uint64_t none[6] = { 0 };
+
+	return call_fork(t, none);
+}
+
+static void check_after(const struct thread *t)
+{
+	CHECK(none_held());
+	CHECK_EQ(blocked, 0x1000);
+	CHECK_EQ(t->start, START_DONE);
+	CHECK_EQ(t->regs.rsp, 0x5000);
+}
+
+static void steps(void)
+{
+	static const int64_t moods[] = {
+		CARREL_MORE, CARREL_PENDING, CARREL_EBUSY, CARREL_ENOMEM, CARREL_MORE, 0,
+	};
+	struct thread *t = begin(moods);
+
+	CHECK_EQ(forked(t), 77);
+	CHECK(gos == 6 && requests == 2 && clones == 1 && aborts == 0);
+	check_after(t);
+}
+
+static void no_memory(void)
+{
+	static const int64_t enomem[] = { CARREL_MORE, CARREL_ENOMEM, 0 }, limit[] = { CARREL_ELIMIT, 0 };
+	struct thread *t = begin(enomem);
+
+	request_answer = -LINUX_ENOMEM;
+	CHECK_EQ(forked(t), -LINUX_ENOMEM);
+	CHECK(aborts == 2 && clones == 0);
+	check_after(t);
+	t = begin(limit);
+	CHECK_EQ(forked(t), -LINUX_ENOMEM);
+	CHECK(aborts == 2 && clones == 0);
+	check_after(t);
+}
+
+static void no_process(void)
+{
+	static const int64_t fine[] = { 0 };
+	struct thread *t = begin(fine);
+
+	clone_answer = -LINUX_EAGAIN;
+	CHECK_EQ(forked(t), -LINUX_EAGAIN);
+	CHECK(aborts == 2 && clones == 1);
+	check_after(t);
+}
+
+static void lies(void)
+{
+	static const int64_t fine[] = { 0 }, wrong[] = { CARREL_EARG, 0 }, flush[] = { CARREL_PENDING, 0 };
+	struct thread *t = begin(fine);
+
+	clone_answer = 0;
+	CHECK_DIES(CARREL_DIE_IAGO, forked(t));
+	t = begin(fine);
+	clone_answer = 1L << 31;
+	CHECK_DIES(CARREL_DIE_IAGO, forked(t));
+	t = begin(wrong);
+	CHECK_DIES(CARREL_DIE_SHIM, forked(t));
+	t = begin(flush);
+	request_answer = -LINUX_EINVAL;
+	CHECK_DIES(CARREL_DIE_IAGO, forked(t));
+	free_locks();
+}
+
+static void refused(void)
+{
+	static const int64_t fine[] = { 0 };
+	struct thread *t = begin(fine);
+	struct clone_request r = { .flags = CLONE_VM, .exit_signal = SIGCHLD };
+
+	CHECK_EQ(fork_clone(t, &r), -LINUX_EINVAL);
+	r.flags = CLONE_NEWNS;
+	CHECK_EQ(fork_clone(t, &r), -LINUX_EINVAL);
+	r.flags = CLONE_FILES;
+	CHECK_EQ(fork_clone(t, &r), -LINUX_EINVAL);
+	r = (struct clone_request){ .stack = UINT64_MAX, .exit_signal = SIGCHLD };
+	CHECK_EQ(fork_clone(t, &r), -LINUX_EPERM);
+	r = (struct clone_request){ .flags = CLONE_SETTLS, .tls = UINT64_MAX };
+	CHECK_EQ(fork_clone(t, &r), -LINUX_EPERM);
+	CHECK(gos == 0 && fake.ocalls == 0 && fake.notes == 3);
+}
+
+const struct test fork_tests[] = {
+	{ "fork: in steps, with all locks held and signals blocked", steps },
+	{ "fork: no memory", no_memory },
+	{ "fork: no host process", no_process },
+	{ "fork: a host that lies", lies },
+	{ "fork: what is refused", refused },
+	{ NULL, NULL },
+};
