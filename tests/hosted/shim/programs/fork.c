@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Processes: prints what happens, for comparison with a run without a shim. */
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Each makes two children; the leaves' numbers come up as exit statuses. */
+static int tree(int depth)
+{
+	int sum = 1, status;
+
+	for (int i = 0; depth && i < 2; i++)
+		if (!fork())
+			_exit(tree(depth - 1));
+	while (wait(&status) > 0)
+		sum += WEXITSTATUS(status);
+	return sum;
+}
+
+static void statuses(void)
+{
+	static const int signals[] = { SIGKILL, SIGTERM, SIGABRT, SIGHUP };
+	siginfo_t info;
+	int status;
+
+	for (int i = 0; i < 4; i++) {
+		if (!fork()) {
+			raise(signals[i]);
+			_exit(1);
+		}
+		wait(&status);
+		printf("signal %d\n", WTERMSIG(status));
+	}
+	if (!fork())
+		_exit(42);
+	memset(&info, 0x55, sizeof(info));
+	waitid(P_ALL, 0, &info, WEXITED);
+	printf("waitid %d %d %d\n", info.si_signo, info.si_code, info.si_status);
+	printf("no child: %d %s\n", wait(&status), strerror(errno));
+}
+
+static void memory(void)
+{
+	int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int own = 1;
+	double x = 1.5;
+
+	if (!fork()) {
+		own = 2;
+		shared[0] = 7;
+		_exit(x == 1.5 ? 0 : 1);
+	}
+	wait(&shared[1]);
+	printf("own %d, shared %d, status %d\n", own, shared[0], shared[1]);
+	if (!vfork()) {
+		own = 3;
+		_exit(0);
+	}
+	wait(NULL);
+	printf("after vfork %d\n", own);
+}
+
+static void spawn(void)
+{
+	char *argv[] = { "sh", "-c", "exit 6", NULL };
+	int status = 0;
+	pid_t pid;
+
+	printf("spawn of nothing: %d\n", posix_spawn(&pid, "/does/not/exist", NULL, NULL, argv, environ));
+	printf("spawn: %d\n", posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ));
+	waitpid(pid, &status, 0);
+	printf("status %d\n", WEXITSTATUS(status));
+	for (int i = 0; i < 20; i++) {
+		posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ);
+		waitpid(pid, &status, 0);
+	}
+	printf("twenty more %d\n", WEXITSTATUS(status));
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	printf("tree %d\n", tree(4));
+	statuses();
+	memory();
+	spawn();
+	return 0;
+}
