@@ -2,6 +2,8 @@
 #include <bearssl_hash.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -36,6 +38,24 @@ int file_open(const char *path)
 		fail_file(path, errno == EACCES ? "it must be readable, to be measured" : NULL);
 	size_of(file, path);
 	return file;
+}
+
+char *file_path(const char *name)
+{
+	const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+	char *folder, *real, *path = NULL;
+
+	if (!*last || !strcmp(last, ".") || !strcmp(last, ".."))
+		return realpath(name, NULL);
+	if (access(name, F_OK))
+		return NULL;
+	folder = slash ? strndup(name, slash - name + 1) : strdup(".");
+	real = folder ? realpath(folder, NULL) : NULL;
+	if (real && asprintf(&path, "%s/%s", strcmp(real, "/") ? real : "", last) < 0)
+		path = NULL;
+	free(folder);
+	free(real);
+	return path;
 }
 
 void file_close(int file)

@@ -10,6 +10,12 @@
 int file_open(const char *path);
 void file_close(int file);
 
+/*
+ * An absolute path, allocated, in which only the last part may be a symbolic link: by that name the
+ * shim knows a file again that a program opens. NULL and errno if there is none.
+ */
+char *file_path(const char *name);
+
 /* Size and SHA-256 of all of it. */
 void file_hash(int file, const char *path, uint64_t *size, uint8_t sha256[32]);
 

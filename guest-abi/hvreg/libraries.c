@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "fail.h"
+#include "file.h"
 #include "libraries.h"
 
 /* They make the interpreter say other things than where the libraries are. */
@@ -84,7 +84,7 @@ static void end_list(const struct program *program, const char *file, FILE *stre
 static void take_line(struct manifest *manifest, const struct program *program, char *line)
 {
 	char *arrow = strstr(line, " => "), *path = arrow ? arrow + 4 : line, *end;
-	char real[PATH_MAX];
+	char *found;
 
 	while (*path == '\t')
 		path++;
@@ -94,10 +94,12 @@ static void take_line(struct manifest *manifest, const struct program *program, 
 	*end = 0;
 	if (!strcmp(path, program->interpreter))
 		return;
-	if (!realpath(path, real))
+	found = file_path(path);
+	if (!found)
 		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: its library %s: %s", program->path, path,
 		     strerror(errno));
-	manifest_add_file(manifest, CARREL_ENTRY_CODE, real);
+	manifest_add_file(manifest, CARREL_ENTRY_CODE, found);
+	free(found);
 }
 
 void libraries_of_file(struct manifest *manifest, const struct program *program, const char *file)

@@ -36,25 +36,29 @@ struct making {
 	struct program program;
 };
 
-/* A program, or the interpreter of a script and that. */
-static void add_program(struct manifest *manifest, struct program *program, const char *name)
-{
-	struct program found;
-
-	program_find(&found, name);
-	program_find_binary(program, name);
-	libraries_program(manifest, program);
-	if (found.script)
-		manifest_add_file(manifest, CARREL_ENTRY_FILE, found.path);
-}
-
 static char *real(const char *name)
 {
-	char *path = realpath(name, NULL);
+	char *path = file_path(name);
 
 	if (!path)
 		fail(EXIT_NOT_FOUND, NULL, "%s: %s", name, strerror(errno));
 	return path;
+}
+
+/* A program; or the interpreter of a script and the script, by the name by which it opens that. */
+static void add_program(struct manifest *manifest, struct program *program, const char *name)
+{
+	struct program found;
+	char *script;
+
+	program_find(&found, name);
+	program_find_binary(program, name);
+	libraries_program(manifest, program);
+	if (!found.script)
+		return;
+	script = real(found.found);
+	manifest_add_file(manifest, CARREL_ENTRY_FILE, script);
+	free(script);
 }
 
 static bool is_elf(const char *path)
@@ -103,7 +107,7 @@ static void add_path(struct making *making, unsigned int option, const char *pat
 {
 	struct stat status;
 
-	if (lstat(path, &status))
+	if (named ? stat(path, &status) : lstat(path, &status))
 		fail(EXIT_OWN, NULL, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(status.st_mode))
 		add_folder(making, option, path);

@@ -50,7 +50,8 @@ def listed(path):
     yield 2, os.fsdecode(interpreter[0])
     text = subprocess.run(("ldd", path), check=True, capture_output=True, text=True).stdout
     for library in re.findall(r"=> (\S+) \(0x", text):
-        yield 2, os.path.realpath(library)
+        folder, name = os.path.split(library)
+        yield 2, os.path.join(os.path.realpath(folder), name)
 
 
 HOST = {"arguments": 1, "environment": 2, "folder": 4, "descriptors": 8, "code": 16}
