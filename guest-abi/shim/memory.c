@@ -10,12 +10,13 @@
 #include "memory.h"
 
 #define TRIM_SIZE	(64UL << 20)	/* so much given up is worth a request to the module */
+#define MARGIN_MAX	(8UL << 20)
 #define STACK_GUARD	(256UL * PAGE_SIZE)	/* Linux's: a stack keeps that far from what is below */
 
 struct lock memory_lock;
 
 static struct memory_layout layout;
-static uint64_t brk_now, given_up;
+static uint64_t brk_now, given_up, counted;
 
 void memory_setup(const struct memory_layout *from)
 {
@@ -23,9 +24,16 @@ void memory_setup(const struct memory_layout *from)
 	brk_now = from->brk_start;
 }
 
+/*
+ * The limit is that of the hypervisor's frames: page tables, libraries and the shim's own need
+ * some, too. Memory without reserve and stacks are not counted, nor what a child of fork shares.
+ */
 bool memory_too_much(uint64_t size)
 {
-	return layout.limit && size > layout.limit;
+	uint64_t margin = layout.limit / 8 < MARGIN_MAX ? layout.limit / 8 : MARGIN_MAX;
+	uint64_t most = layout.limit - margin;
+
+	return layout.limit && (counted > most || size > most - counted);
 }
 
 uint64_t memory_place(uint64_t size, uint64_t align)
@@ -53,6 +61,8 @@ int64_t memory_map_as(struct thread *t, const struct vm_range *range, bool eager
 	if (error) {
 		memory_hypercall(t, CARREL_HC_UNMAP, r.start, size, 0);
 		vm_remove(r.start, r.end);
+	} else if (r.kind & VM_COUNTED) {
+		counted += size;
 	}
 	return error;
 }
@@ -87,6 +97,8 @@ int64_t memory_unmap(struct thread *t, uint64_t start, uint64_t size)
 			memory_hypercall(t, CARREL_HC_UNMAP, part.start, part.end - part.start, 0);
 			bytes += part.end - part.start;
 		}
+		if (part.kind & VM_COUNTED)
+			counted -= part.end - part.start;
 		if (part.object)
 			shared_end(t, part.object, part.end - part.start);
 	}
@@ -184,11 +196,14 @@ static bool set_break(struct thread *t, uint64_t to)
 	if (to < layout.brk_start || to >= VM_HIGH)
 		return false;
 	if (to_page > from_page) {
+		const struct vm_range more = {
+			.start = from_page, .end = to_page, .rights = CARREL_R | CARREL_W,
+			.kind = VM_COUNTED,
+		};
 		uint64_t size = to_page - from_page;
 
 		if (!vm_range_ok(from_page, size) || !vm_free(from_page, to_page) ||
-		    memory_too_much(size) ||
-		    memory_map(t, from_page, size, CARREL_R | CARREL_W, true))
+		    memory_too_much(size) || memory_map_as(t, &more, false))
 			return false;
 	} else if (to_page < from_page && memory_unmap(t, to_page, from_page - to_page)) {
 		return false;

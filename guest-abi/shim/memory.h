@@ -50,7 +50,10 @@ int64_t memory_unmap(struct thread *t, uint64_t start, uint64_t size);
 /* May what is mapped there get these rights? 0 or -LINUX_EACCES. */
 int64_t memory_may(uint64_t start, uint64_t end, uint64_t rights);
 
-/* Is that more than the process can ever have? Linux refuses then, too. */
+/*
+ * Is that more than the process may have, with what it was promised before (VM_COUNTED)? As Linux
+ * without overcommit: a program is told that there is no memory, instead of dying at a first touch.
+ */
 bool memory_too_much(uint64_t size);
 
 /* A fault at `address`, where nothing is: was it a stack that grows, and has grown now? */

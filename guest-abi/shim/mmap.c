@@ -25,6 +25,7 @@
 #define MAP_LOCKED		0x2000
 #define MAP_NORESERVE		0x4000
 #define MAP_POPULATE		0x8000
+#define MAP_STACK		0x20000
 #define MAP_HUGETLB		0x40000
 #define MAP_SYNC		0x80000
 #define MAP_FIXED_NOREPLACE	0x100000
@@ -164,8 +165,11 @@ static int64_t map_anonymous(struct thread *t, const struct mapping *m)
 	struct vm_range range = range_of(m, 0, m->size);
 	bool eager = m->flags & (MAP_POPULATE | MAP_LOCKED) && m->size <= POPULATE_MAX;
 
-	if (!(m->flags & MAP_NORESERVE) && m->rights & CARREL_W && memory_too_much(m->size))
-		return -LINUX_ENOMEM;
+	if (!(m->flags & (MAP_NORESERVE | MAP_STACK)) && m->rights & CARREL_W) {
+		range.kind |= VM_COUNTED;
+		if (memory_too_much(m->size))
+			return -LINUX_ENOMEM;
+	}
 	return memory_map_as(t, &range, eager);
 }
 

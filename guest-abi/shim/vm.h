@@ -26,6 +26,7 @@
 #define VM_UNCHECKED	4		/* which the host chose: must not run, unless all may */
 #define VM_READONLY	8		/* shared, from a descriptor that cannot be written */
 #define VM_GROWS	16		/* downwards, where it is touched: MAP_GROWSDOWN */
+#define VM_COUNTED	32		/* against the limit: memory.c */
 
 struct vm_range {
 	uint64_t start, end;

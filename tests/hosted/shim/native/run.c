@@ -30,6 +30,7 @@ extern char **environ;
 
 /* What the hypervisor and hvreg would have set up wrongly, by --break. */
 static char program_path[PATH_MAX];
+static unsigned int chunks;		/* of memory, by --memory; 0: no limit is told */
 
 enum defect {
 	NONE, BAD_HASH, BAD_SIZE, BAD_MAGIC, BAD_STRINGS, BAD_ARENA, BAD_MANIFEST, BAD_SECURE,
@@ -39,7 +40,8 @@ enum defect {
 static _Noreturn void usage(const char *why)
 {
 	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] "
-		"[--fault-every N] [--starve-every N] [--break WHAT] [--trace] [--notes] "
+		"[--fault-every N] [--starve-every N] [--memory CHUNKS] "
+		"[--break WHAT] [--trace] [--notes] "
 		"[--code|--exec|--file|--open FILE]... [--strict] "
 		"[--shim FILE] [--gate FILE] -- PROGRAM [ARGUMENT]...\n", why);
 	exit(125);
@@ -230,6 +232,7 @@ static void map_channel(void)
 static void claim(struct carrel_start *start)
 {
 	start->arena_size = ARENA_SIZE;
+	start->limit = chunks;
 	start->uid = getuid();
 	start->euid = geteuid();
 	start->gid = getgid();
@@ -369,6 +372,8 @@ int main(int argc, char **argv)
 			i++;
 		else if (!strcmp(argv[i], "--starve-every") &&
 			 sscanf(value, "%ld", &o->starve_every) == 1)
+			i++;
+		else if (!strcmp(argv[i], "--memory") && sscanf(value, "%u", &chunks) == 1)
 			i++;
 		else if (!strcmp(argv[i], "--break"))
 			defect = defect_of(argv[++i] ? argv[i] : "");

@@ -188,6 +188,31 @@ static void links(void)
 	       error(syscall(SYS_readlinkat, -1, "/proc/self/exe", text, -1)) == EINVAL);
 }
 
+/* 64 MiB are all there is: who asks for more is told so, and what was given back can be had again. */
+static void promises(void)
+{
+	const size_t piece = 8UL << 20;
+	char *p[32], *all;
+	int first, n;
+
+	all = mmap(NULL, 1UL << 40, PROT_READ | PROT_WRITE, ANON | MAP_NORESERVE, -1, 0);
+	report("a terabyte without reserve", all != MAP_FAILED && !munmap(all, 1UL << 40));
+	for (n = 0; n < 32 && (p[n] = malloc(piece)); n++)
+		memset(p[n], n, piece);
+	first = n;
+	report("malloc fails in time", n > 2 && n < 8 && errno == ENOMEM);
+	report("so does realloc, and the old piece stays", !realloc(p[0], 8 * piece) &&
+	       p[0][piece - 1] == 0);
+	report("so does brk", error((long)sbrk(piece)) == ENOMEM);
+	while (n > 0)
+		free(p[--n]);
+	while (n < 32 && (p[n] = malloc(piece)))
+		n++;
+	report("what was freed can be had again", n == first);
+	while (n > 0)
+		free(p[--n]);
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_handler = jump };
@@ -199,5 +224,7 @@ int main(void)
 	bad_pointers();
 	streams();
 	links();
+	if (getenv("LIMIT"))
+		promises();
 	return failures;
 }
