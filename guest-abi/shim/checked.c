@@ -7,6 +7,7 @@
 #include "checked.h"
 #include "fds.h"
 #include "host.h"
+#include "self.h"
 #include "user.h"
 #include "vm.h"
 
@@ -146,6 +147,7 @@ static int64_t opened(struct thread *t, uint64_t address, uint64_t flags, uint64
 	const struct carrel_manifest_entry *e;
 	char path[CARREL_PATH_MAX];
 	bool may_be;
+	struct image *image;
 	int64_t error = 0;
 	uint64_t room;
 
@@ -155,10 +157,18 @@ static int64_t opened(struct thread *t, uint64_t address, uint64_t flags, uint64
 	room = vm_prefix(address, sizeof(path), CARREL_R);
 	if (!copy_try(path, (const void *)address, room) || !string_size(path, room))
 		return fd;
+	image = self_image(t, path, &error);
+	if (image && !attach(fd, image)) {
+		image_drop(t, image);
+		image = NULL;
+		error = -LINUX_EMFILE;
+	}
+	if (image)
+		return fd;
 	e = find_listed(path, &may_be);
-	if (e && flags & O_ACCMODE)
+	if (!error && e && flags & O_ACCMODE)
 		error = -LINUX_EACCES;
-	else if (e || (may_be && !(flags & O_ACCMODE)))
+	else if (!error && (e || (may_be && !(flags & O_ACCMODE))))
 		error = check(t, fd, e);
 	if (!error)
 		return fd;

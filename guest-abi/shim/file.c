@@ -118,6 +118,7 @@ static struct image *take_window(uint64_t size)
 		if (!__atomic_exchange_n(&images[i].used, true, __ATOMIC_ACQUIRE)) {
 			images[i].bytes = (uint8_t *)IMAGES_VA + i * IMAGE_WINDOW;
 			images[i].size = size;
+			images[i].made = false;
 			return &images[i];
 		}
 	return NULL;

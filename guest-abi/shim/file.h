@@ -16,6 +16,7 @@ struct image {
 	uint8_t *bytes;			/* readable and writable, to the end of the last page */
 	uint64_t size;
 	bool used;
+	bool made;			/* by the shim, from no file: must not run */
 };
 
 /* What the host says about a descriptor. */

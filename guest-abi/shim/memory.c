@@ -24,6 +24,11 @@ void memory_setup(const struct memory_layout *from)
 	brk_now = from->brk_start;
 }
 
+uint64_t memory_brk_start(void)
+{
+	return layout.brk_start;
+}
+
 /*
  * The limit is that of the hypervisor's frames: page tables, libraries and the shim's own need
  * some, too. Memory without reserve and stacks are not counted, nor what a child of fork shares.

@@ -56,6 +56,9 @@ int64_t memory_may(uint64_t start, uint64_t end, uint64_t rights);
  */
 bool memory_too_much(uint64_t size);
 
+/* Where the heap of brk begins. */
+uint64_t memory_brk_start(void);
+
 /* A fault at `address`, where nothing is: was it a stack that grows, and has grown now? */
 bool memory_grow_stack(struct thread *t, uint64_t address);
 

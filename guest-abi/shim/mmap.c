@@ -67,7 +67,7 @@ static int64_t check_flags(const uint64_t arg[6])
 /* What may run is what was checked, or anything. */
 static int64_t check_code(struct mapping *m, uint64_t file_size)
 {
-	if (m->image)
+	if (m->image && !m->image->made)
 		return 0;
 	m->kind |= VM_UNCHECKED;
 	if (!(m->rights & CARREL_X) || manifest()->host_chosen & CARREL_HOST_CODE)

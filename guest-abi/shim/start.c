@@ -16,6 +16,7 @@
 #include "manifest.h"
 #include "program.h"
 #include "seal.h"
+#include "self.h"
 #include "sigframe.h"
 #include "signal.h"
 #include "thread.h"
@@ -200,17 +201,23 @@ static uint64_t put_vectors(char *top, const struct carrel_start *start, const s
 {
 	uint64_t words = 1 + start->argc + 1 + start->envc + 1 + 2 * AUXV_MAX;
 	uint64_t rsp = ((uint64_t)top - words * sizeof(uint64_t)) & ~15UL;
+	struct self_places places = { .args = (uint64_t)s->text, .strings_end = (uint64_t)s->end };
 	uint64_t *at = (uint64_t *)rsp;
 	char *text;
 
 	*at++ = start->argc;
 	text = index_strings(at, start->argc, s->text, s->end);
 	at += start->argc + 1;
+	places.env = (uint64_t)text;
 	text = index_strings(at, start->envc, text, s->end);
 	at += start->envc + 1;
 	if (text != s->end)
 		die(CARREL_DIE_START);
 	put_auxv(at, start, s);
+	places.auxv = (uint64_t)at;
+	places.auxv_end = (uint64_t)(at + 2 * AUXV_MAX);
+	places.stack_top = (uint64_t)s->end;
+	self_setup(&places);
 	return rsp;
 }
 

@@ -188,6 +188,64 @@ static void links(void)
 	       error(syscall(SYS_readlinkat, -1, "/proc/self/exe", text, -1)) == EINVAL);
 }
 
+/* The first line of `path` that has `text` in it. */
+static int finds(const char *path, const char *text, char line[512])
+{
+	FILE *f = fopen(path, "r");
+	int found = 0;
+
+	while (f && !found && fgets(line, 512, f))
+		found = !!strstr(line, text);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Private memory with these bytes cannot be mapped for execution. */
+static int runs(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	void *p = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+	close(fd);
+	return p != MAP_FAILED;
+}
+
+static void about_itself(void)
+{
+	unsigned long start, end, here = (unsigned long)&start;
+	char line[512], path[64], bytes[512];
+	FILE *f;
+	int n, fd, copy;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", getpid());
+	report("its stack in maps", finds("/proc/self/maps", "[stack]", line) &&
+	       sscanf(line, "%lx-%lx rw-p 00000000 00:00 0 ", &start, &end) == 2 &&
+	       start < here && here < end);
+	report("nothing of the shim's in maps", !finds(path, "carrel", line) &&
+	       !finds(path, "7e00", line));
+	fd = open("/proc/self/cmdline", O_RDONLY);
+	copy = dup(fd);
+	n = read(fd, bytes, 4);
+	report("its own command line", n == 4 && read(copy, bytes + 4, 500) > 0 &&
+	       strstr(bytes, "memory") && read(fd, bytes, 1) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+	close(fd);
+	close(copy);
+	f = fopen("/proc/self/auxv", "r");
+	report("its own auxiliary vector", f && fread(bytes, 16, 2, f) == 2 &&
+	       *(unsigned long *)bytes == 16);
+	fclose(f);
+	f = fopen("/proc/self/environ", "r");
+	report("its own environment", f && fgets(bytes, sizeof(bytes), f) && environ[0] &&
+	       !strcmp(bytes, environ[0]));
+	fclose(f);
+	for (n = 0; n < 200; n++)
+		if (!finds("/proc/thread-self/maps", "[heap]", line))
+			break;
+	report("as often as it likes", n == 200);
+	report("which is no code", !getenv("STRICT") || !runs("/proc/self/cmdline"));
+}
+
 /* 64 MiB are all there is: who asks for more is told so, and what was given back can be had again. */
 static void promises(void)
 {
@@ -224,6 +282,7 @@ int main(void)
 	bad_pointers();
 	streams();
 	links();
+	about_itself();
 	if (getenv("LIMIT"))
 		promises();
 	return failures;
