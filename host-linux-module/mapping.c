@@ -3,6 +3,8 @@
  * Gate and channel in a carrier's address space: one shared mapping, so that
  * the life of a secure process is that of the address spaces that have it.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -70,9 +72,14 @@ static struct page *channel_page(struct process *process, const struct vm_fault 
 	unsigned long index = vmf->pgoff - CHANNEL_PGOFF;
 	struct page *page = process_channel_page(process, index);
 
-	if (page || vmf->flags & FAULT_FLAG_REMOTE || process_lend_page(process, index))
+	if (page || vmf->flags & FAULT_FLAG_REMOTE)
 		return page;
-	return process_channel_page(process, index);
+	if (!process_lend_page(process, index))
+		return process_channel_page(process, index);
+	/* The carrier gets SIGBUS, and nothing else would tell why. */
+	pr_warn_ratelimited("%s, pid %d gets no page of its channel: memory.max of its cgroup, or ulimit -l\n",
+			    current->comm, task_pid_nr(current));
+	return NULL;
 }
 
 static vm_fault_t mapping_fault(struct vm_fault *vmf)
