@@ -113,6 +113,8 @@ static int64_t dispatch_sub(struct thread *t, const struct subcall *table, uint6
 		note(CARREL_NOTE_ENOSYS, number);
 		return unknown;
 	}
+	if (fds_is_hidden((uint32_t)arg[0]) && ARG_KIND(row->arg[0]) == KIND_FD)
+		return -LINUX_EBADF;
 	return marshal(t, row, number, arg);
 }
 

@@ -48,25 +48,25 @@ static int64_t take_all(struct thread *t)
 	lock_take(&thread_lock);
 	lock_take(&memory_lock);
 	error = memory_settle_shared(t);
-	lock_take(&vm_lock);
 	for (unsigned int i = 0; i < CARRIERS_MAX; i++)
 		lock_take(&carriers[i].lock);
 	lock_take(&arena_lock);
 	lock_take(&futex_lock);
 	lock_take(&token_lock);
 	lock_take(&time_lock);
+	lock_take(&vm_lock);
 	return error;
 }
 
 static void release_all(void)
 {
+	lock_release(&vm_lock);
 	lock_release(&time_lock);
 	lock_release(&token_lock);
 	lock_release(&futex_lock);
 	lock_release(&arena_lock);
 	for (unsigned int i = 0; i < CARRIERS_MAX; i++)
 		lock_release(&carriers[i].lock);
-	lock_release(&vm_lock);
 	lock_release(&memory_lock);
 	lock_release(&thread_lock);
 }

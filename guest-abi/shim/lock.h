@@ -4,8 +4,9 @@
  * preempted by the host for as long as it likes, so waiters give up the CPU; no
  * lock is held while a call for the program may sleep. Order, as taken:
  *
- *	thread table -> memory -> carrier -> arena -> futex
+ *	thread table -> memory -> carrier -> arena -> futex -> token -> time -> map
  *
+ * (The map's is the last, since vm.c takes it for a moment under any of the others.)
  * fork takes them all, so that the child finds each free and its data whole.
  */
 #ifndef SHIM_LOCK_H

@@ -125,9 +125,8 @@ bool sigframe_pop(struct thread *t, uint64_t address, struct sigframe *frame)
 {
 	const struct sigcontext *c = &frame->context;
 
-	if (vm_prefix(address, sizeof(*frame), CARREL_R) != sizeof(*frame))
+	if (!user_get(frame, address, sizeof(*frame)))
 		return false;
-	memcpy(frame, (const void *)address, sizeof(*frame));
 	/* IRETQ with an address that is not canonical would fault in the shim. */
 	if (c->rip >= VM_HIGH || !restore_area(c->fpstate))
 		return false;

@@ -151,6 +151,8 @@ static int64_t exchange_action(struct thread *t, uint64_t signal, const struct a
 
 	lock_take(&t->carrier->lock);
 	result = set_host_action(t, signal, new, &host);
+	if (result > 0)
+		die(CARREL_DIE_IAGO);
 	if (result == 0) {
 		*old = *action;
 		/* What was inherited only the host knows: default or ignored. */

@@ -36,7 +36,7 @@ struct vm_range {
 	uint8_t object;			/* of memory.c: the shared file that it shows; 0 none */
 };
 
-/* Taken inside, for a moment; fork takes it too, behind memory_lock. */
+/* Taken inside, for a moment; fork takes it too, behind all others. */
 extern struct lock vm_lock;
 
 /* True for a page-aligned, non-empty range that programs may have at all. */

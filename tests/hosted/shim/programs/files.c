@@ -56,6 +56,16 @@ static void private_mapping(void)
 	munmap(p, SIZE);
 }
 
+/* How many from `first` on are open. */
+static int descriptors(int first, int end)
+{
+	int open = 0;
+
+	for (; first < end; first++)
+		open += fcntl(first, F_GETFD) >= 0;
+	return open;
+}
+
 static void shared_mapping(void)
 {
 	char now[SIZE];
@@ -63,6 +73,8 @@ static void shared_mapping(void)
 	char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	close(copy);
+	report("no descriptor but the program's", !descriptors(500, 1100) &&
+	       !descriptors(60000, 60100));
 	p[2 * PAGE] ^= 1;
 	report("msync", msync(p, SIZE, MS_SYNC) == 0);
 	report("writes it back", pread(fd, now, SIZE, 0) == SIZE && !memcmp(now, p, SIZE));

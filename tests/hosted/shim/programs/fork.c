@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Processes: prints what happens, for comparison with a run without a shim. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +87,38 @@ static void spawn(void)
 	printf("twenty more %d\n", WEXITSTATUS(status));
 }
 
+static volatile int enough;
+
+/* What takes a lock of the shim's under which memory is looked at. */
+static void *look_at_words(void *unused)
+{
+	static int word;
+
+	while (!enough)
+		syscall(SYS_futex, &word, 0 /* FUTEX_WAIT */, 1, NULL, NULL, 0);
+	return unused;
+}
+
+static void among_threads(void)
+{
+	pthread_t threads[3];
+	int good = 0, status;
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, look_at_words, NULL);
+	for (int i = 0; i < 100; i++) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(0);
+		good += waitpid(child, &status, 0) == child && !status;
+	}
+	enough = 1;
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	printf("children of a process with threads: %d\n", good);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -92,5 +126,6 @@ int main(void)
 	statuses();
 	memory();
 	spawn();
+	among_threads();
 	return 0;
 }
