@@ -7,7 +7,9 @@
  *
  * A registration lives from EPOLL_CTL_ADD to EPOLL_CTL_DEL or to the close of
  * either descriptor. (Linux goes on with it while another descriptor of the same
- * file is open; such events are lost here. docs/threat-model.md.)
+ * file is open; such events are lost here. docs/threat-model.md.) So the kernel is
+ * told to remove it before the close: else an event that nobody gets would come again and again
+ * to a wait that does not end. But not in a child of fork, which would take it from its parent.
  *
  * Races: ADD stores before the call, since an event may come to another thread at
  * once; MOD changes in place before the call, so that no event is ever without its
@@ -53,7 +55,9 @@ struct registration {
 	uint64_t token, data;		/* token 0: free */
 	int32_t epoll, fd;
 	uint32_t events;
-	uint16_t next, carrier;
+	uint16_t next;
+	uint8_t carrier;
+	bool inherited;			/* the parent's, whose epoll the host shares with this one */
 };
 
 static struct registration table[PLACES];
@@ -112,18 +116,40 @@ static bool is_epoll(const struct carrier *c, uint64_t fd)
 	return fd < FDS_MAX && epolls[carrier_number(c)][fd / 64] >> (fd & 63) & 1;
 }
 
+/* Drop one registration of this descriptor. False if there is none. */
+static bool drop_one(uint16_t carrier, int32_t fd, struct registration *was)
+{
+	uint16_t i;
+
+	lock_take(&token_lock);
+	i = *head_of(fd);
+	while (i && (table[i].fd != fd || table[i].carrier != carrier))
+		i = table[i].next;
+	if (i) {
+		*was = table[i];
+		drop(&table[i]);
+	}
+	lock_release(&token_lock);
+	return i != 0;
+}
+
+void epoll_forked(void)
+{
+	for (uint32_t i = 1; i < used; i++)
+		table[i].inherited = true;
+}
+
 void epoll_forget(struct carrier *c, uint64_t fd)
 {
-	uint16_t carrier = carrier_number(c), next;
+	uint16_t carrier = carrier_number(c);
+	struct registration was;
 
 	if (used == 1 && !is_epoll(c, fd))
 		return;
+	while (drop_one(carrier, fd, &was))
+		if (!was.inherited)
+			host_call_own(self(), NR_epoll_ctl, was.epoll, EPOLL_CTL_DEL, fd, 0);
 	lock_take(&token_lock);
-	for (uint16_t i = *head_of(fd); i; i = next) {
-		next = table[i].next;
-		if (table[i].fd == (int32_t)fd && table[i].carrier == carrier)
-			drop(&table[i]);
-	}
 	if (is_epoll(c, fd)) {
 		epolls[carrier][fd / 64] &= ~(1UL << (fd & 63));
 		for (uint32_t i = 1; i < used; i++)

@@ -5,7 +5,10 @@
 
 #include "carrier.h"
 
-/* A descriptor of this carrier was closed: so are its registrations, and what is registered there. */
+/* A descriptor of this carrier is about to be closed: so are its registrations, and what is registered there. */
 void epoll_forget(struct carrier *c, uint64_t fd);
+
+/* In the child of a fork. */
+void epoll_forked(void);
 
 #endif

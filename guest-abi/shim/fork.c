@@ -22,6 +22,7 @@
 #include "carrier.h"
 #include "channel.h"
 #include "emulate.h"
+#include "epoll.h"
 #include "fork.h"
 #include "futex.h"
 #include "host.h"
@@ -209,6 +210,7 @@ static void forget_others(struct thread *t)
 		carriers[i].used = &carriers[i] == t->carrier;
 	channel_forked(t);
 	thread_forked(t);
+	epoll_forked();
 	futex_forked();
 }
 

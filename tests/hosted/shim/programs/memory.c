@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGE	4096
@@ -188,6 +190,31 @@ static void links(void)
 	       error(syscall(SYS_readlinkat, -1, "/proc/self/exe", text, -1)) == EINVAL);
 }
 
+/* An event of what the program has closed is nobody's, but must not keep a wait from its end. */
+static void closed_events(void)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = 7 };
+	int fds[2], poll = epoll_create1(0), other, status = 1;
+
+	if (pipe(fds) || epoll_ctl(poll, EPOLL_CTL_ADD, fds[0], &e))
+		return;
+	if (!fork()) {
+		close(fds[0]);
+		_exit(0);
+	}
+	wait(&status);
+	report("a child's close", status == 0 && write(fds[1], "x", 1) == 1 &&
+	       epoll_wait(poll, &e, 1, 5000) == 1 && e.data.u64 == 7);
+	other = dup(fds[0]);
+	close(fds[0]);
+	alarm(10);
+	report("a closed descriptor", epoll_wait(poll, &e, 1, 50) == 0);
+	alarm(0);
+	close(other);
+	close(fds[1]);
+	close(poll);
+}
+
 /* The first line of `path` that has `text` in it. */
 static int finds(const char *path, const char *text, char line[512])
 {
@@ -283,6 +310,7 @@ int main(void)
 	streams();
 	links();
 	about_itself();
+	closed_events();
 	if (getenv("LIMIT"))
 		promises();
 	return failures;
