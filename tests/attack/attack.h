@@ -119,7 +119,27 @@ enum attack_op {
 	/* Look for ACPI tables with signature in[0] in all that is no RAM. out: those found whose
 	 * checksum is right, address of the first. */
 	ATTACK_TABLES,
+	/*
+	 * From now on lie to process in[0] about the system call whose function buffer names, by
+	 * in[1] (LIE_*): only if its first argument is in[2]; its result is in[3], or in[3] more;
+	 * in[5] and in[6] written to where its argument in[4] points. One at a time.
+	 */
+	ATTACK_LIE,
+	/* No more. out: calls that were lied about. */
+	ATTACK_LIE_END,
+	/* Signal in[1] to process in[0], with si_code in[2] and si_addr in[3], as of the kernel. */
+	ATTACK_SIGNAL,
+	/* Each thread of process in[0] is to clear the word at in[1] when it ends. out: threads,
+	 * those whose robust list was at in[2], those that had that word already. */
+	ATTACK_CLEAR_TID,
 };
+
+#define LIE_FD		1	/* only if the first argument is that */
+#define LIE_SET		2	/* the result */
+#define LIE_ADD		4	/* to it, unless it is an error */
+#define LIE_BEFORE	8	/* write before the kernel looks */
+#define LIE_AFTER	16	/* write when it is done */
+#define LIE_WORD	32	/* write four bytes, not sixteen */
 
 #define CONFIG_PORTS	0	/* CF8h and CFCh */
 #define CONFIG_MEMORY	1	/* MMCONFIG */

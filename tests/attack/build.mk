@@ -13,7 +13,7 @@ ATTACK_HEADERS := $(wildcard tests/attack/*.h tests/attack/run/*.h tests/guest/*
 	guest-abi/include/carrel/*.h)
 ATTACK_RUN := $(wildcard tests/attack/run/*.c tests/attack/run/*.S)
 ATTACK_RING0 := $(wildcard tests/attack/ring0/*)
-ATTACK_FILES := $(addprefix $(ATTACK_GUEST)/,attack.ko attack victim inside crowd program functional)
+ATTACK_FILES := $(addprefix $(ATTACK_GUEST)/,attack.ko attack victim inside crowd program trusting functional)
 
 .PHONY: attacks check-attacks
 attacks: $(ATTACK_FILES)
@@ -33,6 +33,10 @@ $(ATTACK_GUEST)/inside: tests/guest/inside.c tests/guest/inside.S $(ATTACK_HEADE
 $(ATTACK_GUEST)/crowd: tests/guest/crowd.c tests/guest/crowd-private.S $(ATTACK_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(ATTACK_CFLAGS) -pthread -o $@ $(filter %.c %.S,$^)
+
+$(ATTACK_GUEST)/trusting: tests/guest/trusting.c
+	@mkdir -p $(@D)
+	$(CC) $(ATTACK_CFLAGS) -pthread -o $@ $<
 
 $(ATTACK_GUEST)/program: tests/guest/program.c
 	@mkdir -p $(@D)

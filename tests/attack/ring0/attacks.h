@@ -69,6 +69,10 @@ long dma_scan(struct attack *a);
 long dma_message(struct attack *a);
 long register_access(struct attack *a);
 long config_access(struct attack *a);
+long lie_begin(struct attack *a);
+long lie_end(struct attack *a);
+long lie_signal(struct attack *a);
+long lie_clear_tid(struct attack *a);
 
 /* physical.c: the first frame past all RAM, 0 if unknown. */
 u64 last_frame(void);

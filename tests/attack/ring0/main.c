@@ -43,6 +43,10 @@ static const op_fn ops[] = {
 	[ATTACK_REGISTER] = register_access,
 	[ATTACK_CONFIG] = config_access,
 	[ATTACK_TABLES] = physical_tables,
+	[ATTACK_LIE] = lie_begin,
+	[ATTACK_LIE_END] = lie_end,
+	[ATTACK_SIGNAL] = lie_signal,
+	[ATTACK_CLEAR_TID] = lie_clear_tid,
 };
 
 static long attack_ioctl(struct file *file, unsigned int command, unsigned long argument)

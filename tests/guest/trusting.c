@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * trusting WHAT: a program that believes its kernel. Prints
+ *	ready A B	(in hex: what the attacker needs to know)
+ * waits for a byte of standard input, during which the lies begin, does WHAT and prints
+ *	done C		(what came of it, in hex; each case says what)
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BYTES	64
+
+static int ends[2];
+static char buffer[BYTES];
+
+/* False: standard input ended, so nobody attacks any more. */
+static void go(uint64_t a, uint64_t b)
+{
+	char byte;
+
+	printf("ready %lx %lx\n", a, b);
+	fflush(stdout);
+	while (read(0, &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
+static int done(uint64_t c)
+{
+	printf("done %lx\n", c);
+	fflush(stdout);
+	return 0;
+}
+
+/* --- results: what the call gave ------------------------------------------------------------ */
+
+static int full_pipe(void)
+{
+	return pipe(ends) || write(ends[1], buffer, BYTES) != BYTES;
+}
+
+static int full_socket(void)
+{
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || write(ends[1], buffer, BYTES) != BYTES;
+}
+
+static int do_read(void)
+{
+	if (full_pipe())
+		return 2;
+	go((uint64_t)ends[0], 0);
+	return done((uint64_t)syscall(SYS_read, ends[0], buffer, BYTES));
+}
+
+static int do_readv(void)
+{
+	struct iovec iov[2] = { { buffer, 10 }, { buffer + 10, BYTES - 10 } };
+
+	if (full_pipe())
+		return 2;
+	go((uint64_t)ends[0], 0);
+	return done((uint64_t)readv(ends[0], iov, 2));
+}
+
+static int do_recv(void)
+{
+	if (full_socket())
+		return 2;
+	go((uint64_t)ends[0], 0);
+	return done((uint64_t)recv(ends[0], buffer, BYTES, 0));
+}
+
+static int do_recvmsg(void)
+{
+	struct iovec iov = { buffer, BYTES };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (full_socket())
+		return 2;
+	go((uint64_t)ends[0], 0);
+	return done((uint64_t)recvmsg(ends[0], &message, 0));
+}
+
+static int do_dup(void)
+{
+	if (full_pipe())
+		return 2;
+	go((uint64_t)ends[0], (uint64_t)ends[1]);
+	return done((uint64_t)dup(ends[0]));
+}
+
+/* --- addresses: where the memory is --------------------------------------------------------- */
+
+static int do_mmap(void)
+{
+	uint64_t here = (uint64_t)__builtin_frame_address(0) & -4096UL;
+
+	go(here, 0);
+	return done((uint64_t)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0));
+}
+
+static int do_mremap(void)
+{
+	uint64_t here = (uint64_t)__builtin_frame_address(0) & -4096UL;
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	go(here, 0);
+	return done((uint64_t)mremap(page, 4096, 1 << 20, MREMAP_MAYMOVE));
+}
+
+static int do_brk(void)
+{
+	uint64_t here = (uint64_t)__builtin_frame_address(0) & -4096UL;
+
+	go(here, 0);
+	return done((uint64_t)syscall(SYS_brk, 0));
+}
+
+/* --- random numbers: the first eight -------------------------------------------------------- */
+
+static int do_getrandom(void)
+{
+	uint64_t value[2] = { 0 };
+
+	go(0, 0);
+	if (getrandom(value, sizeof(value), 0) != sizeof(value))
+		return 3;
+	return done(value[0]);
+}
+
+static int do_urandom(void)
+{
+	int file = open("/dev/urandom", O_RDONLY);
+	uint64_t value[2] = { 0 };
+
+	go((uint64_t)file, 0);
+	if (read(file, value, sizeof(value)) != sizeof(value))
+		return 3;
+	return done(value[0]);
+}
+
+/* --- time: how often it went back ----------------------------------------------------------- */
+
+#define CLOCK_ROUNDS	20
+#define CLOCK_CALLS	200
+
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static int do_clock(void)
+{
+	uint64_t last = now(), back = 0;
+
+	go(0, 0);
+	for (int round = 0; round < CLOCK_ROUNDS; round++) {
+		for (int i = 0; i < CLOCK_CALLS; i++) {
+			uint64_t time = now();
+
+			back += time < last;
+			last = time;
+		}
+		usleep(15000);
+	}
+	return done(back);
+}
+
+/* --- locks: increments that were lost ------------------------------------------------------- */
+
+#define THREADS		4
+#define INCREMENTS	400
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static volatile uint64_t counter;
+static pthread_barrier_t barrier;
+
+static void *count(void *unused)
+{
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < INCREMENTS; i++) {
+		uint64_t value;
+
+		pthread_mutex_lock(&mutex);
+		value = counter;
+		sched_yield();
+		counter = value + 1;
+		pthread_mutex_unlock(&mutex);
+	}
+	return unused;
+}
+
+static int do_futex(void)
+{
+	pthread_t threads[THREADS];
+
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, count, NULL))
+			return 2;
+	go((uint64_t)&mutex, 0);
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	return done(THREADS * INCREMENTS - counter);
+}
+
+/* --- what the kernel clears when a thread ends: the canary ---------------------------------- */
+
+static volatile uint32_t canary = 0x11223344;
+static void *robust;
+
+static void *ends_soon(void *unused)
+{
+	size_t size;
+
+	syscall(SYS_get_robust_list, 0, &robust, &size);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return unused;
+}
+
+static int do_clear(void)
+{
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (pthread_create(&thread, NULL, ends_soon, NULL))
+		return 2;
+	pthread_barrier_wait(&barrier);
+	go((uint64_t)&canary, (uint64_t)robust);
+	pthread_barrier_wait(&barrier);
+	/* not joined: whether that word is cleared is the matter */
+	usleep(200000);
+	return done(canary);
+}
+
+/* --- signals: address that the handler was told --------------------------------------------- */
+
+static volatile uint64_t told;
+
+static void handler(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	told = (uint64_t)info->si_addr;
+}
+
+static int do_signal(void)
+{
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGSEGV, &action, NULL);
+	go(0, 0);
+	return done(told);
+}
+
+static void __attribute__((used)) hijacked(void)
+{
+	static const char text[] = "hijacked\n";
+
+	syscall(SYS_write, 1, text, sizeof(text) - 1);
+	_exit(7);
+}
+
+void forged_return(void);
+__asm__(".globl forged_return\nforged_return: movl $15, %eax\n\tsyscall\n\thlt\n");
+
+static int do_sigreturn(void)
+{
+	go((uint64_t)hijacked, (uint64_t)forged_return);
+	return done(0);
+}
+
+static const struct {
+	const char *what;
+	int (*act)(void);
+} acts[] = {
+	{ "read", do_read }, { "readv", do_readv }, { "recv", do_recv }, { "recvmsg", do_recvmsg },
+	{ "dup", do_dup }, { "mmap", do_mmap }, { "mremap", do_mremap }, { "brk", do_brk },
+	{ "getrandom", do_getrandom }, { "urandom", do_urandom }, { "clock", do_clock },
+	{ "futex", do_futex }, { "clear", do_clear }, { "signal", do_signal },
+	{ "sigreturn", do_sigreturn },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 2 && i < sizeof(acts) / sizeof(*acts); i++)
+		if (!strcmp(argv[1], acts[i].what))
+			return acts[i].act();
+	fprintf(stderr, "usage: trusting WHAT\n");
+	return 2;
+}
