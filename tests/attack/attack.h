@@ -140,6 +140,7 @@ enum attack_op {
 #define LIE_BEFORE	8	/* write before the kernel looks */
 #define LIE_AFTER	16	/* write when it is done */
 #define LIE_WORD	32	/* write four bytes, not sixteen */
+#define LIE_CHANNEL	64	/* only if its argument in[4] points into the channel */
 
 #define CONFIG_PORTS	0	/* CF8h and CFCh */
 #define CONFIG_MEMORY	1	/* MMCONFIG */

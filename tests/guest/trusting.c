@@ -19,8 +19,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <secret.h>
 
 #define BYTES	64
 
@@ -289,6 +291,95 @@ static int do_sigreturn(void)
 	return done(0);
 }
 
+/* --- two threads that compute: results that were wrong -------------------------------------- */
+
+#define ROUNDS	20000
+
+static volatile int tids[2], stop;
+static volatile uint64_t wrong;
+static __thread uint64_t own;
+
+static uint64_t compute(uint64_t x)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		x = x * 6364136223846793005 + 1442695040888963407;
+	return x;
+}
+
+static void *computes(void *argument)
+{
+	uint64_t index = (uint64_t)argument, right = compute(index);
+
+	own = index;
+	tids[index] = (int)syscall(SYS_gettid);
+	pthread_barrier_wait(&barrier);
+	while (!stop)
+		if (compute(index) != right || own != index)
+			__atomic_fetch_add(&wrong, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static int do_threads(void)
+{
+	pthread_t threads[2];
+
+	pthread_barrier_init(&barrier, NULL, 3);
+	for (uint64_t i = 0; i < 2; i++)
+		if (pthread_create(&threads[i], NULL, computes, (void *)i))
+			return 2;
+	pthread_barrier_wait(&barrier);
+	go((uint64_t)tids[0], (uint64_t)tids[1]);
+	stop = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	return done(wrong);
+}
+
+/* --- a child with a secret of its own: words of it that changed ------------------------------ */
+
+#define SECRET_WORDS	2048
+
+static uint64_t secret[SECRET_WORDS];
+
+static int have_secret(void)
+{
+	static uint32_t low[SECRET_WORDS];
+	uint64_t key, changed = 0;
+
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+		return 3;
+	for (int i = 0; i < SECRET_WORDS; i += 64)
+		if (getrandom(low + i, 64 * sizeof(*low), 0) != 64 * sizeof(*low))
+			return 3;
+	for (int i = 0; i < SECRET_WORDS; i++)
+		secret[i] = secret_word(key, low[i]);
+	go((uint64_t)getpid(), key);
+	for (int i = 0; i < SECRET_WORDS; i++)
+		changed += secret[i] != secret_word(key, low[i]);
+	return done(changed);
+}
+
+static int do_fork(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(have_secret());
+	return waitpid(child, &status, 0) != child || status;
+}
+
+/* --- code: what it answers ------------------------------------------------------------------ */
+
+uint64_t answer(void);
+__asm__(".balign 16\nanswer: movl $0x1badcafe, %eax\n\tmovl %eax, %eax\n\tret\n");
+
+static int do_code(void)
+{
+	go(0, 0);
+	return done(answer());
+}
+
 static const struct {
 	const char *what;
 	int (*act)(void);
@@ -297,7 +388,8 @@ static const struct {
 	{ "dup", do_dup }, { "mmap", do_mmap }, { "mremap", do_mremap }, { "brk", do_brk },
 	{ "getrandom", do_getrandom }, { "urandom", do_urandom }, { "clock", do_clock },
 	{ "futex", do_futex }, { "clear", do_clear }, { "signal", do_signal },
-	{ "sigreturn", do_sigreturn },
+	{ "sigreturn", do_sigreturn }, { "threads", do_threads }, { "fork", do_fork },
+	{ "code", do_code },
 };
 
 int main(int argc, char **argv)

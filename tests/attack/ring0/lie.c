@@ -4,6 +4,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/uaccess.h>
+#include <carrel/layout.h>
 #include "attacks.h"
 
 #define ARGUMENTS	6
@@ -30,6 +31,11 @@ static void write_value(const struct call *call)
 	(void)!copy_to_user_nofault(to, lie.value, lie.flags & LIE_WORD ? 4 : sizeof(lie.value));
 }
 
+static bool in_channel(u64 address)
+{
+	return address >= CARREL_CHANNEL_VA && address < CARREL_SHIM_VA;
+}
+
 /* Not 0: not this one. */
 static int on_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
@@ -39,6 +45,8 @@ static int on_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 	if (current->tgid != lie.pid || (lie.flags & LIE_FD && user->di != lie.fd))
 		return 1;
 	*call = (struct call){ { user->di, user->si, user->dx, user->r10, user->r8, user->r9 } };
+	if (lie.flags & LIE_CHANNEL && !in_channel(call->argument[lie.pointer % ARGUMENTS]))
+		return 1;
 	atomic64_inc(&lie.calls);
 	if (lie.flags & LIE_BEFORE)
 		write_value(call);
