@@ -93,7 +93,7 @@ enum attack_op {
 	/* A triple fault of this CPU; in[0]: with its APIC switched off before. Does not return. */
 	ATTACK_TRIPLE_FAULT,
 	/* Fill the gate page and slot 0 of the channel of process in[0] with random bytes for
-	 * in[1] ms; in[2]: 1 gate, 2 channel. out: times. */
+	 * in[1] ms; in[2]: 1 gate, 2 channel, 4 what calls carry in it. out: times. */
 	ATTACK_FLIP,
 	/* Write buffer to in[1] of process in[0], whatever its rights, within one page. out: the
 	 * eight bytes that were there first. */

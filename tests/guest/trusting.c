@@ -188,7 +188,7 @@ static int do_clock(void)
 /* --- locks: increments that were lost ------------------------------------------------------- */
 
 #define THREADS		4
-#define INCREMENTS	400
+#define INCREMENTS	100
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static volatile uint64_t counter;
@@ -369,6 +369,45 @@ static int do_fork(void)
 	return waitpid(child, &status, 0) != child || status;
 }
 
+/* --- calls with many buffers: bytes beside them that changed ---------------------------------- */
+
+#define CALLS	3000
+#define GUARD	0xa5
+
+static struct {
+	uint8_t before[64], first[32], between[64], second[32], after[64];
+} guarded;
+
+static uint64_t damage(void)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < 64; i++)
+		bytes += (guarded.before[i] != GUARD) + (guarded.between[i] != GUARD) +
+			(guarded.after[i] != GUARD);
+	return bytes;
+}
+
+static int do_calls(void)
+{
+	struct iovec iov[2] = { { guarded.first, sizeof(guarded.first) },
+				{ guarded.second, sizeof(guarded.second) } };
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	memset(&guarded, GUARD, sizeof(guarded));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends))
+		return 2;
+	go((uint64_t)guarded.between, 0);
+	for (int i = 0; i < CALLS; i++) {
+		(void)!write(ends[1], buffer, BYTES);
+		if (i & 1)
+			(void)!readv(ends[0], iov, 2);
+		else
+			recvmsg(ends[0], &message, 0);
+	}
+	return done(damage());
+}
+
 /* --- code: what it answers ------------------------------------------------------------------ */
 
 uint64_t answer(void);
@@ -389,7 +428,7 @@ static const struct {
 	{ "getrandom", do_getrandom }, { "urandom", do_urandom }, { "clock", do_clock },
 	{ "futex", do_futex }, { "clear", do_clear }, { "signal", do_signal },
 	{ "sigreturn", do_sigreturn }, { "threads", do_threads }, { "fork", do_fork },
-	{ "code", do_code },
+	{ "code", do_code }, { "calls", do_calls },
 };
 
 int main(int argc, char **argv)

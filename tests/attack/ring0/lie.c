@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
-/* A kernel that lies: to the system calls of one process, by signals of its own, by what it clears. */
+/* A kernel that lies to the system calls of one process, by signals, by what it clears. */
 #include <linux/kprobes.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>

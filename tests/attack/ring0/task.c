@@ -179,6 +179,20 @@ static bool flip(struct mm_struct *mm, unsigned long address, size_t from, size_
 	return true;
 }
 
+/* What calls carry: the data of slot 0, and all of the arena. */
+static u64 flip_data(struct mm_struct *mm)
+{
+	const u64 arena = CARREL_CHANNEL_VA + CARREL_SLOTS_MAX * CARREL_SLOT_STRIDE;
+	u64 at, done = 0;
+
+	for (at = CARREL_SLOT_DATA; at < CARREL_SLOT_SIZE; at += PAGE_SIZE)
+		done += flip(mm, CARREL_CHANNEL_VA + at, 0, PAGE_SIZE);
+	for (at = arena; at < CARREL_CHANNEL_VA + CARREL_BLOCKS_MAX * CARREL_BLOCK_SIZE; at += PAGE_SIZE)
+		done += flip(mm, at, 0, PAGE_SIZE);
+	cond_resched();
+	return done;
+}
+
 /* Puts the page back: other carriers run by the same frame. */
 long task_flip(struct attack *a)
 {
@@ -195,7 +209,10 @@ long task_flip(struct attack *a)
 			a->out[0] += flip(mm, CARREL_GATE_VA, 0, PAGE_SIZE);
 		for (at = 0; a->in[2] & 2 && at < CARREL_SLOT_SIZE; at += PAGE_SIZE)
 			a->out[0] += flip(mm, CARREL_CHANNEL_VA + at, 0, PAGE_SIZE);
-		usleep_range(200, 400);
+		if (a->in[2] & 4)
+			a->out[0] += flip_data(mm);
+		else
+			usleep_range(200, 400);
 	} while (time_before(jiffies, deadline));
 	if (copy)
 		memcpy(gate, copy, PAGE_SIZE);

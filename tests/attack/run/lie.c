@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A kernel that lies to system calls, forges signals, and writes where a thread ends: 20, 21, 24
- * to 27, 30 and 33 of the catalogue, against tests/guest/trusting.c.
+ * A kernel that lies to system calls, forges signals, writes where a thread ends, mixes threads up,
+ * and changes files: 20, 21, 23 to 30 and 32 to 34 of the catalogue, against
+ * tests/guest/trusting.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -100,14 +101,20 @@ static void begin(struct trusting *t, const char *what, enum protection protecti
 	usleep(20000);		/* it is in its read of standard input */
 }
 
+/* The lies have begun. */
+static void let_go(struct trusting *t)
+{
+	signal(SIGPIPE, SIG_IGN);	/* it may be dead */
+	(void)!write(t->to, "", 1);
+	signal(SIGPIPE, SIG_DFL);
+}
+
 static void finish(struct trusting *t)
 {
 	time_t deadline;
 	const char *at;
 
-	signal(SIGPIPE, SIG_IGN);	/* it may be dead */
-	(void)!write(t->to, "", 1);
-	signal(SIGPIPE, SIG_DFL);
+	let_go(t);
 	t->done = read_until(t, "done ", DONE_SECONDS);
 	at = t->done ? strstr(t->text, "done ") : NULL;
 	if (!at || sscanf(at, "done %" SCNx64, &t->c) != 1)
@@ -511,6 +518,30 @@ static void child(void)
 	      "; %s", again, by_parent, resumed, adopted, fate(&t));
 }
 
+/* --- 28: what calls carry, rewritten by another CPU ------------------------------------------ */
+
+static void second_cpu(void)
+{
+	struct attack a = { .op = ATTACK_FLIP };
+	const uint64_t other = 0;
+	struct trusting t;
+
+	begin(&t, "calls", PLAIN);
+	poke(t.pid, t.a, &other, sizeof(other));
+	finish(&t);
+	judge(ended(&t) && t.c, "control-28", "memory beside its buffers written: %s", fate(&t));
+	begin(&t, "calls", PROTECTED);
+	let_go(&t);
+	a.in[0] = (uint64_t)t.pid;
+	a.in[1] = 1500;
+	a.in[2] = 4;
+	module_do(&a);
+	finish(&t);
+	judge(a.out[0] && (t.done ? ended(&t) && !t.c : killed(&t) && t.logged), "attack-28",
+	      "%llu pages of its channel filled with random bytes while it makes calls: %s", a.out[0],
+	      fate(&t));
+}
+
 /* --- 34: code that changes after it was hashed ---------------------------------------------- */
 
 #define ANSWER		0x1badcafeUL
@@ -598,7 +629,6 @@ static void two_files(void)
 
 const struct test lie_tests[] = {
 	{ "attack-23-slots", wrong_carrier },
-	{ "attack-32", child },
 	{ "attack-34", rewritten },
 	{ "attack-34-read", two_files },
 	{ "attack-20", forged_fault },
@@ -610,5 +640,7 @@ const struct test lie_tests[] = {
 	{ "attack-29", descriptors },
 	{ "attack-30", clocks },
 	{ "attack-33", cleared },
+	{ "attack-28", second_cpu },
+	{ "attack-32", child },
 	{ 0 },
 };
