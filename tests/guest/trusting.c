@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -408,6 +409,14 @@ static int do_calls(void)
 	return done(damage());
 }
 
+/* --- what execve tells: the vDSO, and the first random bytes --------------------------------- */
+
+static int do_auxv(void)
+{
+	go(getauxval(AT_SYSINFO_EHDR), *(const uint64_t *)getauxval(AT_RANDOM));
+	return done(0);
+}
+
 /* --- code: what it answers ------------------------------------------------------------------ */
 
 uint64_t answer(void);
@@ -428,7 +437,7 @@ static const struct {
 	{ "getrandom", do_getrandom }, { "urandom", do_urandom }, { "clock", do_clock },
 	{ "futex", do_futex }, { "clear", do_clear }, { "signal", do_signal },
 	{ "sigreturn", do_sigreturn }, { "threads", do_threads }, { "fork", do_fork },
-	{ "code", do_code }, { "calls", do_calls },
+	{ "code", do_code }, { "calls", do_calls }, { "auxv", do_auxv },
 };
 
 int main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A kernel that lies to system calls, forges signals, writes where a thread ends, mixes threads up,
- * and changes files: 20, 21, 23 to 30 and 32 to 34 of the catalogue, against
+ * and changes files: 20, 21, 23 to 34 of the catalogue, against
  * tests/guest/trusting.c.
  */
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -32,6 +33,8 @@
 #define IMPOSSIBLE	"killed: by its shim (11, "	/* CARREL_DIE_IAGO */
 #define CHANGED		"killed: by its shim (10, "	/* CARREL_DIE_MANIFEST */
 
+#define CHOSEN	0x4141414141414141UL
+
 struct trusting {
 	pid_t pid;
 	int to, from, status;
@@ -39,6 +42,8 @@ struct trusting {
 	bool done, logged;	/* it came to its end; the log says that the kernel lied */
 	char text[256];
 };
+
+static bool forge_auxv;		/* of the next one */
 
 static _Noreturn void become(const char *what, enum protection protection, int in, int out)
 {
@@ -48,8 +53,33 @@ static _Noreturn void become(const char *what, enum protection protection, int i
 
 	dup2(in, 0);
 	dup2(out, 1);
+	if (forge_auxv)
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
 	execvp(argv[0], argv);
 	_exit(127);
+}
+
+/* 31: no vDSO, and random bytes of ours, at the first instruction of what it executes. */
+static void forge_exec(pid_t pid)
+{
+	struct user_regs_struct regs;
+	uint64_t at, type, value;
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_GETREGS, pid, 0, &regs))
+		die("execve under trace: %s", strerror(errno));
+	at = regs.rsp + 8;
+	for (int ends = 0; ends < 2; at += 8)	/* of arguments, of the environment */
+		ends += !ptrace(PTRACE_PEEKDATA, pid, at, 0);
+	for (; (type = (uint64_t)ptrace(PTRACE_PEEKDATA, pid, at, 0)) != AT_NULL; at += 16) {
+		value = (uint64_t)ptrace(PTRACE_PEEKDATA, pid, at + 8, 0);
+		if (type == AT_SYSINFO_EHDR)
+			ptrace(PTRACE_POKEDATA, pid, at + 8, 0);
+		if (type == AT_RANDOM)
+			ptrace(PTRACE_POKEDATA, pid, value, CHOSEN);
+	}
+	ptrace(PTRACE_DETACH, pid, 0, 0);
 }
 
 /* Read until a line that begins with `word` is whole. */
@@ -91,6 +121,8 @@ static void begin(struct trusting *t, const char *what, enum protection protecti
 		die("fork: %s", strerror(errno));
 	if (!t->pid)
 		become(what, protection, to[0], from[1]);
+	if (forge_auxv)
+		forge_exec(t->pid);
 	close(to[0]);
 	close(from[1]);
 	t->to = to[1];
@@ -166,8 +198,6 @@ struct lie {
 	enum outcome outcome;
 	unsigned int said;	/* the result is what it said first, or second */
 };
-
-#define CHOSEN	0x4141414141414141UL
 
 static const struct lie lies[] = {
 	{ "25", "read", "read", LIE_FD | LIE_ADD, 4096, 0, { 0 }, DIES, 0 },
@@ -526,6 +556,10 @@ static void second_cpu(void)
 	const uint64_t other = 0;
 	struct trusting t;
 
+	if (cpu_count() < 2) {
+		skip("attack-28", "one CPU: no other that could write meanwhile");
+		return;
+	}
 	begin(&t, "calls", PLAIN);
 	poke(t.pid, t.a, &other, sizeof(other));
 	finish(&t);
@@ -540,6 +574,24 @@ static void second_cpu(void)
 	judge(a.out[0] && (t.done ? ended(&t) && !t.c : killed(&t) && t.logged), "attack-28",
 	      "%llu pages of its channel filled with random bytes while it makes calls: %s", a.out[0],
 	      fate(&t));
+}
+
+/* --- 31: what execve tells ------------------------------------------------------------------ */
+
+static void forged_start(void)
+{
+	for (enum protection p = PLAIN; p <= PROTECTED; p++) {
+		bool plain = p == PLAIN;
+		struct trusting t;
+
+		forge_auxv = true;
+		begin(&t, "auxv", p);
+		forge_auxv = false;
+		finish(&t);
+		judge(ended(&t) && plain == !t.a && plain == (t.b == CHOSEN),
+		      plain ? "control-31" : "attack-31", "AT_SYSINFO_EHDR and AT_RANDOM's bytes forged: "
+		      "it has %" PRIx64 "h, %" PRIx64 "h", t.a, t.b);
+	}
 }
 
 /* --- 34: code that changes after it was hashed ---------------------------------------------- */
@@ -639,6 +691,7 @@ const struct test lie_tests[] = {
 	{ "attack-27", futexes },
 	{ "attack-29", descriptors },
 	{ "attack-30", clocks },
+	{ "attack-31", forged_start },
 	{ "attack-33", cleared },
 	{ "attack-28", second_cpu },
 	{ "attack-32", child },
