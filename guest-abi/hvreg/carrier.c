@@ -92,16 +92,6 @@ static void add(const struct carrier *carrier, const struct launch_run *run)
 	}
 }
 
-/* For a hypervisor that lends no blocks after INIT: those that every program needs. */
-static void touch_first(void)
-{
-	unsigned int i;
-
-	(void)*(volatile char *)CARREL_CHANNEL_VA;
-	for (i = 0; i < 8; i++)
-		(void)*(volatile char *)(ARENA + i * CARREL_BLOCK_SIZE);
-}
-
 void carrier_create(struct carrier *carrier, const struct launch *launch)
 {
 	struct carrel_ioc_init init;
@@ -112,7 +102,6 @@ void carrier_create(struct carrier *carrier, const struct launch *launch)
 	create(carrier, launch);
 	for (i = 0; i < launch->run_count; i++)
 		add(carrier, &launch->runs[i]);
-	touch_first();
 	if (ioctl(carrier->device, CARREL_IOC_INIT, &init))
 		device_fail("INIT", errno);
 	memcpy(carrier->identity, init.identity, sizeof(carrier->identity));
