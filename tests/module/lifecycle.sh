@@ -159,6 +159,27 @@ fifty_in_any_order()
 	wait
 }
 
+# Sixteen protected shells that fork each other, killed as a group at any time.
+kill_a_family()
+{
+	delay=0
+	while [ $delay -lt 1500000 ]; do
+		setsid hvreg run busybox sh -c '
+			f() { [ $1 = 0 ] || { f $(($1 - 1)) & f $(($1 - 1)) & wait; }; }; f 3' &
+		protected=$!
+		usleep $delay
+		kill -9 -$protected 2>/dev/null || kill -9 $protected 2>/dev/null
+		wait $protected
+		tries=0
+		until (everything_is_back) >/dev/null; do
+			tries=$((tries + 1))
+			[ $tries -lt 50 ] || everything_is_back
+			usleep 100000
+		done
+		delay=$((delay + 150000))
+	done
+}
+
 stop_and_continue()
 {
 	mkfifo /tmp/lines
@@ -319,6 +340,7 @@ check 'kill -9 while it computes' kill_while_computing
 check 'kill -9 while it waits' kill_while_waiting
 check 'kill -9 at any time' kill_at_any_time
 check 'fifty start and die in any order' fifty_in_any_order
+check 'kill -9 of a family' kill_a_family
 check 'SIGSTOP and SIGCONT' stop_and_continue
 check 'a tracer sees the stub' traced
 check '--memory' memory_limit

@@ -832,7 +832,7 @@ static void test_fork_bomb(void)
 
 	srand(3);
 	EXPECT(in_child(bomb_in_child, NULL) == 0 && held_becomes(0));
-	for (i = 0; i < 60 && !*why; i++) {
+	for (i = 0; i < 30 && !*why; i++) {
 		child = fork();
 		if (!child)
 			_exit(bomb_in_child(NULL));
