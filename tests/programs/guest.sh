@@ -106,6 +106,8 @@ judge()
 	fi
 	P=$protection run "$1" $((3 * limit)) /tmp/protected
 	protected=$?
+	# told of each program that is run, on machines without an IOMMU
+	sed -i '/^hvreg: warning: DMA unprotected: /d' /tmp/protected
 	[ $protected = 0 ] && cmp -s /tmp/plain /tmp/protected && return 0
 	explain "exit status $protected protected; what it prints:"
 	return 1
