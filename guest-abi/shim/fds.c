@@ -10,7 +10,7 @@
 #define INHERITED_MAX	1024
 
 /* Most processes hide none, and every call asks. */
-static bool hiding;
+bool fds_hiding;
 
 bool fds_valid(int64_t fd)
 {
@@ -70,13 +70,13 @@ bool fds_is_random(uint64_t fd)
 
 void fds_hide(uint64_t fd)
 {
-	hiding = true;
+	fds_hiding = true;
 	set(carrier()->hidden_fds, fd);
 }
 
 bool fds_is_hidden(uint64_t fd)
 {
-	return hiding && test(carrier()->hidden_fds, fd);
+	return fds_hiding && test(carrier()->hidden_fds, fd);
 }
 
 uint64_t fds_next_hidden(uint64_t fd)

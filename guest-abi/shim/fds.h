@@ -27,6 +27,8 @@ bool fds_is_random(uint64_t fd);
 /* A descriptor of the shim's own: to the program it is not open. Until it is removed. */
 void fds_hide(uint64_t fd);
 bool fds_is_hidden(uint64_t fd);
+/* False while there never was one: no call need look. */
+extern bool fds_hiding;
 /* The first such from `fd` on, or UINT64_MAX. */
 uint64_t fds_next_hidden(uint64_t fd);
 

@@ -63,7 +63,7 @@ static int64_t dispatch(struct thread *t, uint64_t number, const uint64_t arg[CA
 	const struct call *row = &calls[number < CALLS ? number : 0];
 	int64_t value;
 
-	if (number < CALLS && row->how != HOW_EMULATE && names_hidden(row, arg))
+	if (fds_hiding && number < CALLS && row->how != HOW_EMULATE && names_hidden(row, arg))
 		return -LINUX_EBADF;
 	if (checked_serve(t, number, arg, &value))
 		return value;
