@@ -18,14 +18,14 @@ $(B)/gate-%.bin: guest-abi/gate.S $(ABI_HEADERS)
 # --- The shim -------------------------------------------------------------------------------
 
 SHIM_ELF := $(B)/shim.elf
-SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.c)) guest-abi/shim/entry.S \
-	guest-abi/shim/sha256ni.S guest-abi/shim/vdso.S
+SHIM_SOURCES := $(sort $(wildcard guest-abi/shim/*.[cS] guest-abi/shim/*/*.[cS]))
+SHIM_HEADERS := $(wildcard guest-abi/shim/*.h guest-abi/shim/*/*.h guest-abi/shim/*/*.def)
 VDSO := $(B)/vdso.so
 SHIM_OBJS := $(SHIM_SOURCES:%=$(B)/%.o)
-SHIM_CPPFLAGS := -Iguest-abi/include $(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
+SHIM_CPPFLAGS := -Iguest-abi/include -Iguest-abi/shim $(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
 SHIM_WARN := -Wall -Wextra -Werror -Wswitch-enum -Wmissing-prototypes -Wstack-usage=2048
 
-$(SHIM_OBJS): $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def) $(ABI_HEADERS) \
+$(SHIM_OBJS): $(SHIM_HEADERS) $(ABI_HEADERS) \
 	guest-abi/build.mk | $(TP_STAMP)
 
 $(B)/guest-abi/shim/%.c.o: guest-abi/shim/%.c
@@ -37,16 +37,16 @@ $(B)/guest-abi/shim/%.S.o: guest-abi/shim/%.S
 	$(CC) -g -Iguest-abi/include -DVDSO='"$(VDSO)"' -c -o $@ $<
 
 # One page that the shim copies into the program's memory.
-$(VDSO).o: guest-abi/shim/vdso/vdso.c guest-abi/shim/vdso/data.h
+$(VDSO).o: guest-abi/shim/time/vdso/vdso.c guest-abi/shim/time/vdso/data.h
 	@mkdir -p $(@D)
 	$(CC) -O2 -std=gnu11 -ffreestanding -fpic -fno-stack-protector -fcf-protection=none \
 		-mgeneral-regs-only -fno-asynchronous-unwind-tables $(SHIM_WARN) -c -o $@ $<
 
-$(VDSO): $(VDSO).o guest-abi/shim/vdso/vdso.lds
+$(VDSO): $(VDSO).o guest-abi/shim/time/vdso/vdso.lds
 	$(LD) -m elf_x86_64 -shared -soname linux-vdso.so.1 --hash-style=both -z noexecstack \
-		-z max-page-size=4096 --build-id=none -s -T guest-abi/shim/vdso/vdso.lds -o $@ $<
+		-z max-page-size=4096 --build-id=none -s -T guest-abi/shim/time/vdso/vdso.lds -o $@ $<
 
-$(B)/guest-abi/shim/vdso.S.o: $(VDSO)
+$(B)/guest-abi/shim/time/vdso.S.o: $(VDSO)
 
 $(B)/shim.lds: guest-abi/shim/shim.lds guest-abi/include/carrel/layout.h
 	$(CC) -E -P -x assembler-with-cpp -D__ASSEMBLER__ -Iguest-abi/include -o $@ $<

@@ -6,11 +6,11 @@ CARREL_VERSION ?= 0.1
 
 HVREG_SOURCES := $(wildcard guest-abi/hvreg/*.c) guest-abi/hvreg/shim.S
 # How the shim reads a program file, for refusing with words what it would refuse.
-HVREG_SHARED := elf.c
+HVREG_SHARED := load/elf.c
 HVREG_OBJS := $(HVREG_SOURCES:%=$(B)/%.o) $(HVREG_SHARED:%=$(B)/guest-abi/hvreg/shim/%.o)
 # Static, so that it runs in any root folder and the carrier holds as little as possible.
 HVREG_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -DCARREL_VERSION='"$(CARREL_VERSION)"' \
-	-Wall -Wextra -Werror -fno-pie -fcf-protection=none -Iguest-abi/include -Iguest-abi \
+	-Wall -Wextra -Werror -fno-pie -fcf-protection=none -Iguest-abi/include -Iguest-abi -Iguest-abi/shim \
 	$(TP_CPPFLAGS_BEARSSL)
 
 $(B)/hvreg: $(HVREG_OBJS) $(TP_BEARSSL_SHIM)
@@ -20,7 +20,7 @@ $(B)/hvreg: $(HVREG_OBJS) $(TP_BEARSSL_SHIM)
 $(HVREG_OBJS): $(wildcard guest-abi/hvreg/*.h) $(wildcard guest-abi/include/carrel/*.h) \
 	guest-abi/hvreg/build.mk | $(TP_STAMP)
 
-$(B)/guest-abi/hvreg/shim/%.c.o: guest-abi/shim/%.c $(wildcard guest-abi/shim/*.h)
+$(B)/guest-abi/hvreg/shim/%.c.o: guest-abi/shim/%.c $(SHIM_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(HVREG_CFLAGS) -c -o $@ $<
 

@@ -12,7 +12,7 @@
 #include "fail.h"
 #include "file.h"
 #include "program.h"
-#include <shim/elf.h>
+#include <load/elf.h>
 
 #define SCRIPT_LINE	256	/* Linux: BINPRM_BUF_SIZE */
 #define SCRIPTS_MAX	4	/* as many as Linux has */

@@ -8,20 +8,20 @@
 
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
-#include "carrier.h"
-#include "channel.h"
-#include "fork.h"
-#include "host.h"
-#include "load.h"
-#include "manifest.h"
-#include "program.h"
-#include "seal.h"
-#include "self.h"
-#include "sigframe.h"
-#include "signal.h"
-#include "thread.h"
-#include "time.h"
-#include "vm.h"
+#include "base/carrier.h"
+#include "base/channel.h"
+#include "processes/fork.h"
+#include "base/host.h"
+#include "load/load.h"
+#include "load/manifest.h"
+#include "load/program.h"
+#include "processes/seal.h"
+#include "files/self.h"
+#include "signals/sigframe.h"
+#include "signals/signal.h"
+#include "threads/thread.h"
+#include "time/time.h"
+#include "memory/vm.h"
 
 #define STACK_SIZE	(8UL << 20)
 #define STACK_GAP	(1UL << 20)	/* nothing is mapped right below a stack */

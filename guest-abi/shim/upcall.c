@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What entry.S calls: system calls, upcalls, and signals on the way out. */
 #include <carrel/hypercall.h>
-#include "call.h"
-#include "checked.h"
-#include "fds.h"
-#include "host.h"
-#include "marshal.h"
-#include "memory.h"
-#include "signal.h"
+#include "calls/call.h"
+#include "files/checked.h"
+#include "files/fds.h"
+#include "base/host.h"
+#include "calls/marshal.h"
+#include "memory/memory.h"
+#include "signals/signal.h"
 
 #define VECTOR_PF	14
 #define PF_PRESENT	1

@@ -10,7 +10,7 @@ CF := $(B)/conformance
 CF_DIR := tests/conformance
 CF_SOURCES := $(wildcard $(CF_DIR)/*.c)
 
-$(CF)/calls: $(CF_SOURCES) $(CF_DIR)/calls.h guest-abi/shim/calls.def
+$(CF)/calls: $(CF_SOURCES) $(CF_DIR)/calls.h guest-abi/shim/calls/calls.def
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -mno-red-zone -I. -static -no-pie \
 		-o $@ $(CF_SOURCES)

@@ -20,7 +20,7 @@
 #define MARSHAL(nr, name, ...)	void check_##name(void) __attribute__((weak));
 #define EMULATE(nr, name, ...)	void check_##name(void) __attribute__((weak));
 #define REFUSE(nr, name, when)	void check_##name(void) __attribute__((weak));
-#include "guest-abi/shim/calls.def"
+#include "guest-abi/shim/calls/calls.def"
 #undef PASS
 #undef MARSHAL
 #undef EMULATE
@@ -35,7 +35,7 @@ static const struct row {
 #define MARSHAL(nr, name, ...)	[nr] = { #name, check_##name, NULL },
 #define EMULATE(nr, name, ...)	[nr] = { #name, check_##name, NULL },
 #define REFUSE(nr, name, when)	[nr] = { #name, check_##name, #when },
-#include "guest-abi/shim/calls.def"
+#include "guest-abi/shim/calls/calls.def"
 };
 
 int fd, dir, pipes[2], sockets[2];

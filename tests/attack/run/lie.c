@@ -30,6 +30,8 @@
 #define PROGRAM		"/attack/trusting"
 #define READY_SECONDS	120
 #define DONE_SECONDS	60
+#define DELAY_SECONDS	20	/* by lies that may delay */
+#define SLOTS		16	/* more than it has threads */
 #define IMPOSSIBLE	"killed: by its shim (11, "	/* CARREL_DIE_IAGO */
 #define CHANGED		"killed: by its shim (10, "	/* CARREL_DIE_MANIFEST */
 
@@ -141,6 +143,32 @@ static void let_go(struct trusting *t)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+static uint64_t poke(pid_t pid, uint64_t address, const void *bytes, uint64_t size)
+{
+	struct attack a = { .op = ATTACK_POKE, .in = { (uint64_t)pid, address },
+			    .buffer = (uintptr_t)bytes, .size = size };
+
+	module_do(&a);
+	return a.out[0];
+}
+
+/*
+ * A waker's word that the kernel wrote over is a wake that is lost, and the program waits for ever:
+ * lies may delay. All words are set then, and waits that a stop ends are begun anew, by an honest
+ * kernel: they look at their words.
+ */
+static void wake_all(const struct trusting *t)
+{
+	const uint32_t awake = 1;
+
+	for (uint64_t i = 0; i < SLOTS; i++)
+		poke(t->pid, CARREL_CHANNEL_VA + i * CARREL_SLOT_STRIDE + CARREL_SLOT_SHADOW, &awake,
+		     sizeof(awake));
+	kill(t->pid, SIGSTOP);
+	usleep(100000);
+	kill(t->pid, SIGCONT);
+}
+
 static void finish(struct trusting *t)
 {
 	time_t deadline;
@@ -250,8 +278,13 @@ static uint64_t tell(const struct lie *lie, enum protection protection, struct t
 	a.in[5] = lie->value[0];
 	a.in[6] = lie->value[1];
 	module_do(&a);
-	finish(t);
+	let_go(t);
 	a.op = ATTACK_LIE_END;
+	if (protection == PROTECTED && lie->flags & LIE_WORD && !read_until(t, "done ", DELAY_SECONDS)) {
+		module_do(&a);
+		wake_all(t);
+	}
+	finish(t);
 	module_do(&a);
 	return a.out[0];
 }
@@ -395,15 +428,6 @@ static void forged_return(void)
 }
 
 /* --- 23: threads resumed by each other's carriers ------------------------------------------- */
-
-static uint64_t poke(pid_t pid, uint64_t address, const void *bytes, uint64_t size)
-{
-	struct attack a = { .op = ATTACK_POKE, .in = { (uint64_t)pid, address },
-			    .buffer = (uintptr_t)bytes, .size = size };
-
-	module_do(&a);
-	return a.out[0];
-}
 
 /* The kernel's copies of their general registers, all but RIP and RSP. */
 static void exchange_registers(struct trusting *t)

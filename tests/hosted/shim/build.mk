@@ -16,14 +16,13 @@ FUZZ_SECONDS ?= 5
 HS := $(B)/hosted/shim
 HS_DIR := tests/hosted/shim
 # All but what begins a whole process.
-HS_SOURCES := $(filter-out %/start.c,$(sort $(wildcard guest-abi/shim/*.c))) \
-	guest-abi/shim/vdso.S guest-abi/shim/sha256ni.S
+HS_SOURCES := $(filter-out %/start.c %/entry.S,$(SHIM_SOURCES))
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
 	test_memory.c test_time.c test_socket.c test_event.c test_elf.c test_load.c test_file.c \
 	test_channel.c test_sha256.c test_exec.c test_fork.c make_elf.c elf_check.c windows.S)
-HS_HEADERS := $(wildcard guest-abi/shim/*.h guest-abi/shim/*.def guest-abi/include/carrel/*.h \
+HS_HEADERS := $(SHIM_HEADERS) $(wildcard guest-abi/include/carrel/*.h \
 	$(HS_DIR)/*.h $(HS_DIR)/native/*.h)
-HS_INCLUDES := -I. -Iguest-abi/include $(TP_CPPFLAGS_BEARSSL)
+HS_INCLUDES := -I. -Iguest-abi/include -Iguest-abi/shim $(TP_CPPFLAGS_BEARSSL)
 HS_WARN := -Wall -Wextra -Werror
 HS_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
@@ -32,11 +31,11 @@ $(HS)/unit: $(HS_SOURCES) $(HS_TESTS) $(HS_HEADERS) $(HS_DIR)/build.mk $(TP_BEAR
 	$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE $(HS_WARN) $(HS_SANITIZE) $(HS_INCLUDES) -o $@ \
 		-DVDSO='"$(VDSO)"' $(HS_SOURCES) $(HS_TESTS) $(TP_BEARSSL_SHIM) -lpthread
 
-$(HS)/fuzz-elf: $(HS_DIR)/fuzz_elf.c $(HS_DIR)/elf_check.c guest-abi/shim/elf.c \
+$(HS)/fuzz-elf: $(HS_DIR)/fuzz_elf.c $(HS_DIR)/elf_check.c guest-abi/shim/load/elf.c \
 		$(HS_HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) -O1 -g -std=gnu11 $(HS_WARN) $(HS_SANITIZE) -fsanitize=fuzzer -I. \
-		-Iguest-abi/include -o $@ $(filter %.c,$^)
+		-Iguest-abi/include -Iguest-abi/shim -o $@ $(filter %.c,$^)
 
 # Signals, memory and programs are not called; fake.c is the rest of the world.
 $(HS)/fuzz-marshal: $(HS_DIR)/fuzz_marshal.c $(HS_DIR)/fake.c $(HS_DIR)/windows.S $(HS_SOURCES) \

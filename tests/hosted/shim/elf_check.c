@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <carrel/hypercall.h>
 #include "elf_check.h"
-#include "guest-abi/shim/vm.h"
+#include "guest-abi/shim/memory/vm.h"
 
 static const char *check_segment(const struct elf_plan *plan, unsigned int i, uint64_t file_size)
 {

@@ -4,7 +4,7 @@
 #define ELF_CHECK_H
 
 #include <stdint.h>
-#include "guest-abi/shim/elf.h"
+#include "guest-abi/shim/load/elf.h"
 
 /* NULL, or what is wrong. */
 const char *elf_check(const struct elf_plan *plan, uint64_t file_size);

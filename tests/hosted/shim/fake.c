@@ -5,12 +5,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "guest-abi/shim/checked.h"
-#include "guest-abi/shim/emulate.h"
-#include "guest-abi/shim/file.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/memory.h"
-#include "guest-abi/shim/fds.h"
+#include "guest-abi/shim/files/checked.h"
+#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/files/file.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/memory/memory.h"
+#include "guest-abi/shim/files/fds.h"
 #include "test.h"
 
 #define PAGE		4096UL

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "elf_check.h"
-#include "guest-abi/shim/lock.h"
+#include "guest-abi/shim/base/lock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,9 +12,9 @@
  */
 #include <asm/unistd_64.h>
 
-#include "guest-abi/shim/fds.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/marshal.h"
+#include "guest-abi/shim/files/fds.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/calls/marshal.h"
 #include "test.h"
 
 #define WINDOWS		6

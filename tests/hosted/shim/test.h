@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include <carrel/hypercall.h>
-#include "guest-abi/shim/call.h"
-#include "guest-abi/shim/channel.h"
-#include "guest-abi/shim/errno.h"
-#include "guest-abi/shim/manifest.h"
-#include "guest-abi/shim/vm.h"
+#include "guest-abi/shim/calls/call.h"
+#include "guest-abi/shim/base/channel.h"
+#include "guest-abi/shim/base/errno.h"
+#include "guest-abi/shim/load/manifest.h"
+#include "guest-abi/shim/memory/vm.h"
 
 /* A failed check is printed with the name of the running test, and ends it. */
 #define CHECK(condition) check((condition), __FILE__, __LINE__, #condition)

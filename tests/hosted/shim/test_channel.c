@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The arena's parts never overlap, and no block is used before the host has lent it. */
-#include "guest-abi/shim/host.h"
+#include "guest-abi/shim/base/host.h"
 #include "test.h"
 
 #define SLOTS		8		/* 4 blocks */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* epoll, timers, and calls with a signal mask of their own, with a kernel that may lie. */
-#include "guest-abi/shim/carrier.h"
-#include "guest-abi/shim/epoll.h"
-#include "guest-abi/shim/fds.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/timer.h"
+#include "guest-abi/shim/base/carrier.h"
+#include "guest-abi/shim/files/epoll.h"
+#include "guest-abi/shim/files/fds.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/time/timer.h"
 #include "test.h"
 
 enum {

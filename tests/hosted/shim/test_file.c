@@ -2,12 +2,12 @@
 /* Files as memory: what runs is what the manifest lists, what changed goes back, nothing else. */
 #include <sys/mman.h>
 
-#include "guest-abi/shim/checked.h"
-#include "guest-abi/shim/emulate.h"
-#include "guest-abi/shim/fds.h"
-#include "guest-abi/shim/file.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/memory.h"
+#include "guest-abi/shim/files/checked.h"
+#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/files/fds.h"
+#include "guest-abi/shim/files/file.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/memory/memory.h"
 #include "test.h"
 
 #define PAGE		4096UL

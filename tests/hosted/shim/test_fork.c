@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parent's side of fork: with the hypervisor and the host in every mood. */
-#include "guest-abi/shim/carrier.h"
-#include "guest-abi/shim/channel.h"
-#include "guest-abi/shim/emulate.h"
-#include "guest-abi/shim/fork.h"
-#include "guest-abi/shim/futex.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/memory.h"
-#include "guest-abi/shim/thread.h"
-#include "guest-abi/shim/time.h"
-#include "guest-abi/shim/token.h"
+#include "guest-abi/shim/base/carrier.h"
+#include "guest-abi/shim/base/channel.h"
+#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/processes/fork.h"
+#include "guest-abi/shim/threads/futex.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/memory/memory.h"
+#include "guest-abi/shim/threads/thread.h"
+#include "guest-abi/shim/time/time.h"
+#include "guest-abi/shim/base/token.h"
 #include "test.h"
 
 #define SIGCHLD		17

@@ -2,8 +2,8 @@
 /* Loading a program from a host that is slow, wrong or lying. */
 #include <bearssl_hash.h>
 
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/load.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/load/load.h"
 #include "make_elf.h"
 #include "test.h"
 

@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "guest-abi/shim/fds.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/marshal.h"
+#include "guest-abi/shim/files/fds.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/calls/marshal.h"
 #include "test.h"
 
 #define READ	0

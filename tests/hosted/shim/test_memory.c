@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mmap and its kin: the shim's map and the hypervisor's book must agree after anything. */
-#include "guest-abi/shim/emulate.h"
-#include "guest-abi/shim/program.h"
+#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/load/program.h"
 #include "test.h"
 
 #define PAGE		4096UL

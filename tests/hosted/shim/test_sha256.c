@@ -2,7 +2,7 @@
 /* The hash of what runs against BearSSL's, and the program's vector registers after it. */
 #include <bearssl_hash.h>
 
-#include "guest-abi/shim/sha256.h"
+#include "guest-abi/shim/base/sha256.h"
 #include "test.h"
 
 #define MAX	70000

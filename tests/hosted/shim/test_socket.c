@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sockets and messages: nested structures, lengths that the kernel returns, descriptors in messages. */
-#include "guest-abi/shim/fds.h"
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/marshal.h"
+#include "guest-abi/shim/files/fds.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/calls/marshal.h"
 #include "test.h"
 
 enum {

@@ -2,8 +2,8 @@
 /* The table itself, and every row of it driven with good, bad and lying partners. */
 #include <asm/unistd_64.h>
 
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/marshal.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/calls/marshal.h"
 #include "test.h"
 
 void syscall_main(struct thread *t);
@@ -17,7 +17,7 @@ static const char *const names[CALLS] = {
 #define MARSHAL(nr, name, ...)	[nr] = #name,
 #define EMULATE(nr, name, ...)	[nr] = #name,
 #define REFUSE(nr, name, when)	[nr] = #name,
-#include "guest-abi/shim/calls.def"
+#include "guest-abi/shim/calls/calls.def"
 #undef PASS
 #undef MARSHAL
 #undef EMULATE
@@ -34,7 +34,7 @@ static void numbers(void)
 #define MARSHAL(nr, name, ...)	IS(nr, name)
 #define EMULATE(nr, name, ...)	IS(nr, name)
 #define REFUSE(nr, name, when)	IS(nr, name)
-#include "guest-abi/shim/calls.def"
+#include "guest-abi/shim/calls/calls.def"
 	CHECK_EQ(rows, 335 + 27);
 	for (int nr = 0; nr < CALLS; nr++)
 		CHECK((names[nr] != NULL) == (nr <= 334 || nr >= 424));

@@ -3,9 +3,9 @@
 #include <cpuid.h>
 #include <unistd.h>
 
-#include "guest-abi/shim/host.h"
-#include "guest-abi/shim/time.h"
-#include "guest-abi/shim/vdso/data.h"
+#include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/time/time.h"
+#include "guest-abi/shim/time/vdso/data.h"
 #include "test.h"
 
 #define PLACE	0x300000000000UL

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Vector state: see xstate.h. SDM "XSAVE Managed Features". */
+#include <string.h>
+
+#include "base/xstate.h"
+
+#define FXSAVE_SIZE		512
+#define MXCSR			24
+#define XSAVE_HEADER		512
+#define XSAVE_HEADER_SIZE	64
+#define XSAVE_ALIGN		64UL
+#define MXCSR_INITIAL		0x1f80U
+#define HANDED_OVER		0x2ffUL		/* x87 to PKRU: 2696 bytes */
+#define HANDED_OVER_SIZE	2696
+
+_Static_assert(CARREL_TP_XSTATE % XSAVE_ALIGN == 0, "XSAVE wants it");
+_Static_assert(CARREL_TP_XSTATE + HANDED_OVER_SIZE <= PAGE_SIZE, "room in the thread page");
+
+static struct {
+	bool known;
+	uint64_t features, size;
+} xstate;
+
+/*
+ * CPUID costs an exit: once is enough. Threads may learn it side by side: they write the
+ * same, and `known` last.
+ */
+static void learn(void)
+{
+	uint32_t a, b, c, d;
+
+	if (__atomic_load_n(&xstate.known, __ATOMIC_ACQUIRE))
+		return;
+	asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
+	if (c & 1U << 27) {		/* OSXSAVE */
+		asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+		xstate.features = (uint64_t)d << 32 | a;
+		asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0xd), "c"(0));
+		xstate.size = b;
+	} else {
+		xstate.size = FXSAVE_SIZE;
+	}
+	__atomic_store_n(&xstate.known, true, __ATOMIC_RELEASE);
+}
+
+uint64_t xstate_features(void)
+{
+	learn();
+	return xstate.features;
+}
+
+uint64_t xstate_size(void)
+{
+	learn();
+	return xstate.size;
+}
+
+static void save(uint8_t *area, uint64_t features)
+{
+	if (!features) {
+		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+		return;
+	}
+	memset(area + XSAVE_HEADER, 0, XSAVE_HEADER_SIZE);
+	asm volatile("xsave64 (%0)" : : "r"(area), "a"((uint32_t)features),
+		     "d"((uint32_t)(features >> 32)) : "memory");
+}
+
+void xstate_save(uint8_t *area)
+{
+	save(area, xstate_features());
+}
+
+void xstate_restore(const uint8_t *area, uint64_t features)
+{
+	if (!features)
+		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+	else
+		asm volatile("xrstor64 (%0)" : : "r"(area), "a"((uint32_t)features),
+			     "d"((uint32_t)(features >> 32)) : "memory");
+}
+
+void xstate_initial(void)
+{
+	/* x87's control word and MXCSR; all else zeros. */
+	static const uint8_t area[FXSAVE_SIZE + XSAVE_HEADER_SIZE]
+		__attribute__((aligned(XSAVE_ALIGN))) = {
+		0x7f, 0x03, [MXCSR] = MXCSR_INITIAL & 0xff, MXCSR_INITIAL >> 8,
+	};
+
+	xstate_restore(area, xstate_features());
+}
+
+void vectors_keep(struct carrel_thread_page *page)
+{
+	save((uint8_t *)page + CARREL_TP_XSTATE, xstate_features() & HANDED_OVER);
+}
+
+void vectors_take(const struct carrel_thread_page *page)
+{
+	xstate_restore((const uint8_t *)page + CARREL_TP_XSTATE, xstate_features() & HANDED_OVER);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bits for each descriptor, changed by any thread at any time: what is closed is
+ * forgotten before the host closes it, what is opened is noted after, so no number is
+ * noted twice by threads that race. See fds.h.
+ */
+#include "files/epoll.h"
+#include "files/fds.h"
+
+#define INHERITED_MAX	1024
+
+/* Most processes hide none, and every call asks. */
+bool fds_hiding;
+
+bool fds_valid(int64_t fd)
+{
+	return fd >= 0 && fd < FDS_MAX;
+}
+
+static bool test(const uint64_t *set, uint64_t fd)
+{
+	return fd < FDS_MAX && __atomic_load_n(&set[fd / 64], __ATOMIC_RELAXED) >> (fd & 63) & 1;
+}
+
+/* True if it was not set. */
+static bool set(uint64_t *set, uint64_t fd)
+{
+	uint64_t bit = 1UL << (fd & 63);
+
+	return fd < FDS_MAX && !(__atomic_fetch_or(&set[fd / 64], bit, __ATOMIC_RELAXED) & bit);
+}
+
+static void clear(uint64_t *set, uint64_t fd)
+{
+	__atomic_fetch_and(&set[fd / 64], ~(1UL << (fd & 63)), __ATOMIC_RELAXED);
+}
+
+bool fds_add(int64_t fd)
+{
+	return fds_valid(fd) && set(carrier()->open_fds, fd);
+}
+
+void fds_remove(uint64_t fd)
+{
+	if (fd >= FDS_MAX)
+		return;
+	epoll_forget(carrier(), fd);
+	clear(carrier()->open_fds, fd);
+	clear(carrier()->random_fds, fd);
+	clear(carrier()->hidden_fds, fd);
+}
+
+/* A program closes all that could be: few of them are, and those that were inherited are low. */
+void fds_remove_range(uint64_t first, uint64_t end)
+{
+	for (uint64_t fd = first; fd < end && fd < FDS_MAX; fd++)
+		if (fd < INHERITED_MAX || test(carrier()->open_fds, fd))
+			fds_remove(fd);
+}
+
+void fds_set_random(uint64_t fd)
+{
+	set(carrier()->random_fds, fd);
+}
+
+bool fds_is_random(uint64_t fd)
+{
+	return test(carrier()->random_fds, fd);
+}
+
+void fds_hide(uint64_t fd)
+{
+	fds_hiding = true;
+	set(carrier()->hidden_fds, fd);
+}
+
+bool fds_is_hidden(uint64_t fd)
+{
+	return fds_hiding && test(carrier()->hidden_fds, fd);
+}
+
+uint64_t fds_next_hidden(uint64_t fd)
+{
+	for (; fd < FDS_MAX; fd++) {
+		if (test(carrier()->hidden_fds, fd))
+			return fd;
+		if (fd % 64 == 0 && !carrier()->hidden_fds[fd / 64])
+			fd += 63;
+	}
+	return UINT64_MAX;
+}

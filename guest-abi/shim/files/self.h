@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What /proc tells a process of itself. The host's files are those of the carrier, and would
+ * have to be told the program's addresses; the program reads these instead: maps, cmdline,
+ * environ, auxv. (Ranges have no file names; exe is told by readlink alone.)
+ */
+#ifndef SHIM_SELF_H
+#define SHIM_SELF_H
+
+#include "files/file.h"
+#include "shim.h"
+
+/* Where the program's start put what it may be asked for; addresses. */
+struct self_places {
+	uint64_t args, env, strings_end;
+	uint64_t auxv, auxv_end;
+	uint64_t stack_top;
+};
+void self_setup(const struct self_places *places);
+
+/* What the file at `path` shows; NULL with *error 0 if it is none of these. */
+struct image *self_image(struct thread *t, const char *path, int64_t *error);
+
+#endif
