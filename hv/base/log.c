@@ -11,7 +11,7 @@
 #define LOG_SIZE	16384U		/* power of two */
 #define LOG_LINE	160U
 #define LOG_CONSOLES	2U
-/* A guest may make this many lines, then one more for each 2^32 cycles. */
+/* Of each kind a guest may make this many lines, then one more for each 2^32 cycles. */
 #define LOG_GUEST_BURST	64U
 
 static struct lock log_lock;
@@ -20,8 +20,12 @@ static u64 written;		/* bytes since boot */
 static const struct console *consoles[LOG_CONSOLES];
 static unsigned int console_count;
 
-static u32 guest_lines;
-static u64 guest_dropped, guest_refill;
+struct bucket {
+	u32 lines;
+	u64 dropped, refill;
+};
+
+static struct bucket guest_lines, kill_lines;
 
 void (*panic_hook)(void);
 
@@ -66,43 +70,56 @@ void log_line(const char *format, ...)
 	va_end(args);
 }
 
-/* A bucket: full at boot, one line back for every 2^32 cycles. The log's lock is held. */
-static bool guest_may_log(void)
+/* Full at boot, one line back for every 2^32 cycles. The log's lock is held. */
+static bool may_log(struct bucket *bucket)
 {
 	u64 now = rdtsc() >> 32;
 
-	if (now > guest_refill) {
-		u64 back = min_u64(now - guest_refill, guest_lines);
+	if (now > bucket->refill) {
+		u64 back = min_u64(now - bucket->refill, bucket->lines);
 
-		guest_refill = now;
-		guest_lines -= (u32)back;
+		bucket->refill = now;
+		bucket->lines -= (u32)back;
 	}
-	if (guest_lines >= LOG_GUEST_BURST) {
-		guest_dropped++;
+	if (bucket->lines >= LOG_GUEST_BURST) {
+		bucket->dropped++;
 		return false;
 	}
-	guest_lines++;
+	bucket->lines++;
 	return true;
+}
+
+static void log_limited(struct bucket *bucket, const char *format, va_list args)
+{
+	u64 dropped = 0;
+
+	lock_take(&log_lock);
+	if (may_log(bucket)) {
+		dropped = bucket->dropped;
+		bucket->dropped = 0;
+		emit("carrel: ", format, args);
+	}
+	lock_release(&log_lock);
+	if (dropped)
+		log_line("(%lu lines like that were not written)", dropped);
 }
 
 void log_guest(const char *format, ...)
 {
-	u64 dropped = 0;
-	bool may;
 	va_list args;
 
 	va_start(args, format);
-	lock_take(&log_lock);
-	may = guest_may_log();
-	if (may) {
-		dropped = guest_dropped;
-		guest_dropped = 0;
-		emit("carrel: ", format, args);
-	}
-	lock_release(&log_lock);
+	log_limited(&guest_lines, format, args);
 	va_end(args);
-	if (dropped)
-		log_line("(%lu lines like that were not written)", dropped);
+}
+
+void log_kill(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_limited(&kill_lines, format, args);
+	va_end(args);
 }
 
 size_t log_read(u64 *position, char *buffer, size_t room)

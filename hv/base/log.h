@@ -24,6 +24,10 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 void log_guest(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for the end of a secure process, with a limit of its own: refused accesses, which are
+ * for nothing, cannot push such a line out. */
+void log_kill(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /*
  * Copy up to `room` bytes of the log from `*position` (a count of bytes since
  * boot; a position already overwritten moves to the oldest byte kept) and

@@ -250,7 +250,7 @@ bool process_reclaim(struct process *process)
 void process_kill(struct process *process, const char *what, u64 number, u64 detail)
 {
 	if (__atomic_exchange_n(&process->state, PROCESS_DYING, __ATOMIC_ACQ_REL) != PROCESS_DYING)
-		log_guest("process %lx killed: %s (%lx, %lx)", process->id, what, number, detail);
+		log_kill("process %lx killed: %s (%lx, %lx)", process->id, what, number, detail);
 }
 
 int process_boot(void)

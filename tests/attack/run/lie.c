@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
+#include "frames.h"
 #include "module.h"
 #include "report.h"
 #include "tests.h"
@@ -31,6 +32,7 @@
 #define READY_SECONDS	120
 #define DONE_SECONDS	60
 #define DELAY_SECONDS	20	/* by lies that may delay */
+#define FLOOD		200	/* more than are logged of a kind */
 #define SLOTS		16	/* more than it has threads */
 #define IMPOSSIBLE	"killed: by its shim (11, "	/* CARREL_DIE_IAGO */
 #define CHANGED		"killed: by its shim (10, "	/* CARREL_DIE_MANIFEST */
@@ -703,7 +705,25 @@ static void two_files(void)
 	      logged ? ", the log says so" : "");
 }
 
+/* --- what is logged of a kill, after more refused accesses than are logged -------------------- */
+
+static void drowned(void)
+{
+	struct attack read;
+	struct trusting t;
+	uint64_t memory[6];
+
+	carrel_info(CARREL_INFO_MEMORY, 0, 0, memory);
+	for (uint64_t i = 0; i < FLOOD; i++)
+		frames[i] = memory[0] / 4096 + i;
+	read = touch(frames, FLOOD, false, 0);
+	tell(&lies[0], PROTECTED, &t);
+	judge(read.out[1] == FLOOD && killed(&t) && t.logged, "attack-log",
+	      "a lie after %llu refused reads: %s", read.out[1], fate(&t));
+}
+
 const struct test lie_tests[] = {
+	{ "attack-log", drowned },
 	{ "attack-23-slots", wrong_carrier },
 	{ "attack-34", rewritten },
 	{ "attack-34-read", two_files },

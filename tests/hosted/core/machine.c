@@ -82,6 +82,15 @@ void log_guest(const char *format, ...)
 	va_end(args);
 }
 
+void log_kill(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	take_line(format, args);
+	va_end(args);
+}
+
 /* A log of 100 bytes that says where it is. */
 size_t log_read(u64 *position, char *buffer, size_t room)
 {
