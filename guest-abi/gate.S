@@ -229,5 +229,9 @@ child:
 	movq	%rax, CARREL_SLOT_THREAD(%rbx)
 	jmp	enter
 
+	entry	CARREL_GATE_KICK
+	request	CARREL_REQ_KICK
+	jmp	requested
+
 	.org	PAGE, 0xcc
 	.section .note.GNU-stack, "", @progbits

@@ -37,6 +37,9 @@ long hc_finish(unsigned int nr, struct hc_regs *regs);
 /* Makes every online CPU pay its flushes. Sleeps. */
 void hc_flush_all(void);
 
+/* Interrupt the CPUs that run this address space. May sleep. */
+void hc_kick(void);
+
 /*
  * The errno for `code`, which hc_finish gave for hypercall `nr` instead of success.
  * What is not the caller's argument or a want of memory, of a CPU's flush or of DMA

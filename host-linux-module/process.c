@@ -521,6 +521,9 @@ int process_request(struct process *process, u64 request, u64 argument)
 	case CARREL_REQ_FLUSH:
 		hc_flush_all();
 		return 0;
+	case CARREL_REQ_KICK:
+		hc_kick();
+		return 0;
 	case CARREL_REQ_LEND:
 		return process_lend_page(process, argument << BLOCK_ORDER);
 	case CARREL_REQ_TRIM:

@@ -4,6 +4,7 @@
 
 #include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/mm_types.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -26,6 +27,19 @@ static void flush_this_cpu(void *unused)
 void hc_flush_all(void)
 {
 	on_each_cpu(flush_this_cpu, NULL, 1);
+}
+
+static void leave(void *unused)
+{
+}
+
+/*
+ * The interrupt itself is all: it takes a thread out of its view. Whoever runs one has this
+ * address space, and a CPU that takes a thread over meanwhile has it look for debts itself.
+ */
+void hc_kick(void)
+{
+	on_each_cpu_mask(mm_cpumask(current->mm), leave, NULL, true);
 }
 
 long hc_finish(unsigned int nr, struct hc_regs *regs)

@@ -48,7 +48,7 @@ static int end_threads(struct process *process)
 /* From here on no CPU can enter and none has anything cached: the view has no entrants. */
 static int end_debts(struct process *process)
 {
-	if (!flush_paid(&process->view.entered, process->end_stamp))
+	if (!flush_paid_inside(&process->view.entered, process->end_stamp))
 		return CARREL_PENDING;
 	view_idle(&process->view);
 	return 0;
@@ -71,7 +71,7 @@ static int end_limbo(struct family *family, unsigned int *budget)
 {
 	u64 stamp;
 
-	if (!frame_waits(family, &stamp) || !flush_paid(&family->entered, stamp))
+	if (!frame_waits(family, &stamp) || !flush_paid_inside(&family->entered, stamp))
 		return 0;
 	if (!frame_reclaim(family, stamp, *budget))
 		return CARREL_MORE;

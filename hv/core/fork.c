@@ -84,8 +84,9 @@ static int copy(struct process *parent, struct process *child)
 }
 
 /* As far as it gets. */
-static int go(struct process *parent, u32 index)
+static int go(struct cpu *cpu, struct process *parent)
 {
+	u32 index = cpu->thread->index;
 	int error = 0;
 
 	if (!parent->making)
@@ -96,7 +97,10 @@ static int go(struct process *parent, u32 index)
 		error = CARREL_ESTATE;		/* ABORT answered MORE */
 	if (!error)
 		error = copy(parent, parent->making);
-	if (!error && !thread_alone(parent) && !space_settled(&parent->space))
+	/* this CPU may write by what it has cached, and others that are inside */
+	if (parent->view.changed > flush_seen(cpu->id))
+		owner_flush(cpu);
+	if (!error && !space_settled(&parent->space))
 		error = CARREL_PENDING;
 	return error;
 }
@@ -159,17 +163,13 @@ static int end_newest(struct process *parent)
 s64 fork_call(struct cpu *cpu, struct process *parent)
 {
 	struct vt_regs *regs = cpu->vt.regs;
-	u32 index = cpu->thread->index;
 	int result;
 
 	if (regs->rdi == CARREL_FORK_ABORT)
 		return parent->making ? end_making(parent) : end_newest(parent);
-	result = go(parent, index);
+	result = go(cpu, parent);
 	if (result == CARREL_ENOMEM && process_reclaim(parent))
-		result = go(parent, index);
-	/* this CPU may write by what it has cached */
-	if (parent->view.changed > flush_seen(cpu->id))
-		owner_flush(cpu);
+		result = go(cpu, parent);
 	/* what waits for flushes may be enough */
 	if (result == CARREL_ENOMEM && parent->family->chunks >= parent->limit)
 		return parent->family->limbo ? CARREL_PENDING : CARREL_ELIMIT;

@@ -284,9 +284,7 @@ static s64 change(enum call call, struct cpu *cpu, struct process *process)
 	regs->rdi = (u64)done;
 	if ((u64)done < regs->rsi)
 		return CARREL_MORE;
-	if (!thread_alone(process) && !flush_paid(&view->entered, view->changed))
-		return CARREL_PENDING;
-	return 0;
+	return flush_paid_inside(&view->entered, view->changed) ? 0 : CARREL_PENDING;
 }
 
 static s64 make_thread(struct process *process, u32 index)

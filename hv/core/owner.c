@@ -102,7 +102,7 @@ static int leave_family(struct chunk *record, u64 chunk)
 	struct family *family = family_of(record);
 	u64 stamp;
 
-	if (frame_waits(family, &stamp) && flush_paid(&family->entered, stamp))
+	if (frame_waits(family, &stamp) && flush_paid_inside(&family->entered, stamp))
 		frame_reclaim(family, stamp, CHUNK_PAGES);
 	return frame_unbind(family, chunk);
 }

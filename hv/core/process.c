@@ -241,7 +241,7 @@ bool process_reclaim(struct process *process)
 	struct family *family = process->family;
 	u64 stamp;
 
-	if (!frame_waits(family, &stamp) || !flush_paid(&family->entered, stamp))
+	if (!frame_waits(family, &stamp) || !flush_paid_inside(&family->entered, stamp))
 		return false;
 	frame_reclaim(family, stamp, PROCESS_BUDGET);
 	return true;

@@ -17,6 +17,7 @@
 #pragma GCC diagnostic error "-Wswitch-enum"
 
 #define RFLAGS_START	(RFLAGS_FIXED | RFLAGS_IF)
+#define LIMBO_WAIT	(SPACE_WAIT + 1)	/* a fault's frame is one that CPUs owe a flush for */
 #define VECTOR_BP	3
 #define VECTOR_OF	4
 #define VECTOR_MC	18
@@ -95,7 +96,6 @@ int thread_create(struct process *process, u32 index)
 	thread->host_rsp = CARREL_CHANNEL_VA + (index + 1) * CARREL_SLOT_STRIDE - STUB_RED_ZONE;
 	make_new(thread);
 	process->thread_count++;
-	process->space.alone &= process->thread_count == 1;
 	/* ENTER looks without the lock, and must find all of the above */
 	__atomic_store_n(&process->threads[index], thread, __ATOMIC_RELEASE);
 	return 0;
@@ -130,26 +130,6 @@ bool thread_stop(struct thread *thread)
 			return true;
 	}
 	return state == THREAD_DEAD;
-}
-
-/*
- * A thread that is not RUNNING now takes its CPU through pay_debts before it is inside: the
- * state is made RUNNING first, view->changed read second; here the change was first. Each a
- * barrier, so one of the two sees the other.
- */
-bool thread_alone(const struct process *process)
-{
-	unsigned int running = 0;
-
-	if (process->thread_count == 1)
-		return true;
-	for (u32 i = 0; i < process->slots; i++) {
-		const struct thread *thread = process->threads[i];
-
-		running += thread &&
-			__atomic_load_n(&thread->state, __ATOMIC_SEQ_CST) == THREAD_RUNNING;
-	}
-	return running <= 1;
 }
 
 /*
@@ -239,16 +219,18 @@ static void bring(struct thread *thread, u32 was, const struct vt_regs *call)
 static void pay_debts(struct cpu *cpu, struct thread *thread, struct process *process)
 {
 	struct view *view = &process->view;
-	u64 changed = __atomic_load_n(&view->changed, __ATOMIC_SEQ_CST);
+	u64 changed;
 
+	flush_enter(cpu->id, &view->entered, &process->family->entered);
+	changed = __atomic_load_n(&view->changed, __ATOMIC_SEQ_CST);
 	if (thread->cpu == cpu->id && thread->paid == changed)
 		return;
 	if (!cpu_mask_test(&view->entered, cpu->id)) {
 		cpu_mask_set(&process->family->entered, cpu->id);
 		cpu_mask_set(&view->entered, cpu->id);
-	} else if (changed > flush_seen(cpu->id)) {
-		owner_flush(cpu);
 	}
+	if (changed > flush_seen(cpu->id))
+		owner_flush(cpu);
 	thread->cpu = cpu->id;
 	thread->paid = changed;
 }
@@ -344,6 +326,7 @@ static void cross_out(struct cpu *cpu, enum thread_state state, u64 gate, u8 len
 	else
 		show_nothing(cpu->vt.regs);
 	cpu->thread = NULL;
+	flush_leave(cpu->id);
 	__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 }
 
@@ -368,6 +351,7 @@ void thread_lost(struct cpu *cpu)
 	xstate_drop(cpu);
 	process_kill(thread->process, "its CPU was reset", cpu->id, 0);
 	cpu->thread = NULL;
+	flush_leave(cpu->id);
 	__atomic_store_n(&thread->state, THREAD_DEAD, __ATOMIC_RELEASE);
 }
 
@@ -419,14 +403,17 @@ static bool fix_up(struct cpu *cpu)
 	return true;
 }
 
-/* A page that was just copied may be written to at once if the thread is alone since. */
-static int fill_pages(struct process *process, const struct vt_exit *exit)
+/* What this CPU owes is paid at once: perhaps nobody else was inside, and a copy may be written. */
+static int fill_pages(struct cpu *cpu, struct process *process, const struct vt_exit *exit)
 {
 	struct space *space = &process->space;
-	int result = space_fault(space, exit->address, exit->error, thread_alone(process));
+	int result = space_fault(space, exit->address, exit->error);
 
-	if (result == SPACE_WAIT && thread_alone(process))
-		result = space_fault(space, exit->address, exit->error, true);
+	while (process->view.changed > flush_seen(cpu->id)) {
+		owner_flush(cpu);
+		if (result == SPACE_WAIT)
+			result = space_fault(space, exit->address, exit->error);
+	}
 	return result;
 }
 
@@ -435,14 +422,12 @@ static int fill_fault(struct cpu *cpu, struct process *process, const struct vt_
 	int result;
 
 	lock_take(&process->lock);
-	result = fill_pages(process, exit);
+	result = fill_pages(cpu, process, exit);
 	if (result == CARREL_ENOMEM && process_reclaim(process))
-		result = fill_pages(process, exit);
-	if (process->view.changed > flush_seen(cpu->id))
-		owner_flush(cpu);
+		result = fill_pages(cpu, process, exit);
 	/* what waits for flushes may be enough */
 	if (result == CARREL_ENOMEM && process->family->chunks >= process->limit)
-		result = process->family->limbo ? SPACE_WAIT : CARREL_ELIMIT;
+		result = process->family->limbo ? LIMBO_WAIT : CARREL_ELIMIT;
 	lock_release(&process->lock);
 	return result;
 }
@@ -459,6 +444,10 @@ static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_MEMORY, 0);
 		return;
 	case SPACE_WAIT:
+		/* the carrier interrupts the process's CPUs, the instruction is retried */
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_KICK, 0);
+		return;
+	case LIMBO_WAIT:
 		/* the carrier has all CPUs flush, the instruction is retried */
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_FLUSH, 0);
 		return;

@@ -51,10 +51,6 @@ int thread_create(struct process *process, u32 index);
  * held. 0, CARREL_ENOMEM, CARREL_EARG (no such slot), CARREL_EBUSY (it is running). */
 int thread_make(struct process *process, u32 index);
 
-/* True if no thread of the process is in its view but that on this CPU, which is; a thread that
- * enters later finds every change that was made before. The process's lock is held. */
-bool thread_alone(const struct process *process);
-
 /* End a thread that is not running. False: it is, ask again after its CPU's next exit. */
 bool thread_stop(struct thread *thread);
 

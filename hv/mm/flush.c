@@ -7,6 +7,7 @@ static u64 changes;	/* the counter of changes: the newest stamp drawn */
 
 static struct {
 	u64 seen;	/* the stamp up to which this CPU has flushed */
+	const struct cpu_mask *view, *family;	/* what it is inside of, or NULL */
 	u32 parked;
 } __attribute__((aligned(64))) cpus[MAX_CPUS];
 
@@ -54,16 +55,62 @@ static bool cpu_paid(unsigned int cpu, u64 stamp)
 		__atomic_load_n(&cpus[cpu].parked, __ATOMIC_SEQ_CST);
 }
 
-bool flush_paid(const struct cpu_mask *mask, u64 stamp)
+void flush_enter(unsigned int cpu, const struct cpu_mask *view, const struct cpu_mask *family)
+{
+	ASSERT(cpu < MAX_CPUS);
+	__atomic_store_n(&cpus[cpu].family, family, __ATOMIC_RELEASE);
+	__atomic_store_n(&cpus[cpu].view, view, __ATOMIC_SEQ_CST);
+}
+
+void flush_leave(unsigned int cpu)
+{
+	ASSERT(cpu < MAX_CPUS);
+	__atomic_store_n(&cpus[cpu].view, NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&cpus[cpu].family, NULL, __ATOMIC_RELEASE);
+}
+
+static bool is_inside(unsigned int cpu, const struct cpu_mask *mask)
+{
+	return __atomic_load_n(&cpus[cpu].view, __ATOMIC_SEQ_CST) == mask ||
+		__atomic_load_n(&cpus[cpu].family, __ATOMIC_SEQ_CST) == mask;
+}
+
+static bool all_paid(const struct cpu_mask *mask, u64 stamp, bool inside)
 {
 	for (unsigned int word = 0; word < ARRAY_SIZE(mask->bits); word++) {
 		u64 bits = __atomic_load_n(&mask->bits[word], __ATOMIC_SEQ_CST);
 
-		for (; bits; bits &= bits - 1)
-			if (!cpu_paid(word * 64 + __builtin_ctzll(bits), stamp))
+		for (; bits; bits &= bits - 1) {
+			unsigned int cpu = word * 64 + __builtin_ctzll(bits);
+
+			if (!cpu_paid(cpu, stamp) && (!inside || is_inside(cpu, mask)))
 				return false;
+		}
 	}
 	return true;
+}
+
+bool flush_paid(const struct cpu_mask *mask, u64 stamp)
+{
+	return all_paid(mask, stamp, false);
+}
+
+bool flush_paid_inside(const struct cpu_mask *mask, u64 stamp)
+{
+	return all_paid(mask, stamp, true);
+}
+
+bool flush_alone(const struct cpu_mask *mask)
+{
+	unsigned int inside = 0;
+
+	for (unsigned int word = 0; word < ARRAY_SIZE(mask->bits); word++) {
+		u64 bits = __atomic_load_n(&mask->bits[word], __ATOMIC_SEQ_CST);
+
+		for (; bits; bits &= bits - 1)
+			inside += is_inside(word * 64 + __builtin_ctzll(bits), mask);
+	}
+	return inside <= 1;
 }
 
 u64 flush_seen(unsigned int cpu)

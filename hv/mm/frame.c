@@ -403,7 +403,7 @@ void frame_share(struct family *family, u64 pa)
 }
 
 /* Stamps of others who gave it up earlier may be newer: limbo_stamp remembers them. */
-bool frame_drop(struct family *family, u64 pa, u64 stamp, bool alone)
+bool frame_drop(struct family *family, u64 pa, u64 stamp, const struct cpu_mask *entered)
 {
 	bool last;
 
@@ -411,7 +411,7 @@ bool frame_drop(struct family *family, u64 pa, u64 stamp, bool alone)
 	last = !--page_record(family, pa)->count;
 	if (!last)
 		family->limbo_stamp = max_u64(family->limbo_stamp, stamp);
-	if (!last && !alone)
+	if (!last && !flush_alone(entered))
 		family->dropped = max_u64(family->dropped, stamp);
 	lock_release(&family->lock);
 	return last;
@@ -424,7 +424,7 @@ bool frame_exclusive(struct family *family, u64 pa)
 	lock_take(&family->lock);
 	exclusive = page_record(family, pa)->count == 1;
 	if (exclusive && family->dropped) {
-		exclusive = flush_paid(&family->entered, family->dropped);
+		exclusive = flush_paid_inside(&family->entered, family->dropped);
 		family->dropped = exclusive ? 0 : family->dropped;
 	}
 	lock_release(&family->lock);

@@ -86,7 +86,7 @@ struct family {
 	u32 limbo;		/* frame number of the first frame in limbo, 0 none */
 	u64 limbo_stamp;	/* newest flush debt of anything in limbo, or that one member gave up and
 				   others still have */
-	u64 dropped;		/* the same of what a member with several threads gave up */
+	u64 dropped;		/* the same of the latter, if several CPUs were inside; 0 once paid */
 	struct cpu_mask entered;	/* CPUs that ever entered a view of the family's */
 };
 
@@ -145,10 +145,10 @@ void frame_share(struct family *family, u64 pa);
 
 /*
  * One mapping less of a page; true if it was the last: then it is the caller's, for
- * frame_limbo. CPUs may still reach it by that mapping until debts of `stamp` are paid, but not
- * `alone`: a space that one thread runs in, on this CPU, which flushes before it goes on.
+ * frame_limbo. CPUs may still reach it by that mapping until debts of `stamp` are paid; of
+ * those in the space's view (`entered`), one is this CPU, which flushes before it goes on.
  */
-bool frame_drop(struct family *family, u64 pa, u64 stamp, bool alone);
+bool frame_drop(struct family *family, u64 pa, u64 stamp, const struct cpu_mask *entered);
 
 /*
  * True if a page has one mapping, and no CPU that runs may still read it by another: then its

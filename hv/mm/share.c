@@ -12,9 +12,6 @@
  * becomes writable. The old frame becomes writable for the last space that has it
  * when the spaces that gave it up are flushed too (frame_exclusive); before, that
  * space takes a copy as well.
- *
- * `alone` stands for flushes that need not be waited for: no thread but the one on
- * this CPU is in the view. Those that come later find view->changed first.
  */
 #include <base/log.h>
 #include <base/phys.h>
@@ -33,7 +30,7 @@ static_assert(IS_ALIGNED(CARREL_GATE_VA | CARREL_SHIM_VA, GIB) &&
 
 bool space_settled(const struct space *space)
 {
-	return flush_paid(&space->view->entered, space->settling);
+	return flush_paid_inside(&space->view->entered, space->settling);
 }
 
 static void settle(struct space *space)
@@ -65,12 +62,12 @@ static int unshare_page(struct space *space, u64 *slot)
 	return 0;
 }
 
-int space_unshare(struct space *space, u64 *slot, u64 va, bool alone)
+int space_unshare(struct space *space, u64 *slot, u64 va)
 {
 	u64 *first = slot - (va >> PAGE_SHIFT & (NEIGHBOURS - 1));
 	int error;
 
-	if (!alone && !space_settled(space))
+	if (!space_settled(space))
 		return SPACE_WAIT;
 	error = unshare_page(space, slot);
 	for (unsigned int i = 0; !error && i < NEIGHBOURS; i++)

@@ -79,7 +79,6 @@ int space_init(struct space *space, struct view *view, struct family *family)
 	space->memory = (struct table_memory){ memory_alloc, memory_free };
 	space->view = view;
 	space->family = family;
-	space->alone = true;
 	if (table_init(&space->table, &guest_format, &space->memory, 1))
 		return CARREL_ENOMEM;
 	return 0;
@@ -321,7 +320,7 @@ void space_drop(struct space *space, u64 pa)
 {
 	view_remove(space->view, pa);
 	if (frame_record(space->family, pa) &&
-	    frame_drop(space->family, pa, space->view->changed, space->alone))
+	    frame_drop(space->family, pa, space->view->changed, &space->view->entered))
 		frame_limbo(space->family, pa, space->view->changed);
 }
 
@@ -499,7 +498,7 @@ static int fill_around(struct space *space, u64 va, u64 demand)
 	return 1;
 }
 
-int space_fault(struct space *space, u64 va, u64 error_code, bool alone)
+int space_fault(struct space *space, u64 va, u64 error_code)
 {
 	unsigned int level;
 	u64 *slot, entry;
@@ -513,7 +512,7 @@ int space_fault(struct space *space, u64 va, u64 error_code, bool alone)
 	if (guest_is_demand(entry))
 		return fill_around(space, va, entry);
 	if (error_code & FAULT_WRITE && entry & GUEST_COW)
-		return space_unshare(space, slot, va, alone);
+		return space_unshare(space, slot, va);
 	/* present with enough rights: the CPU had less cached, and the fault dropped that */
 	return guest_rights(entry) & TABLE_USER ? 1 : 0;
 }
@@ -564,7 +563,6 @@ bool space_destroy(struct space *space, unsigned int *budget)
 {
 	if (!space->table.root)
 		return true;
-	space->alone = true;
 	while (*budget) {
 		u64 va = first_in_use(space);
 		struct step step;

@@ -30,7 +30,6 @@ struct space {
 	struct view *view;
 	struct family *family;
 	u64 settling;			/* share.c: newest stamp of what a write to a page waits for */
-	bool alone;			/* never more than one thread: whoever makes a second clears it */
 };
 
 /* The address range that MAP, UNMAP and PROTECT take: page-aligned, in the lower half but its
@@ -76,11 +75,11 @@ s64 space_protect(struct space *space, u64 va, u64 pages, unsigned int rights,
  * A #PF at `va` with this error code. Returns 1 when demand pages were filled (up to 16
  * neighbours of the same range), or when the entry allows the access by now, and the
  * instruction can be retried; 0 when the fault is the process's own; CARREL_ENOMEM when
- * the family has no frame; SPACE_WAIT when a write must wait for flushes: `settling`. `alone`
- * says that it need not, since no other CPU is in the view.
+ * the family has no frame; SPACE_WAIT when a write must wait until the CPUs inside,
+ * this one too, have flushed: `settling`.
  */
 #define SPACE_WAIT	2
-int space_fault(struct space *space, u64 va, u64 error_code, bool alone);
+int space_fault(struct space *space, u64 va, u64 error_code);
 
 /*
  * Share what `parent` has from *va (0 at first) on with `child`, an empty space of the same family

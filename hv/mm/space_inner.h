@@ -20,7 +20,7 @@ u64 space_page(struct space *space, const void *content);
 void space_drop(struct space *space, u64 pa);
 
 /* share.c: a write to the COW page behind `slot`, as for space_fault. */
-int space_unshare(struct space *space, u64 *slot, u64 va, bool alone);
+int space_unshare(struct space *space, u64 *slot, u64 va);
 
 /* share.c: true if the page may be written to as soon as an entry says so. */
 bool space_may_write(const struct space *space, u64 pa);

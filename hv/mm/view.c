@@ -109,7 +109,8 @@ void view_memory_init(struct view_memory *memory, struct family *family)
 int view_make_process(struct view *view, const struct table_format *format,
 		      struct table_memory *memory, u16 tag)
 {
-	*view = (struct view){ .tag = tag };
+	/* a CPU may still have something of the view that had this tag before */
+	*view = (struct view){ .tag = tag, .changed = flush_stamp() };
 	return table_init(&view->table, format, memory, 1);
 }
 

@@ -68,6 +68,7 @@
 #define CARREL_GATE_SIGNAL	0x380	/* the one signal handler of a carrier */
 #define CARREL_GATE_RESTORER	0x480	/* its sa_restorer */
 #define CARREL_GATE_FLUSH	0x4c0	/* ask the module for FLUSH on every CPU, then RESUME */
+#define CARREL_GATE_KICK	0x5c0	/* ask it to interrupt this process's CPUs, then RESUME */
 
 /*
  * Requests to the module: msync(CARREL_BASE + request * 4096, (argument + 1) * 4096,
@@ -79,5 +80,7 @@
 #define CARREL_REQ_ADOPT	4	/* this address space is for a child of a fork: R10 = its handle,
 					   R8 and R9 its ticket, as for clone */
 #define CARREL_REQ_TRIM		5	/* take back chunks in which nothing is */
+#define CARREL_REQ_KICK		6	/* interrupt the CPUs that run this address space: threads that
+					   are in the process's view leave it, and owe nothing */
 
 #endif

@@ -97,9 +97,18 @@ bool ask_module(struct thread *t, uint64_t request, uint64_t argument)
 	return result == 0;
 }
 
+void ask_flush(struct thread *t, bool *before)
+{
+	if (!ask_module(t, *before ? CARREL_REQ_FLUSH : CARREL_REQ_KICK, 0))
+		die(CARREL_DIE_IAGO);
+	*before = true;
+}
+
 int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, uint64_t size,
 			 uint64_t rights)
 {
+	bool pending = false;
+
 	for (;;) {
 		struct answer answer = hypercall(number, address, size / PAGE_SIZE, rights);
 
@@ -118,8 +127,7 @@ int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, ui
 			/* All pages are done; only what was taken away must be gone everywhere. */
 			if (number == CARREL_HC_MAP)
 				return 0;
-			if (!ask_module(t, CARREL_REQ_FLUSH, 0))
-				die(CARREL_DIE_IAGO);
+			ask_flush(t, &pending);
 			break;
 		case CARREL_ENOMEM:
 			if (!ask_module(t, CARREL_REQ_MEMORY, 0))

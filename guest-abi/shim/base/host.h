@@ -56,6 +56,12 @@ uint32_t host_tid(struct thread *t);
 /* Ask the module for CARREL_REQ_*. False if it refuses; an interrupted request is asked anew. */
 bool ask_module(struct thread *t, uint64_t request, uint64_t argument);
 
+/*
+ * The hypervisor said PENDING: threads are thrown out of the view, or, if it said so `before`
+ * (frames of the family wait for others), every CPU flushes. The call can be made again.
+ */
+void ask_flush(struct thread *t, bool *before);
+
 /* Take what the stub noted in the slot, if it noted anything. */
 void host_take_signal(struct thread *t);
 

@@ -72,15 +72,11 @@ static void release_all(void)
 	lock_release(&thread_lock);
 }
 
-static void flush(struct thread *t)
-{
-	if (!ask_module(t, CARREL_REQ_FLUSH, 0))
-		die(CARREL_DIE_IAGO);
-}
-
 /* Make the child; words become its handle and ticket. 0 or an error. */
 static int64_t make(struct thread *t, uint64_t words[4])
 {
+	bool pending = false;
+
 	for (;;) {
 		words[0] = CARREL_FORK_GO;
 		switch (hypercall_words(CARREL_HC_FORK, words)) {
@@ -90,7 +86,7 @@ static int64_t make(struct thread *t, uint64_t words[4])
 		case CARREL_EBUSY:
 			break;
 		case CARREL_PENDING:
-			flush(t);
+			ask_flush(t, &pending);
 			break;
 		case CARREL_ENOMEM:
 			if (!ask_module(t, CARREL_REQ_MEMORY, 0))
@@ -107,6 +103,8 @@ static int64_t make(struct thread *t, uint64_t words[4])
 /* No host process will come for it. */
 static void undo(struct thread *t)
 {
+	bool pending = false;
+
 	for (;;) {
 		uint64_t words[4] = { CARREL_FORK_ABORT };
 
@@ -114,7 +112,7 @@ static void undo(struct thread *t)
 		case 0:
 			return;
 		case CARREL_PENDING:
-			flush(t);
+			ask_flush(t, &pending);
 			break;
 		case CARREL_MORE:
 		case CARREL_EBUSY:

@@ -113,6 +113,8 @@ static int64_t choose_index(struct thread *t)
 /* The hypervisor's side. False if there is no memory for it. */
 static bool create(struct thread *t, uint64_t index)
 {
+	bool pending = false;
+
 	for (;;) {
 		switch (hypercall(CARREL_HC_THREAD, index, 0, 0).result) {
 		case 0:
@@ -123,8 +125,7 @@ static bool create(struct thread *t, uint64_t index)
 		case CARREL_MORE:
 			break;
 		case CARREL_PENDING:
-			if (!ask_module(t, CARREL_REQ_FLUSH, 0))
-				die(CARREL_DIE_IAGO);
+			ask_flush(t, &pending);
 			break;
 		case CARREL_ENOMEM:
 			if (!ask_module(t, CARREL_REQ_MEMORY, 0))

@@ -27,6 +27,7 @@ unsigned int traced;
 bool tracing;
 unsigned int log_lines;
 char log_last[256];
+bool concurrent;
 bool generator_dry, generator_stuck;
 u32 create_flags;
 bool no_iommu;
@@ -200,9 +201,12 @@ static void clear_all(u64 *map, u64 words)
 
 static bool cached_by_process(u64 frame)
 {
-	for (unsigned int i = 0; i < CPUS; i++)
-		if (has_bit(cpus[i].process_cached, frame))
+	for (unsigned int i = 0; i < CPUS; i++) {
+		u32 tag = __atomic_load_n(&cpus[i].tag, __ATOMIC_SEQ_CST);
+
+		if (tag && has_bit(cpus[i].process_cached[tag], frame))
 			return true;
+	}
 	return false;
 }
 
@@ -351,6 +355,25 @@ static void fake_inject_nmi(struct vt_cpu *vt)
 	of(vt)->host.nmi = true;
 }
 
+static void set_cached(struct test_cpu *c, u64 frame)
+{
+	c->has_cached[c->tag] = true;
+	set_bit(c->process_cached[c->tag], frame);
+}
+
+/* What a CPU still has of a view that it comes back to, or of one that had its tag before, can be
+ * used again: the view must still have it. */
+static void check_cached(const struct test_cpu *c, const struct view *view)
+{
+	const u64 *cached = c->process_cached[view->tag];
+
+	if (concurrent)
+		return;
+	for (u64 word = 0; word < RAM_SIZE / PAGE_SIZE / 64; word++)
+		for (u64 bits = cached[word]; bits; bits &= bits - 1)
+			CHECK(view_rights(view, (word * 64 + (u64)__builtin_ctzll(bits)) << PAGE_SHIFT));
+}
+
 static void fake_load(struct vt_cpu *vt, struct vt_context *context,
 		      const struct vt_process *process)
 {
@@ -360,6 +383,8 @@ static void fake_load(struct vt_cpu *vt, struct vt_context *context,
 	CHECK(of(vt)->ours);
 	CHECK(cpu_mask_test(&process->view->entered, vt->id));
 	CHECK(process->cr3 && process->cr3 == ALIGN_DOWN(process->cr3, PAGE_SIZE));
+	check_cached(of(vt), process->view);
+	__atomic_store_n(&of(vt)->tag, process->view->tag, __ATOMIC_SEQ_CST);
 	vt->regs = &context->regs;
 	*s = (struct state){
 		.rip = context->rip, .rsp = context->rsp, .rflags = context->rflags,
@@ -386,6 +411,7 @@ static void fake_save(struct vt_cpu *vt, struct vt_context *context, u8 length, 
 	host->rsp = rsp;
 	host->rflags = RFLAGS_FIXED | RFLAGS_IF;
 	host->shadow = 0;
+	__atomic_store_n(&of(vt)->tag, 0, __ATOMIC_SEQ_CST);
 	memset(s, 0xEE, sizeof(*s));
 	vt->regs = &vt->host_regs;
 	vt->current = 0;
@@ -398,7 +424,11 @@ static void fake_flush_all(struct vt_cpu *vt)
 	note(STEP_FLUSH, vt->id);
 	__atomic_fetch_add(&c->flushes, 1, __ATOMIC_RELAXED);
 	clear_all(c->host_cached, ARRAY_SIZE(c->host_cached));
-	clear_all(c->process_cached, ARRAY_SIZE(c->process_cached));
+	for (u32 tag = 1; tag < TAGS; tag++) {
+		if (c->has_cached[tag])
+			clear_all(c->process_cached[tag], ARRAY_SIZE(c->process_cached[tag]));
+		c->has_cached[tag] = false;
+	}
 	clear_all(c->writable_by, ARRAY_SIZE(c->writable_by));
 }
 
@@ -732,7 +762,7 @@ u64 touch_for(struct test_cpu *c, u64 va, bool write)
 
 		CHECK(view_rights(view, at) & TABLE_W);
 		CHECK(!(view_rights(view, at) & TABLE_X));
-		set_bit(c->process_cached, at >> PAGE_SHIFT);
+		set_cached(c, at >> PAGE_SHIFT);
 		entry = ((const u64 *)phys(at))[va >> (12 + 9 * (level - 1)) & 511];
 		if (!(entry & 1) || (write && !(entry & 2)))
 			return 0;
@@ -743,7 +773,7 @@ u64 touch_for(struct test_cpu *c, u64 va, bool write)
 	}
 	if (!CHECK(view_rights(view, at) != 0))
 		return 0;
-	set_bit(c->process_cached, at >> PAGE_SHIFT);
+	set_cached(c, at >> PAGE_SHIFT);
 	return at;
 }
 
@@ -901,10 +931,12 @@ void check_machine(void)
 		CHECK_EQ(c->cpu.thread != NULL, inside(c));
 		if (c->cpu.thread)
 			CHECK_EQ(c->cpu.thread->state, THREAD_RUNNING);
-		if (inside(c))
-			check_writable(c);
-		for (u64 word = 0; word < ARRAY_SIZE(c->process_cached); word++)
-			for (u64 bits = c->process_cached[word]; bits; bits &= bits - 1)
+		CHECK_EQ(c->tag != 0, inside(c));
+		if (!inside(c))
+			continue;
+		check_writable(c);
+		for (u64 word = 0; word < ARRAY_SIZE(c->process_cached[0]); word++)
+			for (u64 bits = c->process_cached[c->tag][word]; bits; bits &= bits - 1)
 				CHECK(may_be_cached(word * 64 + (u64)__builtin_ctzll(bits)));
 	}
 	for (u64 i = 0; i < PROCESS_MAX; i++) {

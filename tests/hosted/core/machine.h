@@ -39,6 +39,7 @@ extern const struct test legality_tests[], owner_tests[], life_tests[], crossing
 #define CPUS		4U
 #define RAM_SIZE	(48 * MIB)
 #define RAM_CHUNKS	(RAM_SIZE >> CHUNK_SHIFT)
+#define TAGS		(PROCESS_MAX + 1U)
 #define HV_BASE		(32 * MIB)
 #define HV_SIZE		(2 * MIB)
 #define HOLE_BASE	(40 * MIB + 0x9000)	/* reserved, inside a chunk */
@@ -66,14 +67,17 @@ struct test_cpu {
 	bool ours;			/* the hypervisor's XCR0 is in force */
 	bool counters_stopped;		/* the host's performance counters */
 	unsigned int counter_switches;
-	/* bitmaps of what is cached: translations of the host view by chunk, of any process
-	 * view by frame */
+	/* bitmaps of what is cached: translations of the host view by chunk, of process views by
+	 * tag and frame; those of the view that it is in can be used */
 	u64 host_cached[(RAM_CHUNKS + 63) / 64];
-	u64 process_cached[RAM_SIZE / PAGE_SIZE / 64];
+	u64 process_cached[TAGS][RAM_SIZE / PAGE_SIZE / 64];
+	bool has_cached[TAGS];
+	u32 tag;			/* of that view, or 0 */
 	u64 writable_by[RAM_SIZE / PAGE_SIZE];	/* CR3 of what is cached and not for several processes */
 };
 
 extern struct test_cpu cpus[CPUS];
+extern bool concurrent;		/* CPUs are threads: views change at any time */
 
 /* A new machine, everything the host's. */
 void machine_reset(void);

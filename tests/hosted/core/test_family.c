@@ -98,7 +98,7 @@ static u64 *access(struct test_cpu *c, u64 va, bool write)
 			return word;
 		exit_exception(c, 14, write ? 6 : 4, va);
 		if (!inside(c)) {
-			waits += c->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH;
+			waits += c->host.rip == CARREL_GATE_VA + CARREL_GATE_KICK;
 			return NULL;
 		}
 		breaks += write;

@@ -448,7 +448,7 @@ static void writer(void)
 	}
 	/* no page is copied before either: the thread's writes would be lost */
 	exit_exception(one, 14, 7, DATA);
-	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH);
+	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_KICK);
 	*stale = 3000;
 	back(one, &parent, 0);
 	exit_reason(two, VT_INTERRUPT);
@@ -508,7 +508,7 @@ static void reader(void)
 	old = touch(two, DATA);
 	for (unsigned int i = 0; i < 5; i++) {
 		exit_exception(one, 14, 7, DATA);
-		CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH);
+		CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_KICK);
 		back(one, &parent, 0);
 		copy = touch(one, DATA);
 		CHECK(copy != old && !memcmp(phys(old), phys(copy), PAGE_SIZE));

@@ -263,12 +263,14 @@ static void race(void)
 {
 	pthread_t threads[CPUS];
 
+	concurrent = true;
 	for (unsigned int i = 0; i < SHARED; i++)
 		shared[i] = (struct shared){ .mutex = PTHREAD_MUTEX_INITIALIZER };
 	for (unsigned int i = 0; i < CPUS; i++)
 		pthread_create(&threads[i], NULL, one_cpu, &cpus[i]);
 	for (unsigned int i = 0; i < CPUS; i++)
 		pthread_join(threads[i], NULL);
+	concurrent = false;
 	check_machine();
 	put_away();
 	check_machine();

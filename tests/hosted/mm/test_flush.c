@@ -76,10 +76,43 @@ static void parked(void)
 	CHECK(flush_paid(&mask, stamp));
 }
 
+/* A process view's debts are owed by those inside it, or inside a view of the family. */
+static void inside(void)
+{
+	struct cpu_mask view = { 0 }, other = { 0 }, family = { 0 };
+	u64 stamp;
+
+	cpu_mask_set(&view, 7);
+	cpu_mask_set(&view, 8);
+	cpu_mask_set(&other, 7);
+	cpu_mask_set(&family, 7);
+	cpu_mask_set(&family, 8);
+	stamp = flush_stamp();
+	CHECK(!flush_paid(&view, stamp) && flush_paid_inside(&view, stamp));
+	CHECK(flush_alone(&view) && flush_alone(&family));
+	flush_enter(7, &view, &family);
+	CHECK(!flush_paid_inside(&view, stamp) && !flush_paid_inside(&family, stamp));
+	CHECK(flush_paid_inside(&other, stamp) && flush_alone(&view));
+	flush_enter(8, &view, &family);
+	flush(7);
+	CHECK(!flush_paid_inside(&view, stamp) && !flush_alone(&view) && !flush_alone(&family));
+	flush_leave(8);
+	CHECK(flush_paid_inside(&view, stamp) && flush_paid_inside(&family, stamp));
+	flush_leave(7);
+	stamp = flush_stamp();
+	flush_enter(7, &other, &family);		/* its family's, not the view's */
+	CHECK(flush_paid_inside(&view, stamp) && !flush_paid_inside(&family, stamp));
+	CHECK(!flush_paid_inside(&other, stamp));
+	flush_leave(7);
+	CHECK_PANICS(flush_enter(MAX_CPUS, &view, &family));
+	CHECK_PANICS(flush_leave(MAX_CPUS));
+}
+
 const struct test flush_tests[] = {
 	{ "CPU masks", masks },
 	{ "debts are paid by the CPUs of the mask alone", debts },
 	{ "a flush pays only what came before it began", begun_before_change },
 	{ "parked CPUs owe nothing until they leave", parked },
+	{ "process views: only CPUs inside owe", inside },
 	{ 0 }
 };

@@ -201,12 +201,18 @@ static bool is_current(const struct cached *entry)
 		(!(entry->rights & TABLE_X) || !(now >> 63));
 }
 
+/* What a CPU has of a process view that it is not in, it cannot use. */
+static bool can_use(const struct cpu *cpu, const struct cached *entry)
+{
+	return entry->view == HOST_VIEW || entry->view == cpu->where;
+}
+
 /* By its own flushes, or because the ledger says that nobody owes. */
 static bool has_paid(unsigned int cpu, int which)
 {
 	const struct view *view = &processes[which].world.view;
 
-	return flush_seen(cpu) >= view->changed || flush_paid(&view->entered, view->changed);
+	return flush_seen(cpu) >= view->changed || flush_paid_inside(&view->entered, view->changed);
 }
 
 static void check_caches(void)
@@ -217,6 +223,8 @@ static void check_caches(void)
 		for (unsigned int k = 0; is_listening(&cpus[i]) && k < cpus[i].count; k++) {
 			const struct cached *entry = &cpus[i].cache[k];
 
+			if (!can_use(&cpus[i], entry))
+				continue;
 			CHECK(may_hold(entry));
 			if (entry->view != HOST_VIEW && paid[entry->view])
 				CHECK(is_current(entry));
@@ -233,7 +241,8 @@ static void must_be_out_of_reach(u64 pa)
 			CHECK(!view_rights(&processes[i].world.view, pa));
 	for (unsigned int i = 0; i < CPUS; i++)
 		for (unsigned int k = 0; is_listening(&cpus[i]) && k < cpus[i].count; k++)
-			CHECK(ALIGN_DOWN(cpus[i].cache[k].pa, PAGE_SIZE) != pa);
+			CHECK(!can_use(&cpus[i], &cpus[i].cache[k]) ||
+			      ALIGN_DOWN(cpus[i].cache[k].pa, PAGE_SIZE) != pa);
 }
 
 static bool content_is(const struct page *page)
@@ -408,9 +417,9 @@ static bool enter(void)
 	if (cpu->where != HOST_VIEW || !is_listening(cpu) || cpu->flushing ||
 	    processes[which].life != ALIVE)
 		return false;
-	if (!cpu_mask_test(&view->entered, id))
-		cpu_mask_set(&view->entered, id);
-	else if (view->changed > flush_seen(id))
+	cpu_mask_set(&view->entered, id);
+	flush_enter(id, &view->entered, &processes[which].world.family.entered);
+	if (view->changed > flush_seen(id))
 		flush_at_once(id);
 	cpu->where = which;
 	return true;
@@ -418,11 +427,12 @@ static bool enter(void)
 
 static bool leave(void)
 {
-	struct cpu *cpu = &cpus[random_below(CPUS)];
+	unsigned int id = random_below(CPUS);
 
-	if (cpu->where == HOST_VIEW)
+	if (cpus[id].where == HOST_VIEW)
 		return false;
-	cpu->where = HOST_VIEW;
+	cpus[id].where = HOST_VIEW;
+	flush_leave(id);
 	return true;
 }
 
@@ -680,7 +690,7 @@ static bool take_fault(struct process *process, unsigned int w, unsigned int i, 
 	const struct page *page = &process->pages[w][i];
 	bool ok = (page->what == DEMAND || page->what == PAGE) && (page->rights & wanted);
 	u64 va = va_of(w, i) + random_below(PAGE_SIZE);
-	int result = space_fault(&process->world.space, va, error, false);
+	int result = space_fault(&process->world.space, va, error);
 
 	if (result == CARREL_ENOMEM) {
 		CHECK(page->what == DEMAND && ok);
@@ -742,7 +752,7 @@ static bool reclaim(void)
 
 	if (!world->family.limbo)
 		return false;
-	if (!flush_paid(&world->view.entered, stamp)) {
+	if (!flush_paid_inside(&world->view.entered, stamp)) {
 		CHECK(!frame_reclaim(&world->family, stamp - 1, 1000));
 		CHECK_EQ(world->family.used, before);
 		return false;
@@ -795,8 +805,10 @@ static bool kill(void)
 	if (process->life != ALIVE || random_below(8))
 		return false;
 	for (unsigned int i = 0; i < CPUS; i++)
-		if (cpus[i].where == (int)which)
+		if (cpus[i].where == (int)which) {
 			cpus[i].where = HOST_VIEW;
+			flush_leave(i);
+		}
 	process->life = ENDING;
 	process->early = random_below(2);
 	view_changed(&process->world.view);
@@ -805,8 +817,8 @@ static bool kill(void)
 
 static bool everything_paid(const struct process *process)
 {
-	return flush_paid(&process->world.view.entered, process->world.view.changed) &&
-		flush_paid(&process->world.view.entered, process->world.family.limbo_stamp);
+	return flush_paid_inside(&process->world.view.entered, process->world.view.changed) &&
+		flush_paid_inside(&process->world.view.entered, process->world.family.limbo_stamp);
 }
 
 /* One step on the way; true when the next one can follow. */
@@ -895,6 +907,7 @@ static void machine_reset(void)
 	for (unsigned int i = 0; i < CPUS; i++) {
 		cpus[i] = (struct cpu){ .where = HOST_VIEW };
 		flush_park(i, false);
+		flush_leave(i);
 		flush_at_once(i);
 		cpu_mask_set(&host.entered, i);
 	}

@@ -191,9 +191,12 @@ static void process_view(void)
 	u64 pa[3000], changed;
 
 	for (unsigned int round = 0; round < 2; round++) {
+		flush_done(3, flush_begin());
 		make_world(&world, 8, round ? &vmx_nested_format : &svm_nested_format);
 		stamped_view = &world.view;
 		CHECK_EQ(world.view.tag, 1);
+		/* a CPU that had a view of this tag before flushes when it enters */
+		CHECK(world.view.changed > flush_seen(3));
 		for (unsigned int i = 0; i < ARRAY_SIZE(pa); i++) {
 			changed = world.view.changed;
 			pa[i] = frame_alloc(&world.family, FRAME_PAGE, false);
