@@ -28,7 +28,10 @@ SPINS = {"tcg": 24, "bochs": 60}
 # guest/traced.c
 TRACED_CALLS = 3
 TRACED_FILLS = 200
-TRACED_PARTS = ("traced-leaves", "traced-calls", "traced-spin")
+# guest/inside.c
+INSIDE = ("inside", "protected-inside")
+TRACED_TIMES = 3
+TRACED_PARTS = ("traced-leaves", "traced-calls", "traced-spin", "traced-plain", "traced-inside")
 # Carrel hides 5-level paging and VT-d, which cost Linux instructions: not to count that as Carrel's,
 # nor to set it off against what Carrel does with VT-d.
 KERNEL_ARGUMENTS = "nokaslr no5lvl intel_iommu=off rdinit=/bench/init"
@@ -42,7 +45,7 @@ LINE = re.compile(r"^(\S+)(?: per batch (\d+))?(?: exits (\d+))? cycles((?: \d+)
 BARE_PARTS = ("memory", "init", "idle", "operations", "leaves", "spin", "calls", "start")
 # Which the brief run leaves out.
 LONG_PARTS = ("start", "protected-start")
-CARREL_PARTS = BARE_PARTS + ("protected-calls", "protected-spin", "protected-start")
+CARREL_PARTS = BARE_PARTS + ("protected-calls", "protected-spin", "protected-start") + INSIDE
 
 
 class Failed(Exception):
@@ -192,6 +195,9 @@ class Machine:
                  "traced-leaves": LEAVES, "traced-calls": TRACED_CALLS,
                  "traced-spin": TRACED_FILLS}
         found = {}
+        for part in (*INSIDE, "traced-plain", "traced-inside"):
+            if part in self.parts:
+                sizes[part] = len(self.lines(part)) * (TRACED_TIMES if self.traced else BATCHES)
         for part, size in sizes.items():
             if part in self.parts and part.startswith("traced") == self.traced:
                 found[part] = [next(pairs) for _ in range(size)]

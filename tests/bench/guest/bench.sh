@@ -38,10 +38,14 @@ all()
 		hvreg status --json
 	}
 	wanted protected-spin && hvreg run -- $work spin $SPINS
+	wanted inside && $work inside
+	wanted protected-inside && hvreg run -- $work inside
 	wanted protected-start && $work start /usr/bin/hvreg run -- /bench/hello
 	wanted traced-leaves && $work traced-leaves
 	wanted traced-calls && hvreg run -- $work traced-calls
 	wanted traced-spin && hvreg run -- $work traced-spin
+	wanted traced-plain && $work traced-inside
+	wanted traced-inside && hvreg run -- $work traced-inside
 	echo '@@ end'
 }
 

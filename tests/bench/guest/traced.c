@@ -13,7 +13,7 @@
 
 static char page[FILL] __attribute__((aligned(FILL)));
 
-static void trace(void)
+void trace(void)
 {
 	__asm__ volatile("xchg %%bx, %%bx" : : : "memory");
 }

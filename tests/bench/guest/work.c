@@ -15,7 +15,8 @@ void die(const char *what)
 static void usage(void)
 {
 	fprintf(stderr, "usage: work operations | leaves | spin N | ticks | calls N | "
-		"start PROGRAM... | traced-leaves | traced-calls | traced-spin\n");
+		"start PROGRAM... | inside | traced-leaves | traced-calls | traced-spin | "
+		"traced-inside\n");
 	exit(2);
 }
 
@@ -35,12 +36,16 @@ int main(int argc, char **argv)
 		return calls((unsigned int)atoi(argv[2]));
 	if (!strcmp(part, "start") && argc > 2)
 		return start(argv + 2);
+	if (!strcmp(part, "inside"))
+		return inside();
 	if (!strcmp(part, "traced-leaves"))
 		traced_leaves();
 	else if (!strcmp(part, "traced-calls"))
 		traced_calls();
 	else if (!strcmp(part, "traced-spin"))
 		traced_spin();
+	else if (!strcmp(part, "traced-inside"))
+		traced_inside();
 	else
 		usage();
 	return 0;

@@ -3,6 +3,7 @@
 #ifndef WORK_H
 #define WORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "mark.h"
 #include "tsc.h"
@@ -26,7 +27,11 @@ int ticks(void);
 int calls(unsigned int number);
 /* start.c: a program from fork to its main, and to its end. */
 int start(char **argv);
+/* inside.c: what costs a protected program more. */
+int inside(void);
+void traced_inside(void);
 /* traced.c: each a window in which Bochs writes down every instruction. */
+void trace(void);			/* begins or ends a window */
 void traced_leaves(void);
 void traced_calls(void);
 void traced_spin(void);
