@@ -4,7 +4,7 @@
 
 BENCH := $(B)/bench
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wmissing-prototypes
-BENCH_GUEST := $(addprefix $(BENCH)/guest/,work hello nothing init bench.sh)
+BENCH_GUEST := $(addprefix $(BENCH)/guest/,work hello nothing init bench.sh programs.sh)
 BENCH_WORK := $(wildcard tests/bench/guest/*.c)
 BENCH_HEADERS := $(wildcard tests/bench/guest/*.h guest-abi/include/carrel/*.h)
 
@@ -39,6 +39,6 @@ $(BENCH)/guest/init $(BENCH)/guest/nothing: $(BENCH)/guest/%: tests/bench/guest/
 	@mkdir -p $(@D)
 	$(CC) -nostdlib -static -no-pie -o $@ $<
 
-$(BENCH)/guest/bench.sh: tests/bench/guest/bench.sh
+$(BENCH)/guest/%.sh: tests/bench/guest/%.sh
 	@mkdir -p $(@D)
 	cp $< $@

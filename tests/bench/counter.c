@@ -219,7 +219,7 @@ static void see_insn(struct qemu_plugin_insn *insn)
 	count(insn, &totals[ALL]);
 	if (r)
 		count(insn, &r->count);
-	else if (address >= KERNEL_HALF)
+	if (address >= KERNEL_HALF && !(r && r->bytes))
 		count(insn, &totals[KERNEL]);
 	if (repeats(code, size))
 		count(insn, &totals[REP]);

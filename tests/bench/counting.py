@@ -67,6 +67,17 @@ def all_ranges(hv, shim, hvreg):
     return sorted(found, key=lambda r: r.start)
 
 
+def kernel_ranges(listing):
+    """Of the guest's kernel, from lines of its /proc/kallsyms; none beside a range of 0 bytes."""
+    symbols = {}
+    for line in listing:
+        address, _, name = line.split()
+        symbols.setdefault(int(address, 16), name)
+    starts = sorted(address for address in symbols if address >= KERNEL_TEXT)
+    return [Range(start, stop, "kernel", symbols[start], None)
+            for start, stop in zip(starts, starts[1:])]
+
+
 def write_ranges(path, ranges, marks):
     """`marks`: number -> the bytes of the code that is the mark."""
     with open(path, "w", encoding="ascii") as file:
@@ -74,6 +85,11 @@ def write_ranges(path, ranges, marks):
             file.write(f"range {r.start:x} {r.end:x} {r.code.hex() if r.code else '-'}\n")
         for number, code in marks.items():
             file.write(f"mark {number} {code.hex()}\n")
+
+
+KERNEL_HALF = 0xFFFF800000000000
+# Where it is linked; below lies the hypervisor.
+KERNEL_TEXT = 0xFFFFFFFF81000000
 
 
 @dataclasses.dataclass
@@ -91,9 +107,16 @@ class Count:
                    if is_hashing(r.image, r.name) and (not images or r.image in images))
 
     def largest(self, number=12):
-        """The functions that most of it was spent in, as text -> instructions."""
+        """The functions that most of it was spent in, as text -> instructions; None: all."""
         return {f"{r.image} {r.name}": n for r, n in
                 sorted(self.functions.items(), key=lambda item: -item[1])[:number]}
+
+
+def difference(many, few):
+    """What one Count has more than the other."""
+    return Count(*({name: greater.get(name, 0) - less.get(name, 0) for name in {**greater, **less}}
+                   for greater, less in ((many.totals, few.totals),
+                                         (many.functions, few.functions))))
 
 
 class Counts:
@@ -138,7 +161,6 @@ def read_plugin(path, ranges):
 # (0).[TICK] [PHYSICAL] SELECTOR:ADDRESS (CONTEXT): INSTRUCTION ; BYTES
 TRACED = re.compile(r"\(\d\)\.\[\d+\] \[0x\w+\] \w+:(\w+) \([^)]*\): (\S+).* ; ([0-9a-f]+)$")
 MARK = re.compile("0f1f80(..)(..)4243$")
-KERNEL_HALF = 0xFFFF800000000000
 
 
 def read_trace(path, ranges):

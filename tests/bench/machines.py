@@ -34,7 +34,8 @@ TRACED_TIMES = 3
 TRACED_PARTS = ("traced-leaves", "traced-calls", "traced-spin", "traced-plain", "traced-inside")
 # Carrel hides 5-level paging and VT-d, which cost Linux instructions: not to count that as Carrel's,
 # nor to set it off against what Carrel does with VT-d.
-KERNEL_ARGUMENTS = "nokaslr no5lvl intel_iommu=off rdinit=/bench/init"
+KERNEL_ARGUMENTS = "nokaslr no5lvl intel_iommu=off"
+INIT_ARGUMENT = "rdinit=/bench/init"
 IOMMU = {"tcg": "vtd", "bochs": "none"}
 MEMORY_MIB = 1024
 # What Carrel takes of it, in one piece.
@@ -85,7 +86,7 @@ class Machine:
         words = ["--rig", self.rig, "--smp", str(self.smp), "--mem", str(self.mem),
                  "--iommu", IOMMU[self.rig],
                  "--add", os.path.join(BENCH, "guest") + ":/bench",
-                 "--append", f"{KERNEL_ARGUMENTS} {self.word}", "--timeout", "580"]
+                 "--append", f"{KERNEL_ARGUMENTS} {INIT_ARGUMENT} {self.word}", "--timeout", "580"]
         words += ["--bare"] if self.bare else []
         words += ["--icount"] if self.counting else []
         return words
@@ -120,11 +121,7 @@ class Machine:
         words, counts = self._plugin(ranges) if self.counting else ([], None)
         if self.traced:
             words = ["--trace", str(len(TRACED_PARTS))]
-        parts = SECTION.split(self._boot(self.logs, *words))
-        self.sections = dict(zip(parts[1::2], parts[2::2]))
-        missing = {*self.parts, "end"} - self.sections.keys()
-        if missing:
-            raise Failed(f"{self.logs}: no output of {', '.join(sorted(missing))}")
+        self._take(self._boot(self.logs, *words))
         if counts:
             self.counts = counting.read_plugin(counts, ranges)
         if self.traced:
@@ -132,6 +129,13 @@ class Machine:
             self.counts = counting.read_trace(trace, ranges)
             os.unlink(trace)
         return self
+
+    def _take(self, output):
+        parts = SECTION.split(output)
+        self.sections = dict(zip(parts[1::2], parts[2::2]))
+        missing = {*self.parts, "end"} - self.sections.keys()
+        if missing:
+            raise Failed(f"{self.logs}: no output of {', '.join(sorted(missing))}")
 
     def handover_tsc(self):
         """The TSC when GRUB hands over, by a boot of its own that goes no further."""

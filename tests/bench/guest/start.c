@@ -3,6 +3,7 @@
  * Starts a program BATCHES times that tells when its main began (hello.c). Prints two lines:
  *	main cycles T1 ... T9		from fork to main
  *	whole cycles T1 ... T9		from fork to the end of wait
+ * around() runs a program once between the same marks.
  */
 #include <stdio.h>
 #include <sys/wait.h>
@@ -58,4 +59,21 @@ int start(char **argv)
 	print("main", main_began);
 	print("whole", whole);
 	return 0;
+}
+
+int around(char **argv)
+{
+	int status;
+	pid_t child;
+
+	MARK_HERE(MARK_SPAWN);
+	child = fork();
+	if (!child) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		die("the program");
+	MARK_HERE(MARK_REAPED);
+	return status != 0;
 }

@@ -15,7 +15,7 @@ void die(const char *what)
 static void usage(void)
 {
 	fprintf(stderr, "usage: work operations | leaves | spin N | ticks | calls N | "
-		"start PROGRAM... | inside | traced-leaves | traced-calls | traced-spin | "
+		"start PROGRAM... | around PROGRAM... | inside | traced-leaves | traced-calls | traced-spin | "
 		"traced-inside\n");
 	exit(2);
 }
@@ -36,6 +36,8 @@ int main(int argc, char **argv)
 		return calls((unsigned int)atoi(argv[2]));
 	if (!strcmp(part, "start") && argc > 2)
 		return start(argv + 2);
+	if (!strcmp(part, "around") && argc > 2)
+		return around(argv + 2);
 	if (!strcmp(part, "inside"))
 		return inside();
 	if (!strcmp(part, "traced-leaves"))

@@ -27,6 +27,7 @@ int ticks(void);
 int calls(unsigned int number);
 /* start.c: a program from fork to its main, and to its end. */
 int start(char **argv);
+int around(char **argv);
 /* inside.c: what costs a protected program more. */
 int inside(void);
 void traced_inside(void);
