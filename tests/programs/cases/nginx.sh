@@ -40,7 +40,7 @@ configure()
 
 fetch()
 {
-	$P curl -s -S -m 20 "$@"
+	$P curl -s -S -m 60 "$@"
 }
 
 serve_and_fetch()
@@ -57,7 +57,7 @@ serve_and_fetch()
 	fetch --cacert certificate https://localhost:8499/numbers | cmp - site/numbers && echo same
 	fetch --cacert certificate -w '%{ssl_verify_result} %{http_version}\n' https://localhost:8499/
 	for i in 1 2 3 4 5 6; do
-		curl -s -S -m 20 --cacert certificate https://localhost:8499/numbers | cmp - site/numbers &
+		curl -s -S -m 60 --cacert certificate https://localhost:8499/numbers | cmp - site/numbers &
 		jobs="$jobs $!"
 	done
 	wait $jobs && echo 'all the same'
