@@ -47,7 +47,8 @@ enum kind {
 	KIND_INT,			/* low 32 bits */
 	KIND_LONG,			/* all 64 bits */
 	KIND_FD,			/* a descriptor, low 32 bits */
-	KIND_STRING,			/* path or name, at most PATH_MAX with its NUL */
+	KIND_STRING,			/* path or name, at most PATH_MAX with its NUL; (by, FOLLOWED_*)
+					   a path that leads to a file */
 	KIND_IN,			/* (by) buffer that must cross whole */
 	KIND_IN_STREAM,			/* (by) bytes of which the call may take fewer */
 	KIND_OUT,			/* (by) buffer, filled as far as the result says */
@@ -85,6 +86,14 @@ enum kind {
 #define ARG_FIX(kind, size)	((kind) | (size) << 5)
 #define ARG_BUF(kind, by)	((kind) | (by) << 5)
 #define ARG_ARRAY(kind, by, size) ((kind) | (by) << 5 | (size) << 8)
+
+/*
+ * Which paths lead to a file, by the element part of KIND_STRING: /proc/self/exe is then the
+ * program, not its carrier. A flag in argument `by` may ask for the link itself.
+ */
+#define FOLLOWED_ALWAYS		1
+#define FOLLOWED_AT		2	/* but for AT_SYMLINK_NOFOLLOW */
+#define FOLLOWED_OPEN		3	/* but for O_NOFOLLOW */
 
 #define CALL_ARGS		6
 

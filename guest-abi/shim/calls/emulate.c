@@ -7,6 +7,7 @@
 #include "calls/call.h"
 #include "calls/emulate.h"
 #include "files/fds.h"
+#include "files/self.h"
 #include "base/host.h"
 #include "calls/marshal.h"
 #include "memory/memory.h"
@@ -157,13 +158,13 @@ EMULATED(call_arch_prctl)
 }
 
 /* The carrier's executable is not the program: that one link is the shim's to tell. */
-static bool names_self(uint64_t address)
+static bool names_self(struct thread *t, uint64_t address)
 {
-	static const char self[] = "/proc/self/exe";
-	char text[sizeof(self)];
+	char text[SELF_PATH_MAX];
+	uint64_t n = vm_prefix(address, sizeof(text), CARREL_R);
 
-	return program_path()[0] == '/' && user_get(text, address, sizeof(text)) &&
-	       memcmp(text, self, sizeof(self)) == 0;
+	return copy_try(text, (const void *)address, n) && string_size(text, n) &&
+	       self_is_exe(t, text);
 }
 
 static int64_t read_self(uint64_t address, uint32_t size)
@@ -185,7 +186,7 @@ EMULATED(call_readlink)
 
 	if ((int32_t)arg[2] <= 0)
 		return -LINUX_EINVAL;
-	if (names_self(arg[0]))
+	if (names_self(t, arg[0]))
 		return read_self(arg[1], arg[2]);
 	return marshal(t, &row, SYS_readlink, arg);
 }
@@ -199,7 +200,7 @@ EMULATED(call_readlinkat)
 
 	if ((int32_t)arg[3] <= 0)
 		return -LINUX_EINVAL;
-	if (names_self(arg[1]))
+	if (names_self(t, arg[1]))
 		return read_self(arg[2], arg[3]);
 	return marshal(t, &row, SYS_readlinkat, arg);
 }

@@ -72,6 +72,8 @@ static bool copy_in(const struct call *row, const uint64_t arg[CALL_ARGS], struc
 				return false;
 		} else if (ARG_KIND(row->arg[i]) == KIND_ROOM) {
 			channel_put(to, &plan->offered, sizeof(plan->offered));
+		} else if (plan->own && plan->own_at == i) {
+			channel_put(to, plan->own, plan->size[i]);
 		} else if (is & READ && !copy_try(to, (const void *)arg[i], plan->size[i])) {
 			return false;
 		}

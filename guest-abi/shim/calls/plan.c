@@ -7,11 +7,15 @@
 #include "base/channel.h"
 #include "base/host.h"
 #include "calls/plan.h"
+#include "files/self.h"
+#include "load/program.h"
 #include "memory/user.h"
 #include "memory/vm.h"
 
 #define LINUX_PATH_MAX		4096
 #define FDS_SIZE		(2 * sizeof(int32_t))
+#define AT_SYMLINK_NOFOLLOW	0x100
+#define O_NOFOLLOW		0400000
 #define ROOM_MAX		2048		/* the most that is offered to KIND_ROOM's partner */
 
 static const uint8_t traits[] = {
@@ -181,9 +185,26 @@ static int64_t measure_room(const uint64_t arg[CALL_ARGS], int i, int by, struct
 	return measure_part(arg[i], plan->offered, CARREL_W);
 }
 
+/* Is it a path that the call follows, and does that lead to the program? */
+static bool leads_to_self(struct thread *t, const struct call *row, const uint64_t arg[CALL_ARGS],
+			  int i, int64_t size)
+{
+	static const uint32_t stop[] = {
+		[FOLLOWED_AT] = AT_SYMLINK_NOFOLLOW, [FOLLOWED_OPEN] = O_NOFOLLOW,
+	};
+	uint16_t a = row->arg[i];
+	char path[SELF_PATH_MAX];
+
+	if (ARG_KIND(a) != KIND_STRING || !ARG_ELEMENT(a) || size <= 0 || size > SELF_PATH_MAX ||
+	    arg[ARG_BY(a)] & stop[ARG_ELEMENT(a)])
+		return false;
+	return copy_try(path, (const void *)arg[i], size) && string_size(path, size) &&
+	       self_is_exe(t, path);
+}
+
 /* Measure one argument. */
-static int64_t plan_argument(const struct call *row, const uint64_t arg[CALL_ARGS], int i,
-			     struct plan *plan)
+static int64_t plan_argument(struct thread *t, const struct call *row,
+			     const uint64_t arg[CALL_ARGS], int i, struct plan *plan)
 {
 	uint16_t a = row->arg[i];
 	uint8_t is = traits_of(a);
@@ -200,6 +221,11 @@ static int64_t plan_argument(const struct call *row, const uint64_t arg[CALL_ARG
 		return size;
 	if (arg[i] == 0)
 		return 0;
+	if (leads_to_self(t, row, arg, i, size)) {
+		plan->own = program_path();
+		plan->own_at = i;
+		size = strlen(plan->own) + 1;
+	}
 	plan->size[i] = size;
 	plan->channel[i] = (uint8_t *)CARREL_CHANNEL_VA;	/* until it is laid out */
 	return 0;
@@ -297,7 +323,7 @@ int64_t plan_make(struct thread *t, const struct call *row, const uint64_t arg[C
 				plan->host[i] = number_of(row->arg[i], arg[i]);
 			continue;
 		}
-		error = plan_argument(row, arg, i, plan);
+		error = plan_argument(t, row, arg, i, plan);
 		if (error)
 			return error;
 		memory |= plan->channel[i] != NULL;

@@ -8,6 +8,7 @@
 #include "files/fds.h"
 #include "base/host.h"
 #include "files/self.h"
+#include "load/program.h"
 #include "memory/user.h"
 #include "memory/vm.h"
 
@@ -157,6 +158,8 @@ static int64_t opened(struct thread *t, uint64_t address, uint64_t flags, uint64
 	room = vm_prefix(address, sizeof(path), CARREL_R);
 	if (!copy_try(path, (const void *)address, room) || !string_size(path, room))
 		return fd;
+	if (self_is_exe(t, path))	/* plan.c put this in its place */
+		strcpy(path, program_path());
 	image = self_image(t, path, &error);
 	if (image && !attach(fd, image)) {
 		image_drop(t, image);

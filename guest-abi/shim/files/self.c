@@ -5,6 +5,7 @@
 #include "base/host.h"
 #include "memory/memory.h"
 #include "files/self.h"
+#include "load/program.h"
 #include "time/time.h"
 #include "memory/user.h"
 
@@ -134,6 +135,13 @@ static const char *file_of_self(struct thread *t, const char *path)
 	if (!pid || *path != '/' || (uint64_t)host_call_own(t, SYS_getpid, 0, 0, 0, 0) != pid)
 		return NULL;
 	return path + 1;
+}
+
+bool self_is_exe(struct thread *t, const char *path)
+{
+	const char *name = program_path()[0] == '/' ? file_of_self(t, path) : NULL;
+
+	return name && !strcmp(name, "exe");
 }
 
 struct image *self_image(struct thread *t, const char *path, int64_t *error)

@@ -19,6 +19,7 @@
 #include "base/channel.h"
 #include "calls/emulate.h"
 #include "files/file.h"
+#include "files/self.h"
 #include "processes/handover.h"
 #include "base/host.h"
 #include "load/manifest.h"
@@ -441,7 +442,7 @@ static int64_t exec(struct thread *t, uint32_t dirfd, uint64_t address, uint32_t
 		put_decimal(path + sizeof(prefix) - 1, dirfd);
 		flags = 0;
 	}
-	if (!strcmp(path, "/proc/self/exe"))
+	if (self_is_exe(t, path))
 		strcpy(path, program_path());
 	return exec_path(t, dirfd, path, flags & AT_NOFOLLOW, argv, envp);
 }
