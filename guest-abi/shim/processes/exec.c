@@ -22,6 +22,7 @@
 #include "files/self.h"
 #include "processes/handover.h"
 #include "base/host.h"
+#include "load/elf.h"
 #include "load/manifest.h"
 #include "memory/memory.h"
 #include "load/program.h"
@@ -42,6 +43,7 @@
 #define S_IXGRP		00010
 #define SCRIPTS_MAX	4		/* interpreters of interpreters, as many as Linux has */
 #define HEAD_SIZE	256		/* Linux: BINPRM_BUF_SIZE */
+#define HEADERS_SIZE	4096		/* of a program that are looked at; program headers lie there */
 #define FIRST_MAX	512
 #define NAME_MAX	64
 
@@ -249,13 +251,90 @@ static bool gains(struct thread *t, uint64_t fd, const struct file_status *statu
 	return host_call_own(t, SYS_fgetxattr, fd, (uint64_t)SLOT_DATA(t), 0, 0) > 0;
 }
 
-static bool is_program(const char *head, uint64_t size)
+/*
+ * Whoever loads it kills its process if it cannot: so what this file says of itself is
+ * read here, too. Nothing of it is believed later. 0, or ENOEXEC.
+ */
+static int64_t read_plan(struct thread *t, uint64_t fd, uint64_t size, struct elf_plan *plan)
 {
-	static const char ident[] = "\177ELF\2\1";
+	struct image *head;
+	int64_t error;
 
-	/* ET_EXEC or ET_DYN, EM_X86_64 */
-	return size >= 64 && !memcmp(head, ident, sizeof(ident) - 1) &&
-	       (head[16] == 2 || head[16] == 3) && !head[17] && head[18] == 62 && !head[19];
+	if (!size)
+		return -LINUX_ENOEXEC;
+	head = image_read(t, fd, size < HEADERS_SIZE ? size : HEADERS_SIZE, &error);
+	if (!head)
+		return error;
+	error = elf_read(head->bytes, head->size, size, plan) ? -LINUX_ENOEXEC : 0;
+	image_drop(t, head);
+	return error;
+}
+
+/* Is it a file, and one that this process may execute? What it is. */
+static int64_t may_run(struct thread *t, uint64_t fd, struct file_status *status)
+{
+	int64_t error;
+
+	channel_put(SLOT_DATA(t), "", 1);
+	error = host_call_own(t, SYS_faccessat2, fd, (uint64_t)SLOT_DATA(t), X_OK,
+			      AT_EACCESS | AT_EMPTY_PATH);
+	if (error > 0)
+		die(CARREL_DIE_IAGO);
+	error = error ?: file_status(t, fd, status);
+	return error || file_regular(status) ? error : -LINUX_EACCES;
+}
+
+/* The interpreter that the program names, to `name`; *size is 0 if there is none. */
+static int64_t read_interpreter(struct thread *t, uint64_t fd, const struct elf_plan *plan,
+				char name[CARREL_PATH_MAX], uint64_t *size)
+{
+	uint64_t at = plan->interpreter;
+
+	*size = plan->interpreter_size;
+	if (*size > CARREL_PATH_MAX)
+		return -LINUX_ENOEXEC;
+	for (unsigned int i = 0; *size && i < plan->count; i++) {
+		const struct elf_segment *s = &plan->segment[i];
+
+		if (at < s->address || at - s->address > s->file_size)
+			continue;
+		if (file_read(t, fd, s->offset + (at - s->address), name, *size) != (int64_t)*size)
+			return -LINUX_EIO;
+		return string_size(name, *size) == *size ? 0 : -LINUX_ENOEXEC;
+	}
+	return *size ? -LINUX_ENOEXEC : 0;
+}
+
+/* Is the file at `path` an interpreter, and one that may run? Linux's errors. */
+static int64_t look_at_interpreter(struct thread *t, const char *path, struct elf_plan *plan)
+{
+	uint32_t kinds = KIND_BIT(CARREL_ENTRY_CODE) | KIND_BIT(CARREL_ENTRY_PROGRAM);
+	struct file_status status;
+	int64_t fd, error;
+
+	if (!host_code() && !manifest_find(kinds, path))
+		return refuse();
+	fd = file_open(t, path);
+	if (fd < 0)
+		return fd;
+	error = may_run(t, fd, &status);
+	error = error ?: read_plan(t, fd, status.size, plan);
+	if (!error && !plan->relocatable)
+		error = -LINUX_ENOEXEC;
+	file_close(t, fd);
+	return error == -LINUX_ENOEXEC ? -LINUX_ELIBBAD : error;
+}
+
+/* Could this program be loaded? */
+static __attribute__((noinline)) int64_t check_program(struct thread *t, uint64_t fd, uint64_t size)
+{
+	char name[CARREL_PATH_MAX];
+	struct elf_plan plan;
+	uint64_t length = 0;
+	int64_t error = read_plan(t, fd, size, &plan);
+
+	error = error ?: read_interpreter(t, fd, &plan, name, &length);
+	return error || !length ? error : look_at_interpreter(t, name, &plan);
 }
 
 /* The file is open as `fd`: may it run, and as what? */
@@ -266,16 +345,9 @@ static int64_t look_at(struct exec *x, uint64_t fd, bool *script)
 	struct file_status status;
 	int64_t n;
 
-	channel_put(SLOT_DATA(t), "", 1);
-	n = host_call_own(t, SYS_faccessat2, fd, (uint64_t)SLOT_DATA(t), X_OK,
-			  AT_EACCESS | AT_EMPTY_PATH);
-	if (n > 0)
-		die(CARREL_DIE_IAGO);
-	n = n ?: file_status(t, fd, &status);
+	n = may_run(t, fd, &status);
 	if (n)
 		return n;
-	if (!file_regular(&status))
-		return -LINUX_EACCES;
 	if (gains(t, fd, &status)) {
 		note(CARREL_NOTE_EXEC, 0);
 		return -LINUX_EPERM;
@@ -286,7 +358,8 @@ static int64_t look_at(struct exec *x, uint64_t fd, bool *script)
 	*script = n > 2 && head[0] == '#' && head[1] == '!';
 	if (*script)
 		return script_allowed(x, fd, status.size) ? enter_script(x, head, n) : refuse();
-	return is_program(head, n) ? choose(x, fd, status.size) : -LINUX_ENOEXEC;
+	n = check_program(t, fd, status.size);
+	return n ?: choose(x, fd, status.size);
 }
 
 static int64_t look(struct exec *x, bool *script)

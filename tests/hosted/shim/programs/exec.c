@@ -3,10 +3,12 @@
  * exec as programs meet it. Prints what happens, for comparison with a run without
  * a shim: exec WHAT DIRECTORY, where DIRECTORY is empty and ours.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +79,41 @@ static void too_long(void)
 	failed("4 MB of arguments");
 }
 
+/* A program of this machine with one segment, which names an interpreter. */
+static void interpreted(const char *what, const char *interpreter)
+{
+	struct {
+		Elf64_Ehdr head;
+		Elf64_Phdr load, interp;
+		char name[64];
+	} file = {
+		.head = {
+			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1,
+			.e_entry = 0x400000, .e_phoff = sizeof(Elf64_Ehdr), .e_phnum = 2,
+			.e_phentsize = sizeof(Elf64_Phdr), .e_ehsize = sizeof(Elf64_Ehdr),
+		},
+		.load = {
+			.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000,
+			.p_filesz = sizeof(file), .p_memsz = sizeof(file), .p_align = 4096,
+		},
+	};
+	const char *path = make("needs", "", 0755);
+	int fd = open(path, O_WRONLY);
+
+	strcpy(file.name, interpreter);
+	file.interp = (Elf64_Phdr){
+		.p_type = PT_INTERP, .p_flags = PF_R, .p_align = 1,
+		.p_offset = offsetof(__typeof__(file), name),
+		.p_vaddr = 0x400000 + offsetof(__typeof__(file), name),
+		.p_filesz = strlen(interpreter) + 1, .p_memsz = strlen(interpreter) + 1,
+	};
+	if (write(fd, &file, sizeof(file)) != sizeof(file))
+		failed(path);
+	close(fd);
+	try(what, path);
+}
+
 static void errors(void)
 {
 	char *argv[] = { "x", NULL };
@@ -101,6 +138,10 @@ static void errors(void)
 	try("a device", "/dev/null");
 	make("elf", "\177ELF\2\1\1 and nothing that belongs to it, but sixty-four bytes long..........", 0755);
 	try("an ELF of another machine", in("elf"));
+	interpreted("an ELF whose interpreter is missing", "/does/not/exist");
+	interpreted("whose interpreter is a directory", "/tmp");
+	interpreted("whose interpreter is text", make("text.so", "no such thing as an ELF file, though it is longer than the head of one would be", 0755));
+	interpreted("whose interpreter may not run", make("plain.so", "text", 0644));
 	too_long();
 	syscall(SYS_execve, 8, argv, environ);
 	failed("path at 8");
