@@ -12,13 +12,15 @@ import machines
 from rows import OURS, Row
 
 SECTION = "Programs"
-PACKAGES = "openssl,sqlite3,redis-server,redis-tools,nginx-light,curl"
+PACKAGES = "openssl,sqlite3,redis-server,redis-tools,nginx-light"
 MEMORY_MIB = 1536
 # Times the instructions of an unprotected operation, all of the machine: client and kernel too.
 AIMS = {"openssl": 1.01, "sqlite3": 1.1, "redis": 1.5, "nginx": 1.5}
 NAMES = {"openssl": "openssl speed, 1 KiB of SHA-256", "sqlite3": "sqlite3, an insert",
-         "redis": "redis-benchmark, a set or get", "nginx": "nginx and curl, a page"}
+         "redis": "redis-benchmark, a set or get", "nginx": "nginx, a page of 692 bytes"}
 SIZES = 2
+FUNCTIONS = 60          # of a profile in the JSON
+PRINTED = 12            # of these
 OPERATIONS = re.compile(r"^(?:did |.*: )(\d+)(?: sha256's in [\d.]+s)?$", re.MULTILINE)
 SYMBOLS = os.path.join(machines.BENCH, "kernel-symbols")
 ASK = "grep -i ' [tw] ' /proc/kallsyms | grep -v '\\[' | gzip -1 | base64"
@@ -74,8 +76,8 @@ def profile(plain, protected, operations):
     for count, sign in ((plain, -1), (protected, 1)):
         for name, n in count.largest(None).items():
             more[name] = more.get(name, 0) + sign * n / operations[sign > 0]
-    return {name: round(n, 1) for name, n in sorted(more.items(), key=lambda item: -abs(item[1]))
-            if abs(n) >= 0.5}
+    return {name: round(n, 1) for name, n in
+            sorted(more.items(), key=lambda item: -abs(item[1]))[:FUNCTIONS]}
 
 
 def row(machine, name):
@@ -95,7 +97,16 @@ def row(machine, name):
                details={"operations": [plain_done, done], "plain": plain.totals,
                         "protected": protected.totals,
                         "more for one operation":
-                        dict(list(profile(plain, protected, (plain_done, done)).items())[:60])})
+                        profile(plain, protected, (plain_done, done))})
+
+
+def show(found):
+    """Where the instructions are that a protected operation takes more."""
+    for row in found:
+        more = row.details.get("more for one operation", {})
+        if more:
+            print(f"{row.name}, where:")
+            print("  " + "; ".join(f"{name} {n:+,.0f}" for name, n in list(more.items())[:PRINTED]))
 
 
 def rows(machine):

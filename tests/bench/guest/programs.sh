@@ -4,9 +4,8 @@
 # Runs in the guest: each program of $PROGRAMS twice as it is and twice protected, with work for N
 # operations and for twice as many, each between marks (`work around`). Before each it prints a line
 #	@@ NAME plain|protected
-# and behind what else is printed, where the program does not do what it is told,
-#	did OPERATIONS
-# The protection is in $P. What is common to both sizes, starting above all, the difference leaves out.
+# and behind it what the program prints, and `did OPERATIONS` if that does not tell. What is common to
+# both sizes, starting above all, is not in their difference. $P stands before what is protected.
 
 work=/bench/work
 
@@ -21,6 +20,7 @@ measure()
 # By the clock, so it says how many there were.
 run_openssl()
 {
+	$P openssl version
 	for seconds in 1 2; do
 		measure openssl $work around $P openssl speed -seconds $seconds -bytes 1024 sha256
 	done
@@ -36,6 +36,7 @@ inserts()
 
 run_sqlite3()
 {
+	$P sqlite3 data 'CREATE TABLE t(a);'
 	for n in 5000 10000; do
 		rm -f data
 		inserts $n >script
@@ -56,7 +57,7 @@ wait_for_port()
 	done
 }
 
-# The client is not protected.
+# Here and in the next one the client is not protected.
 run_redis()
 {
 	$P redis-server --port 6399 --bind 127.0.0.1 --daemonize no --dir "$PWD" --save '' \
@@ -92,9 +93,9 @@ run_nginx()
 	END
 	$P /usr/sbin/nginx -c "$PWD/nginx.conf" -p "$PWD" -g 'daemon off;' &
 	wait_for_port 8099
-	curl -s -o /dev/null 'http://127.0.0.1:8099/page?[1-100]'
-	for n in 300 600; do
-		measure nginx $work around curl -s -o /dev/null "http://127.0.0.1:8099/page?[1-$n]"
+	$work fetch 8099 /page 100
+	for n in 1000 2000; do
+		measure nginx $work around $work fetch 8099 /page $n
 		echo "did $n"
 	done
 	kill -QUIT $(cat pid)

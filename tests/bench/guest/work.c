@@ -15,8 +15,8 @@ void die(const char *what)
 static void usage(void)
 {
 	fprintf(stderr, "usage: work operations | leaves | spin N | ticks | calls N | "
-		"start PROGRAM... | around PROGRAM... | inside | traced-leaves | traced-calls | traced-spin | "
-		"traced-inside\n");
+		"start PROGRAM... | around PROGRAM... | fetch PORT PATH N | inside | "
+		"traced-leaves | traced-calls | traced-spin | traced-inside\n");
 	exit(2);
 }
 
@@ -38,6 +38,8 @@ int main(int argc, char **argv)
 		return start(argv + 2);
 	if (!strcmp(part, "around") && argc > 2)
 		return around(argv + 2);
+	if (!strcmp(part, "fetch") && argc == 5)
+		return fetch((unsigned int)atoi(argv[2]), argv[3], (unsigned int)atoi(argv[4]));
 	if (!strcmp(part, "inside"))
 		return inside();
 	if (!strcmp(part, "traced-leaves"))

@@ -28,6 +28,8 @@ int calls(unsigned int number);
 /* start.c: a program from fork to its main, and to its end. */
 int start(char **argv);
 int around(char **argv);
+/* fetch.c: a web server's client. */
+int fetch(unsigned int port, const char *path, unsigned int times);
 /* inside.c: what costs a protected program more. */
 int inside(void);
 void traced_inside(void);
