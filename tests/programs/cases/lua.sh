@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# packages: lua5.4
+# packages: lua5.4 luajit
 
 t_language()
 {
@@ -38,4 +38,27 @@ t_files_and_commands()
 		print(os.execute("exit 3"))
 		print(os.rename("file", "other"), os.remove("other"))
 		os.exit(5)' || echo "status $?"
+}
+
+# Machine code made while it runs.
+t_compiled()
+{
+	$P luajit -e '
+		local ffi = require("ffi")
+		ffi.cdef("int getppid(void); unsigned sleep(unsigned);")
+		local sum, parent = 0, ffi.C.getppid()
+		for i = 1, 3000000 do sum = (sum + i * 7) % 1000003 end
+		for i = 1, 300 do assert(ffi.C.getppid() == parent) end
+		local function sieve(n)
+			local composite, count = ffi.new("uint8_t[?]", n + 1), 0
+			for i = 2, n do
+				if composite[i] == 0 then
+					count = count + 1
+					for j = i * i, n, i do composite[j] = 1 end
+				end
+			end
+			return count
+		end
+		print(jit.status())
+		print(sum, sieve(200000))'
 }
