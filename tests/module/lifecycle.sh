@@ -159,6 +159,20 @@ fifty_in_any_order()
 	wait
 }
 
+# soon COMMAND...: within five seconds.
+soon()
+{
+	tries=0
+	until ("$@") >/dev/null; do
+		tries=$((tries + 1))
+		if [ $tries = 50 ]; then
+			"$@"
+			fail "not soon: $*"
+		fi
+		usleep 100000
+	done
+}
+
 # Sixteen protected shells that fork each other, killed as a group at any time.
 kill_a_family()
 {
@@ -170,13 +184,83 @@ kill_a_family()
 		usleep $delay
 		kill -9 -$protected 2>/dev/null || kill -9 $protected 2>/dev/null
 		wait $protected
-		tries=0
-		until (everything_is_back) >/dev/null; do
-			tries=$((tries + 1))
-			[ $tries -lt 50 ] || everything_is_back
-			usleep 100000
-		done
+		soon everything_is_back
 		delay=$((delay + 150000))
+	done
+}
+
+# Threads that map memory, and children, some of them by exec; all are killed, or the first alone.
+kill_a_crowd()
+{
+	delay=0
+	while [ $delay -lt 2000000 ]; do
+		setsid hvreg run victim crowd & protected=$!
+		usleep $delay
+		kill -9 $protected
+		wait $protected
+		kill -9 -$protected 2>/dev/null
+		soon everything_is_back
+		delay=$((delay + 135000))
+	done
+}
+
+# start_pair: $parent and $child are numbers of host processes.
+start_pair()
+{
+	rm -f /tmp/pair
+	hvreg run victim pair >/tmp/pair & protected=$!
+	soon grep -q '^[0-9]* [0-9]*$' /tmp/pair
+	parent=$(cut -d' ' -f1 /tmp/pair)
+	child=$(cut -d' ' -f2 /tmp/pair)
+	[ "$parent" = $protected ] || fail "the parent is $parent, not $protected"
+	running 2
+}
+
+# gone PID: it, and what it had.
+gone()
+{
+	[ ! -e "/proc/$1" ] || fail "$1 is still there"
+}
+
+# The child goes on with the memory that it had in common with its parent; so does the module.
+parent_killed()
+{
+	start_pair
+	kill -9 $parent
+	killed $parent
+	running 1
+	usleep 500000
+	kill -0 $child || fail 'the child died with its parent'
+	rmmod carrel && fail 'unloaded'
+	hvreg run busybox true || fail "another: $?"
+	kill -9 $child
+	soon gone $child
+	soon everything_is_back
+}
+
+child_killed()
+{
+	start_pair
+	kill -9 $child
+	soon grep -q '^child 9$' /tmp/pair
+	running 1
+	usleep 500000
+	kill -9 $parent
+	killed $parent
+}
+
+# The carrier's number stays, its process at the hypervisor is another one each time.
+killed_while_it_execs()
+{
+	delay=0
+	while [ $delay -lt 600000 ]; do
+		hvreg run busybox sh -c 'echo "exec busybox sh /tmp/again" >/tmp/again; . /tmp/again' &
+		protected=$!
+		usleep $delay
+		kill -9 $protected
+		killed $protected
+		soon everything_is_back
+		delay=$((delay + 41000))
 	done
 }
 
@@ -341,6 +425,10 @@ check 'kill -9 while it waits' kill_while_waiting
 check 'kill -9 at any time' kill_at_any_time
 check 'fifty start and die in any order' fifty_in_any_order
 check 'kill -9 of a family' kill_a_family
+check 'kill -9 of a crowd' kill_a_crowd
+check 'a parent is killed' parent_killed
+check 'a child is killed' child_killed
+check 'kill -9 in a chain of exec' killed_while_it_execs
 check 'SIGSTOP and SIGCONT' stop_and_continue
 check 'a tracer sees the stub' traced
 check '--memory' memory_limit
