@@ -5,11 +5,7 @@
 
 static u64 changes;	/* the counter of changes: the newest stamp drawn */
 
-static struct {
-	u64 seen;	/* the stamp up to which this CPU has flushed */
-	const struct cpu_mask *view, *family;	/* what it is inside of, or NULL */
-	u32 parked;
-} __attribute__((aligned(64))) cpus[MAX_CPUS];
+struct flush_cpu flush_cpus[MAX_CPUS];
 
 void cpu_mask_set(struct cpu_mask *mask, unsigned int cpu)
 {
@@ -39,40 +35,29 @@ void flush_done(unsigned int cpu, u64 begun)
 {
 	ASSERT(cpu < MAX_CPUS);
 	/* this CPU alone writes it; an interrupted older flush must not move it back */
-	if (begun > cpus[cpu].seen)
-		__atomic_store_n(&cpus[cpu].seen, begun, __ATOMIC_SEQ_CST);
+	if (begun > flush_cpus[cpu].seen)
+		__atomic_store_n(&flush_cpus[cpu].seen, begun, __ATOMIC_SEQ_CST);
 }
 
 void flush_park(unsigned int cpu, bool parked)
 {
 	ASSERT(cpu < MAX_CPUS);
-	__atomic_store_n(&cpus[cpu].parked, parked, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&flush_cpus[cpu].parked, parked, __ATOMIC_SEQ_CST);
 }
 
 static bool cpu_paid(unsigned int cpu, u64 stamp)
 {
-	return __atomic_load_n(&cpus[cpu].seen, __ATOMIC_SEQ_CST) >= stamp ||
-		__atomic_load_n(&cpus[cpu].parked, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&flush_cpus[cpu].seen, __ATOMIC_SEQ_CST) >= stamp ||
+		__atomic_load_n(&flush_cpus[cpu].parked, __ATOMIC_SEQ_CST);
 }
 
-void flush_enter(unsigned int cpu, const struct cpu_mask *view, const struct cpu_mask *family)
-{
-	ASSERT(cpu < MAX_CPUS);
-	__atomic_store_n(&cpus[cpu].family, family, __ATOMIC_RELEASE);
-	__atomic_store_n(&cpus[cpu].view, view, __ATOMIC_SEQ_CST);
-}
-
-void flush_leave(unsigned int cpu)
-{
-	ASSERT(cpu < MAX_CPUS);
-	__atomic_store_n(&cpus[cpu].view, NULL, __ATOMIC_RELEASE);
-	__atomic_store_n(&cpus[cpu].family, NULL, __ATOMIC_RELEASE);
-}
-
+/* The family is older than the view: one that is not this CPU's any more belongs to no view. */
 static bool is_inside(unsigned int cpu, const struct cpu_mask *mask)
 {
-	return __atomic_load_n(&cpus[cpu].view, __ATOMIC_SEQ_CST) == mask ||
-		__atomic_load_n(&cpus[cpu].family, __ATOMIC_SEQ_CST) == mask;
+	const struct cpu_mask *view = __atomic_load_n(&flush_cpus[cpu].view, __ATOMIC_SEQ_CST);
+
+	return view && (view == mask ||
+			__atomic_load_n(&flush_cpus[cpu].family, __ATOMIC_SEQ_CST) == mask);
 }
 
 static bool all_paid(const struct cpu_mask *mask, u64 stamp, bool inside)
@@ -116,5 +101,5 @@ bool flush_alone(const struct cpu_mask *mask)
 u64 flush_seen(unsigned int cpu)
 {
 	ASSERT(cpu < MAX_CPUS);
-	return __atomic_load_n(&cpus[cpu].seen, __ATOMIC_RELAXED);
+	return __atomic_load_n(&flush_cpus[cpu].seen, __ATOMIC_RELAXED);
 }

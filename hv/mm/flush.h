@@ -28,6 +28,15 @@ struct cpu_mask {
 	u64 bits[MAX_CPUS / 64];
 };
 
+/* One CPU's page of the ledger; written by that CPU alone. */
+struct flush_cpu {
+	u64 seen;	/* the stamp up to which it has flushed */
+	const struct cpu_mask *view, *family;	/* what it is inside of; view NULL: of nothing */
+	u32 parked;
+} __attribute__((aligned(64)));
+
+extern struct flush_cpu flush_cpus[MAX_CPUS];
+
 void cpu_mask_set(struct cpu_mask *mask, unsigned int cpu);	/* atomic */
 bool cpu_mask_test(const struct cpu_mask *mask, unsigned int cpu);
 
@@ -45,8 +54,17 @@ void flush_park(unsigned int cpu, bool parked);
  * This CPU goes into a process view, known by the masks of view and family: a full barrier, to
  * be called before it looks for debts. And it is out: no translation of the view is used any more.
  */
-void flush_enter(unsigned int cpu, const struct cpu_mask *view, const struct cpu_mask *family);
-void flush_leave(unsigned int cpu);
+static inline void flush_enter(unsigned int cpu, const struct cpu_mask *view,
+			       const struct cpu_mask *family)
+{
+	__atomic_store_n(&flush_cpus[cpu].family, family, __ATOMIC_RELEASE);
+	__atomic_store_n(&flush_cpus[cpu].view, view, __ATOMIC_SEQ_CST);
+}
+
+static inline void flush_leave(unsigned int cpu)
+{
+	__atomic_store_n(&flush_cpus[cpu].view, NULL, __ATOMIC_RELEASE);
+}
 
 /* True if no CPU of `mask` owes a debt of `stamp`. For the host view, whose translations a CPU
  * that is in a process view keeps and comes back to. */
