@@ -70,12 +70,11 @@ static int donate(u64 chunk, struct family *family)
 
 int owner_donate(u64 chunk, struct family *family, u32 limit)
 {
-	int error;
+	int error = CARREL_ELIMIT;
 
-	if (family && family->chunks >= limit)
-		return CARREL_ELIMIT;
-	lock_take(&frame_lock);
-	error = donate(chunk, family);
+	lock_take(&frame_lock);		/* processes of one family have different locks */
+	if (!family || family->chunks < limit)
+		error = donate(chunk, family);
 	lock_release(&frame_lock);
 	return error;
 }
