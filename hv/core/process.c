@@ -42,7 +42,7 @@ u64 process_claim_slot(void)
 		slot->taken = true;
 		slot->generation++;
 		__atomic_fetch_add(&slot->references, 1, __ATOMIC_SEQ_CST);
-		id = (u64)slot->generation << 16 | i;
+		id = slot->generation << 16 | i;
 	}
 	lock_release(&table_lock);
 	return id;
@@ -53,7 +53,6 @@ void process_release_slot(u64 id)
 	struct process_slot *slot = process_slot(id);
 
 	lock_take(&table_lock);
-	slot->process = NULL;
 	slot->taken = false;
 	process_put_slot(slot);
 	lock_release(&table_lock);
@@ -73,7 +72,10 @@ bool process_shared(const struct process *process)
 	return __atomic_load_n(&process_slot(process->id)->references, __ATOMIC_SEQ_CST) != 1;
 }
 
-/* Each of the others is inside one hypercall, with interrupts off: the wait is short. */
+/*
+ * Each of the others is inside one hypercall, with interrupts off: the wait is short. The wipe of
+ * a panic, which follows pointers of the object, must not find it when it may be the host's again.
+ */
 void process_retire(struct process *process)
 {
 	struct process_slot *slot = process_slot(process->id);
@@ -83,6 +85,7 @@ void process_retire(struct process *process)
 	lock_release(&process->lock);
 	while (__atomic_load_n(&slot->references, __ATOMIC_SEQ_CST) != 1)
 		__builtin_ia32_pause();
+	slot->process = NULL;
 }
 
 static void measure_create(struct process *process)

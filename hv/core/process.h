@@ -84,7 +84,7 @@ struct process_slot {
 	u64 id;			/* handle of the process that can be found here, 0 none */
 	struct process *process;
 	u32 references;
-	u32 generation;		/* of the newest handle; the table's lock */
+	u64 generation;		/* of the newest handle; the table's lock */
 	bool taken;		/* the table's lock */
 };
 extern struct process_slot process_slots[PROCESS_MAX];

@@ -380,6 +380,21 @@ static bool all_zero(const void *bytes, u64 size)
 }
 
 /* A panic leaves no context and no private frame; what is not private stays. */
+/* Not even when a place in the table has had more processes than 32 bits count. */
+static void handles(void)
+{
+	struct carrier carrier;
+	u64 last = 0;
+
+	process_slots[0].generation = UINT32_MAX - 1;
+	for (unsigned int i = 0; i < 4; i++) {
+		make_process(&carrier, 1, 2, 1, true);
+		CHECK(carrier.id > last && carrier.id % PROCESS_MAX == 0);
+		last = carrier.id;
+		end_process(&carrier);
+	}
+}
+
 static void wipe(void)
 {
 	struct carrier carrier;
@@ -424,6 +439,7 @@ const struct test life_tests[] = {
 	{ "a thread that flushes and never leaves", paying_while_inside },
 	{ "a call under way while its process is destroyed", call_under_way },
 	{ "320 processes, no handle twice, no frame lost", many },
+	{ "a handle is never used again", handles },
 	{ "a panic wipes contexts and private frames", panic_wipe },
 	{ 0 },
 };
