@@ -21,6 +21,7 @@
 #include "thread.h"
 
 #define STRIDE_PAGES	(CARREL_THREAD_STRIDE / PAGE_SIZE)
+#define WAITING_MAX	32U	/* children of one parent that nobody has adopted yet */
 
 static void inherit(struct process *child, const struct process *parent, u64 id, const u8 *random)
 {
@@ -36,6 +37,34 @@ static void inherit(struct process *child, const struct process *parent, u64 id,
 	child->family = parent->family;
 }
 
+/* The next child in the table, from slot *at on, that nobody has adopted; with a reference. */
+static struct process *next_child(const struct process *parent, unsigned int *at)
+{
+	while (*at < PROCESS_MAX) {
+		u64 id = __atomic_load_n(&process_slots[(*at)++].id, __ATOMIC_RELAXED);
+		struct process *child = id && id != parent->id ? process_get(id) : NULL;
+
+		if (child && __atomic_load_n(&child->parent, __ATOMIC_RELAXED) == parent->id)
+			return child;
+		if (child)
+			process_put(child);
+	}
+	return NULL;
+}
+
+/* Places in the table are everybody's, and no kernel counts these. */
+static bool may_begin(const struct process *parent)
+{
+	unsigned int at = 0, waiting = 0;
+	struct process *child;
+
+	while ((child = next_child(parent, &at))) {
+		waiting++;
+		process_put(child);
+	}
+	return waiting < WAITING_MAX;
+}
+
 static int begin(struct process *parent, u32 index)
 {
 	u8 random[RANDOM_SIZE];
@@ -43,6 +72,8 @@ static int begin(struct process *parent, u32 index)
 	u64 id, pa;
 	int error;
 
+	if (!may_begin(parent))
+		return CARREL_ELIMIT;
 	if (random_get(random))
 		return CARREL_ERANDOM;
 	id = process_claim_slot();
@@ -109,7 +140,7 @@ static void finish(struct process *parent, struct vt_regs *regs)
 {
 	struct process *child = parent->making;
 
-	regs->rdi = parent->child = child->id;
+	regs->rdi = child->id;
 	regs->rsi = child->ticket[0];
 	regs->rdx = child->ticket[1];
 	parent->making = NULL;
@@ -153,9 +184,9 @@ static int end_making(struct process *parent)
 	return result;
 }
 
-static int end_newest(struct process *parent)
+static int abort_child(struct process *parent, u64 id)
 {
-	struct process *child = process_get(parent->child);
+	struct process *child = process_get(id);
 
 	return child ? end_child(parent, child) : 0;
 }
@@ -166,7 +197,7 @@ s64 fork_call(struct cpu *cpu, struct process *parent)
 	int result;
 
 	if (regs->rdi == CARREL_FORK_ABORT)
-		return parent->making ? end_making(parent) : end_newest(parent);
+		return regs->rsi ? abort_child(parent, regs->rsi) : end_making(parent);
 	result = go(cpu, parent);
 	if (result == CARREL_ENOMEM && process_reclaim(parent))
 		result = go(cpu, parent);
@@ -190,13 +221,11 @@ int fork_adopt(struct process *child, const struct vt_regs *args)
 int fork_end(struct process *parent)
 {
 	int result = end_making(parent);
+	unsigned int at = 0;
+	struct process *child = result ? NULL : next_child(parent, &at);
 
-	for (u64 i = 0; !result && parent->child && i < PROCESS_MAX; i++) {
-		u64 id = __atomic_load_n(&process_slots[i].id, __ATOMIC_RELAXED);
-		struct process *child = id == parent->id ? NULL : process_get(id);
-
-		if (child)
-			result = end_child(parent, child);
-	}
-	return result;
+	if (!child)
+		return result;
+	result = end_child(parent, child);
+	return result ? result : CARREL_MORE;	/* a call's work for each */
 }

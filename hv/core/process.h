@@ -59,7 +59,6 @@ struct process {
 	struct thread *threads[CARREL_SLOTS_MAX];
 	u32 block[CARREL_BLOCKS_MAX];	/* number + 1 of the lent block, 0 none */
 	u64 parent;			/* handle, until it is adopted; 0: it is nobody's child */
-	u64 child;			/* handle of the newest child that FORK made, 0 none */
 	struct process *making;		/* a child that is not in the table yet ... */
 	u64 making_at;			/* ... how far its pages are shared ... */
 	u32 making_thread;		/* ... and who calls for it */

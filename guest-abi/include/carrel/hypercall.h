@@ -59,7 +59,8 @@
 #define CARREL_HC_IDENTITY	38	/* () -> RDI RSI RDX R10 */
 #define CARREL_HC_DIE		39	/* (code): kill this process with a logged reason */
 #define CARREL_HC_THREAD	40	/* (index): make that thread, or make it anew if it is out */
-#define CARREL_HC_FORK		41	/* (CARREL_FORK_*) -> RDI = child, RSI = ticket low, RDX = ticket high */
+#define CARREL_HC_FORK		41	/* (CARREL_FORK_*, child of ABORT)
+					   -> RDI = child, RSI = ticket low, RDX = ticket high */
 #define CARREL_HC_PASS		42	/* RDI RSI RDX R10 = 32 bytes for a successor of the same identity
 					   -> RDI = ticket low, RSI = ticket high */
 #define CARREL_HC_CLAIM		43	/* (ticket low, ticket high) -> RDI RSI RDX R10 = the bytes, once */
@@ -67,7 +68,7 @@
 
 /* What FORK is to do. */
 #define CARREL_FORK_GO		0	/* begin, or go on after MORE or PENDING */
-#define CARREL_FORK_ABORT	1	/* no host process will come for the child: undo */
+#define CARREL_FORK_ABORT	1	/* nobody comes for that child, or (0) the one in the making: undo */
 
 /* Positive results. */
 #define CARREL_PENDING		1	/* CPUs owe a flush: run FLUSH on all, ask again */

@@ -100,13 +100,13 @@ static int64_t make(struct thread *t, uint64_t words[4])
 	}
 }
 
-/* No host process will come for it. */
-static void undo(struct thread *t)
+/* No host process will come for that child; 0: the one in the making. */
+static void undo(struct thread *t, uint64_t child)
 {
 	bool pending = false;
 
 	for (;;) {
-		uint64_t words[4] = { CARREL_FORK_ABORT };
+		uint64_t words[4] = { CARREL_FORK_ABORT, child };
 
 		switch (hypercall_words(CARREL_HC_FORK, words)) {
 		case 0:
@@ -165,7 +165,7 @@ static int64_t copy(struct thread *t, const struct clone_request *r, uint64_t wo
 	t->forked = false;
 	exchange(t, mine);
 	if (error)
-		undo(t);
+		undo(t, 0);
 	return error;
 }
 
@@ -196,7 +196,7 @@ static int64_t fork_process(struct thread *t, const struct clone_request *r)
 		return value;
 	value = host_clone(t, r, t->slot, child);
 	if (value < 0)
-		undo(t);
+		undo(t, child[0]);
 	return value;
 }
 

@@ -177,21 +177,25 @@ static void fork_one(struct test_cpu *c, struct proc *p)
 	forks++;
 }
 
+/* Whichever is named, or the one in the making. */
 static void undo(struct test_cpu *c, struct proc *p)
 {
-	u64 newest = c->cpu.thread->process->child;
-	bool making = c->cpu.thread->process->making;
-	s64 result = exit_call(c, CARREL_HC_FORK, CARREL_FORK_ABORT, 0, 0, 0, 0, 0);
+	struct proc *named = &procs[random_below(PROCS)];
+	u64 id;
+	s64 result;
+
+	for (unsigned int i = 0; i < PROCS; i++)
+		if (procs[i].used && !procs[i].adopted && &procs[procs[i].parent] == p && random_below(8))
+			named = &procs[i];
+	id = named->used && random_below(8) ? named->carrier.id : 0;
+	result = exit_call(c, CARREL_HC_FORK, CARREL_FORK_ABORT, id, 0, 0, 0, 0);
 
 	CHECK(result == 0 || result == CARREL_MORE);
-	for (unsigned int i = 0; i < PROCS && !making; i++) {
-		if (!procs[i].used || procs[i].adopted || procs[i].carrier.id != newest)
-			continue;
-		procs[i].dying = true;
-		procs[i].used = result != 0;
-		undone++;
-	}
-	(void)p;
+	if (!id || named->adopted || &procs[named->parent] != p)
+		return;
+	named->dying = true;
+	named->used = result != 0;
+	undone++;
 }
 
 /* UNMAP, MAP or PROTECT of a few private pages; while it is PENDING, all CPUs flush. */

@@ -73,9 +73,10 @@ static s64 fork_step(struct test_cpu *c)
 	return exit_call(c, CARREL_HC_FORK, CARREL_FORK_GO, 0, 0, 0, 0, 0);
 }
 
-static s64 fork_abort(struct test_cpu *c)
+/* That child, or (0) the one in the making. */
+static s64 fork_abort(struct test_cpu *c, u64 id)
 {
-	return exit_call(c, CARREL_HC_FORK, CARREL_FORK_ABORT, 0, 0, 0, 0, 0);
+	return exit_call(c, CARREL_HC_FORK, CARREL_FORK_ABORT, id, 0, 0, 0, 0);
 }
 
 static void take_child(struct test_cpu *c, struct carrier *of)
@@ -156,8 +157,11 @@ static void both_ways(void)
 	CHECK_EQ(adopt(&parent), CARREL_ESTATE);
 	CHECK_EQ(adopt(&child), 0);
 	CHECK_EQ(adopt(&child), CARREL_ESTATE);
-	CHECK_EQ(fork_abort(one), 0);		/* too late, and nothing is undone */
+	CHECK_EQ(fork_abort(one, child.id), 0);		/* too late, and nothing is undone */
+	CHECK_EQ(fork_abort(one, 0), 0);
 	CHECK(memcmp(object(&child)->identity, object(&parent)->identity, 32) == 0);
+	CHECK(object(&child)->slots == 4 && object(&child)->blocks == 4);
+	CHECK(object(&child)->limit == 3 && object(&child)->flags == create_flags);
 	CHECK_EQ(enter(two, &child), 0);
 	CHECK_EQ(two->process.rip, CARREL_SHIM_START);
 	CHECK_EQ(two->cpu.vt.regs->rdi, 0);
@@ -276,12 +280,12 @@ static void check_undone(void)
 	check_machine();
 }
 
-static void abort_all(void)
+static void abort_all(u64 id)
 {
 	s64 result;
 
 	do {
-		result = fork_abort(one);
+		result = fork_abort(one, id);
 		check_machine();
 		if (result == CARREL_MORE && object(&parent)->making)
 			CHECK_EQ(fork_step(one), CARREL_ESTATE);	/* no way back */
@@ -305,10 +309,11 @@ static void half_made(void)
 			if (whole)
 				take_child(one, &child);
 		}
-		abort_all();
+		abort_all(whole ? child.id : 0);
 		if (whole)
 			CHECK_EQ(adopt(&child), CARREL_EARG);
-		abort_all();		/* nothing more to undo */
+		abort_all(whole ? child.id : 0);	/* nothing more to undo */
+		abort_all(0);
 		check_undone();
 		for (unsigned int i = 0; i < steps; i++)
 			CHECK(fork_step(one) >= 0);
@@ -394,10 +399,82 @@ static void refused(void)
 	give_back();
 }
 
-/* The table of processes is full of children that nobody adopts; they go with their parent. */
-static void many_children(void)
+static unsigned int fork_many(void)
 {
 	unsigned int made = 0;
+	s64 result;
+
+	while ((result = fork_step(one)) >= 0) {
+		made += result == 0;
+		if (!result)
+			take_child(one, &child);
+	}
+	CHECK(result == CARREL_ELIMIT && !object(&parent)->making);
+	return made;
+}
+
+/* Who is undone is the one that is named: another thread's is not, nor one in the making. */
+static void undone_by_name(void)
+{
+	struct carrier first, second;
+
+	start_big(4);
+	fork_to(one, &first);
+	fork_to(one, &second);
+	CHECK_EQ(fork_step(one), CARREL_MORE);
+	while (fork_abort(one, first.id) == CARREL_MORE)
+		check_machine();
+	CHECK_EQ(adopt(&first), CARREL_EARG);
+	CHECK(object(&parent)->making);
+	CHECK_EQ(fork_abort(one, parent.id), 0);
+	CHECK_EQ(fork_abort(one, 1), 0);
+	fork_to(one, &child);
+	CHECK_EQ(adopt(&second), 0);
+	CHECK_EQ(fork_abort(one, second.id), 0);
+	CHECK_EQ(enter(two, &second), 0);
+	CHECK_EQ(fork_abort(two, child.id), 0);		/* not its child */
+	CHECK_EQ(adopt(&child), 0);
+	CHECK_EQ(destroy(&second), 0);
+	CHECK_EQ(destroy(&child), 0);
+	CHECK_EQ(destroy(&parent), 0);
+	give_back();
+}
+
+/* Demand entries that need a table each in the child cost what pages cost. */
+static void sparse(void)
+{
+	unsigned int used, calls = 0;
+	s64 result;
+
+	start(4);
+	exit_reason(one, VT_INTERRUPT);
+	while (parent.chunks < 4) {
+		parent.chunk[parent.chunks++] = host_chunk();
+		CHECK_EQ(donate(&cpus[0], parent.chunk[parent.chunks - 1], parent.id), 0);
+	}
+	back(one, &parent, 0);
+	for (u64 i = 0; i < 700; i++)
+		map(one, i * GIB + 300 * MIB, 512, RW | CARREL_MAP_DEMAND);
+	do {
+		used = object(&parent)->family->used;
+		result = fork_step(one);
+		CHECK(object(&parent)->family->used - used < PROCESS_BUDGET + 50);
+		calls++;
+	} while (result == CARREL_MORE);
+	CHECK(result == 0 && calls > 1);
+	check_machine();
+	CHECK_EQ(destroy(&parent), 0);
+	give_back();
+}
+
+/*
+ * Children that nobody adopts: a few alone, for the table of processes is everybody's. They go
+ * with their parent, a bounded number a call. The others fill the table.
+ */
+static void many_children(void)
+{
+	const struct family *family;
+	unsigned int made, before;
 	s64 result;
 
 	start(13);
@@ -407,12 +484,32 @@ static void many_children(void)
 		CHECK_EQ(donate(&cpus[0], parent.chunk[parent.chunks - 1], parent.id), 0);
 	}
 	back(one, &parent, 0);
-	while ((result = fork_step(one)) >= 0)
-		made += result == 0;
-	CHECK(result == CARREL_ELIMIT && made == PROCESS_MAX - 1 && !object(&parent)->making);
+	made = fork_many();
+	CHECK_EQ(made, 32);
+	CHECK_EQ(adopt(&child), 0);
+	CHECK_EQ(fork_many(), 1);
+	while (fork_abort(one, child.id))
+		;
+	CHECK_EQ(fork_many(), 1);
+	for (made = 1; made; made = fork_many())
+		CHECK_EQ(adopt(&child), 0);
 	CHECK_EQ(object(&parent)->family->members, PROCESS_MAX);
-	CHECK_EQ(destroy(&parent), 0);
+	CHECK_EQ(fork_many(), 0);		/* the table is full */
+	leave(one);
+	family = object(&parent)->family;
+	do {
+		flush_all_cpus();
+		before = family->members;
+		result = kernel_call(&cpus[0], CARREL_HC_DESTROY, parent.id, 0, 0, 0);
+		CHECK(before - family->members <= 1);
+	} while (result > 0);
+	CHECK_EQ(result, 0);
+	CHECK_EQ(family->members, PROCESS_MAX - 32);
 	check_machine();
+	for (u64 slot = 0; slot < PROCESS_MAX; slot++) {
+		child.id = process_slots[slot].id;
+		CHECK(!child.id || destroy(&child) == 0);
+	}
 	give_back();
 }
 
@@ -533,6 +630,48 @@ static void reader(void)
 	give_back();
 }
 
+/*
+ * PROTECT is no way around the wait: the copy's page has one owner, and of what others gave up
+ * everything is paid, but a thread of the same process still reads the frame that was copied.
+ */
+static void protected_early(void)
+{
+	struct test_cpu *const three = &cpus[3];
+	u64 old;
+
+	start_two();
+	leave(two);
+	fork_to(one, &child);
+	CHECK_EQ(adopt(&child), 0);
+	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+	back(two, &parent, 1);
+	CHECK_EQ(thread_create(object(&child), 1), 0);
+	CHECK_EQ(enter(three, &child), 0);
+	put(three, DATA, 66);			/* CPUs 1 and 2 owe for the frame */
+	exit_reason(two, VT_INTERRUPT);
+	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+	back(two, &parent, 1);
+	old = touch(two, DATA);
+	exit_exception(one, 14, 7, DATA);	/* copies, and CPU 1 flushes: 2 owes for the copy alone */
+	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH);
+	back(one, &parent, 0);
+	CHECK(touch(one, DATA) != old);
+	CHECK_EQ(exit_call(one, CARREL_HC_PROTECT, DATA, 1, RW, 0, 0, 0), CARREL_PENDING);
+	CHECK_EQ(touch_for(one, DATA, true), 0);
+	exit_exception(one, 14, 7, DATA);
+	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH);
+	exit_reason(two, VT_INTERRUPT);
+	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+	back(two, &parent, 1);
+	back(one, &parent, 0);
+	CHECK_EQ(exit_call(one, CARREL_HC_PROTECT, DATA, 1, RW, 0, 0, 0), 0);
+	CHECK(touch_for(one, DATA, true) != 0);
+	check_machine();
+	CHECK_EQ(destroy(&parent), 0);
+	CHECK_EQ(destroy(&child), 0);
+	give_back();
+}
+
 /* The last that has a page writes to it in place when all who had it are flushed. */
 static void last_one(void)
 {
@@ -564,10 +703,13 @@ const struct test fork_tests[] = {
 	{ "fork: undone, or its parent ended, after every step", half_made },
 	{ "fork: memory that changes between the steps", changed_meanwhile },
 	{ "fork: what can run out", refused },
+	{ "fork: the child that is named is undone", undone_by_name },
+	{ "fork: tables for demand entries are work", sparse },
 	{ "fork: children that nobody adopts", many_children },
 	{ "fork: a thread writes meanwhile, on a CPU that does not flush", writer },
 	{ "fork: threads that are out are not waited for", others_out },
 	{ "fork: a thread reads what another writes to first", reader },
+	{ "fork: PROTECT does not make a copy writable early", protected_early },
 	{ "fork: the last that has a page writes in place", last_one },
 	{ 0 },
 };

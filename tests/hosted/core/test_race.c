@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <core/stats.h>
 
@@ -120,7 +121,8 @@ static void kernel_step(struct test_cpu *c, struct shared *s)
 static void fork_step(struct test_cpu *c)
 {
 	u64 what = random_below(8) ? CARREL_FORK_GO : CARREL_FORK_ABORT;
-	s64 result = exit_call(c, CARREL_HC_FORK, what, 0, 0, 0, 0, 0);
+	u64 whom = random_below(2) ? look(&shared[MADE + random_below(SHARED - MADE)]).id : 0;
+	s64 result = exit_call(c, CARREL_HC_FORK, what, whom, 0, 0, 0, 0);
 	const struct vt_regs *regs = c->cpu.vt.regs;
 	struct carrier new = { .id = regs->rdi, .ticket = { regs->rsi, regs->rdx } };
 
@@ -282,7 +284,63 @@ static void race(void)
 	CHECK(threads_made && claimed);
 }
 
+/* --- Two processes of a family want its last chunk ----------------------------------------- */
+
+static struct carrier parent, child;
+
+static void *donate_to_child(void *argument)
+{
+	u64 *chunk = argument;
+
+	kernel_call(&cpus[3], CARREL_HC_DONATE, *chunk, child.id, 0, 0);
+	return NULL;
+}
+
+static void *donate_to_parent(void *argument)
+{
+	u64 *chunk = argument;
+
+	kernel_call(&cpus[2], CARREL_HC_DONATE, *chunk, parent.id, 0, 0);
+	return NULL;
+}
+
+/* Each holds its own process's lock; both are where they wait for frame_lock. */
+static void last_chunk(void)
+{
+	u64 chunk[2] = { 10, 11 };
+	pthread_t threads[2];
+	const struct vt_regs *regs;
+	s64 result;
+
+	make_process(&parent, 2, 3, 2, true);
+	CHECK_EQ(enter(&cpus[1], &parent), 0);
+	do
+		result = exit_call(&cpus[1], CARREL_HC_FORK, CARREL_FORK_GO, 0, 0, 0, 0, 0);
+	while (result == CARREL_MORE);
+	regs = cpus[1].cpu.vt.regs;
+	child = (struct carrier){ .id = regs->rdi, .ticket = { regs->rsi, regs->rdx } };
+	exit_reason(&cpus[1], VT_INTERRUPT);
+	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADOPT, child.id, child.ticket[0], child.ticket[1], 0), 0);
+	CHECK_EQ(donate(&cpus[0], chunk[0], 0), 0);
+	CHECK_EQ(donate(&cpus[0], chunk[1], 0), 0);
+	lock_take(&frame_lock);
+	pthread_create(&threads[0], NULL, donate_to_parent, &chunk[0]);
+	pthread_create(&threads[1], NULL, donate_to_child, &chunk[1]);
+	usleep(100000);
+	lock_release(&frame_lock);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	CHECK_EQ(object(&parent)->family->chunks, 2);
+	CHECK((owner(chunk[0]) == CHUNK_NOBODY) != (owner(chunk[1]) == CHUNK_NOBODY));
+	CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, child.id, 0, 0, 0), 0);
+	end_process(&parent);
+	for (unsigned int i = 0; i < 2; i++)
+		CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, chunk[i], 0, 0, 0), 0);
+	CHECK_EQ(stats.chunks_donated, 0);
+}
+
 const struct test race_tests[] = {
+	{ "two processes at once want the last chunk of their family", last_chunk },
 	{ "four CPUs at once on the same processes and chunks", race },
 	{ 0 },
 };

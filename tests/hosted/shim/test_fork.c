@@ -16,6 +16,7 @@
 
 static const int64_t *answers;
 static unsigned int gos, aborts, requests, clones;
+static uint64_t whom;		/* ABORT names */
 static int64_t clone_answer, request_answer;
 static uint64_t blocked;
 
@@ -44,7 +45,7 @@ static int64_t fork_call(uint64_t number, uint64_t words[4])
 {
 	CHECK_EQ(number, CARREL_HC_FORK);
 	if (words[0] == CARREL_FORK_ABORT)
-		return ++aborts == 1 ? CARREL_MORE : 0;
+		return CHECK_EQ(words[1], whom), ++aborts == 1 ? CARREL_MORE : 0;
 	CHECK(all_held());
 	CHECK_EQ(self()->start, START_FORKED);
 	CHECK_EQ(blocked, UINT64_MAX);
@@ -93,6 +94,7 @@ static struct thread *begin(const int64_t *moods)
 	fake.requests = true;
 	answers = moods;
 	gos = aborts = requests = clones = 0;
+	whom = 0;
 	clone_answer = 77;
 	request_answer = 0;
 	t->mask = 0x1000;
@@ -149,6 +151,7 @@ static void no_process(void)
 	struct thread *t = begin(fine);
 
 	clone_answer = -LINUX_EAGAIN;
+	whom = 0xaaa;
 	CHECK_EQ(forked(t), -LINUX_EAGAIN);
 	CHECK(aborts == 2 && clones == 1);
 	check_after(t);
