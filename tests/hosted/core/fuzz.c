@@ -67,31 +67,53 @@ static u64 argument(struct input *in)
 	}
 }
 
-static void hypercall_step(struct input *in, struct test_cpu *c)
+/* `likely`: one of those without which the others reach little. */
+static void hypercall_step(struct input *in, struct test_cpu *c, bool likely)
 {
-	u8 number = byte(in), who = byte(in), which = byte(in) % KEPT;
+	static const u8 calls[2][4] = {
+		{ CARREL_HC_ENTER, CARREL_HC_RESUME, CARREL_HC_RESUME, CARREL_HC_ADOPT },
+		{ CARREL_HC_FORK, CARREL_HC_FORK, CARREL_HC_MAP, CARREL_HC_THREAD },
+	};
+	u8 number = byte(in), who = byte(in), which = byte(in) % min_u64(made, KEPT);
+	bool was_inside;
+	s64 result;
 	u64 a[6];
 
 	for (unsigned int i = 0; i < 6; i++)
 		a[i] = argument(in);
-	if (number < 128)
+	if (likely)
+		number = calls[inside(c)][number % 4];
+	else if (number < 240)
 		number %= CARREL_HC_MAX + 2;
 	/* most tickets and handles are right, else little would be reached */
-	if (!(who & 0x40) && (number == CARREL_HC_ENTER || number == CARREL_HC_RESUME)) {
+	if (!(who & 0x40) && (number == CARREL_HC_ENTER || number == CARREL_HC_RESUME ||
+			      number == CARREL_HC_ADOPT)) {
 		a[0] = handle[which];
 		a[1] = ticket[which][0];
 		a[2] = ticket[which][1];
 		a[3] &= 3;
+		if (who & 4) {	/* what a preempted thread takes */
+			a[4] = 0;
+			a[5] &= CARREL_RESUME_SIGNAL;
+		}
+	}
+	if (!(who & 0x40) && number == CARREL_HC_FORK) {
+		a[0] = which == 0 ? CARREL_FORK_ABORT : CARREL_FORK_GO;
+		a[1] = handle[a[1] % KEPT];
 	}
 	if (!(who & 0x40) && number >= CARREL_HC_ADD && number <= CARREL_HC_DESTROY)
 		a[0] = handle[which];
 	if (!inside(c)) {
 		c->host.cpl = who & 0x20 ? who & 3 : number >= CARREL_HC_ENTER ? 3 : 0;
 		c->host.cs_l = who != 0x80;
-		c->host.cr3 = who & 0x10 ? argument(in) : CARRIER_CR3;
+		c->host.cr3 = (who & 0x18) == 0x18 ? argument(in) : CARRIER_CR3;
 	}
-	if (exit_call(c, number, a[0], a[1], a[2], a[3], a[4], a[5]) == 0 && !inside(c) &&
-	    number == CARREL_HC_CREATE && c->host.cpl == 0)
+	was_inside = inside(c);
+	result = exit_call(c, number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (result == 0 && !was_inside && number == CARREL_HC_CREATE && c->host.cpl == 0)
+		keep(c->cpu.vt.regs);
+	if (result == 0 && was_inside && inside(c) && number == CARREL_HC_FORK &&
+	    a[0] == CARREL_FORK_GO)
 		keep(c->cpu.vt.regs);
 	c->host.cs_l = 1;
 }
@@ -133,10 +155,45 @@ static void step(struct input *in)
 	case 2:
 		flush_all_cpus();
 		break;
+	case 3: case 4:
+		hypercall_step(in, c, true);
+		break;
 	default:
-		hypercall_step(in, c);
+		hypercall_step(in, c, false);
 		break;
 	}
+}
+
+/* Of the first process: a child that nobody has adopted. */
+static void make_child(struct carrier *carrier)
+{
+	s64 result;
+
+	carrier->cr3 = CARRIER_CR3;
+	CHECK_EQ(enter(&cpus[1], carrier), 0);
+	do
+		result = exit_call(&cpus[1], CARREL_HC_FORK, CARREL_FORK_GO, 0, 0, 0, 0, 0);
+	while (result == CARREL_MORE);
+	if (CHECK_EQ(result, 0))
+		keep(cpus[1].cpu.vt.regs);
+	exit_reason(&cpus[1], VT_INTERRUPT);
+}
+
+/* A few bytes are the seed of many: so the first inputs go deep, before any is worth keeping. */
+#define LONG 1500U
+static struct input lengthen(const u8 *data, size_t size)
+{
+	static u8 bytes[LONG];
+	u64 seed = 1;
+
+	if (size >= 8)
+		return (struct input){ data, size };
+	for (size_t i = 0; i < size; i++)
+		seed = seed << 8 | data[i];
+	random_seed(seed);
+	for (size_t i = 0; i < LONG; i++)
+		bytes[i] = (u8)random_below(256);
+	return (struct input){ bytes, LONG };
 }
 
 /* Everything back to the host, as a patient kernel would do it; a chunk may be anywhere. */
@@ -163,7 +220,7 @@ static void put_away(void)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct input in = { data, size };
+	struct input in = lengthen(data, size);
 	struct carrier carrier;
 
 	if (!phys_base) {
@@ -172,10 +229,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	}
 	made = 0;
 	memset(handle, 0, sizeof(handle));
-	/* one process that can be entered at once, and two chunks that are nobody's */
+	/* one process that can be resumed at once, its child, and two chunks that are nobody's */
 	make_process(&carrier, 2, 3, 4, true);
 	handle[made++] = carrier.id;
 	memcpy(ticket[0], carrier.ticket, sizeof(carrier.ticket));
+	make_child(&carrier);
 	donate(&cpus[0], 4, 0);
 	donate(&cpus[0], 5, 0);
 	while (in.left)
