@@ -122,5 +122,6 @@ struct subcall {
 /* The row for `request` in a table whose last row refuses; that one if none fits. */
 const struct call *subcall_find(const struct subcall *table, uint64_t request);
 extern const struct subcall subcalls_ioctl[], subcalls_fcntl[], subcalls_prctl[];
+extern const struct subcall subcalls_semctl[], subcalls_msgctl[];
 
 #endif

@@ -24,7 +24,14 @@
 #define GRND_FLAGS		7
 #define GETRANDOM_MAX		0x1ffffffUL
 
-enum { NR_fcntl = SYS_fcntl, NR_ioctl = 16, NR_prctl = 157 };
+#define CLONE_FILES		0x400
+#define CLONE_THREAD		0x10000
+#define KCMP_SYSVSEM		6
+
+enum {
+	NR_fcntl = SYS_fcntl, NR_ioctl = 16, NR_syslog = 103, NR_prctl = 157, NR_unshare = 272,
+	NR_kcmp = 312, NR_landlock_create_ruleset = 444,
+};
 
 EMULATED(call_close)
 {
@@ -104,9 +111,8 @@ EMULATED(call_dup3)
 	return duplicate(t, SYS_dup3, arg, (uint32_t)arg[2]);
 }
 
-/* A call that is several: by the row for its request, or `unknown`. */
-static int64_t dispatch_sub(struct thread *t, const struct subcall *table, uint64_t number,
-			    uint64_t request, int64_t unknown, const uint64_t arg[6])
+int64_t subcall_make(struct thread *t, const struct subcall *table, uint64_t number,
+		     uint64_t request, int64_t unknown, const uint64_t arg[6])
 {
 	const struct call *row = subcall_find(table, request);
 
@@ -121,17 +127,17 @@ static int64_t dispatch_sub(struct thread *t, const struct subcall *table, uint6
 
 EMULATED(call_ioctl)
 {
-	return dispatch_sub(t, subcalls_ioctl, NR_ioctl, (uint32_t)arg[1], -LINUX_ENOTTY, arg);
+	return subcall_make(t, subcalls_ioctl, NR_ioctl, (uint32_t)arg[1], -LINUX_ENOTTY, arg);
 }
 
 EMULATED(call_fcntl)
 {
-	return dispatch_sub(t, subcalls_fcntl, NR_fcntl, (uint32_t)arg[1], -LINUX_EINVAL, arg);
+	return subcall_make(t, subcalls_fcntl, NR_fcntl, (uint32_t)arg[1], -LINUX_EINVAL, arg);
 }
 
 EMULATED(call_prctl)
 {
-	return dispatch_sub(t, subcalls_prctl, NR_prctl, (uint32_t)arg[0], -LINUX_EINVAL, arg);
+	return subcall_make(t, subcalls_prctl, NR_prctl, (uint32_t)arg[0], -LINUX_EINVAL, arg);
 }
 
 /* GS base is the shim's; FS base is a register like any other. */
@@ -155,6 +161,62 @@ EMULATED(call_arch_prctl)
 	default:
 		return -LINUX_EINVAL;
 	}
+}
+
+/* Without a buffer it asks for a size, or sets the console's level. */
+EMULATED(call_syslog)
+{
+	static const struct call plain = {
+		.arg = { KIND_INT, KIND_NONE, KIND_INT }, .how = HOW_PASS, .result = RESULT_INT,
+	}, read = {
+		.arg = { KIND_INT, ARG_BUF(KIND_OUT, 2), KIND_INT }, .how = HOW_MARSHAL,
+		.result = RESULT_LENGTH,
+	};
+
+	if ((int32_t)arg[2] < 0)
+		return -LINUX_EINVAL;
+	return marshal(t, arg[1] ? &read : &plain, NR_syslog, arg);
+}
+
+/*
+ * Descriptors are those of all threads here. One that is alone has them to itself already: so
+ * the kernel is asked whether it is (CLONE_THREAD is refused where it is not).
+ */
+EMULATED(call_unshare)
+{
+	static const struct call row = {
+		.arg = { KIND_INT }, .how = HOW_PASS, .result = RESULT_ZERO,
+	};
+	const uint64_t own[6] = { arg[0] | (arg[0] & CLONE_FILES ? CLONE_THREAD : 0) };
+
+	return marshal(t, &row, NR_unshare, own);
+}
+
+/* What the last type compares is described in memory. */
+EMULATED(call_kcmp)
+{
+	static const struct call row = {
+		.arg = { KIND_INT, KIND_INT, KIND_INT, KIND_LONG, KIND_LONG },
+		.how = HOW_PASS, .result = RESULT_INT,
+	};
+
+	if ((uint32_t)arg[2] > KCMP_SYSVSEM)
+		return -LINUX_EINVAL;
+	return marshal(t, &row, NR_kcmp, arg);
+}
+
+/* With flags it is a question, and the answer no descriptor. */
+EMULATED(call_landlock_create_ruleset)
+{
+	static const struct call ask = {
+		.arg = { ARG_BUF(KIND_IN, 1), KIND_LONG, KIND_INT }, .how = HOW_MARSHAL,
+		.result = RESULT_INT,
+	}, make = {
+		.arg = { ARG_BUF(KIND_IN, 1), KIND_LONG, KIND_INT }, .how = HOW_MARSHAL,
+		.result = RESULT_FD,
+	};
+
+	return marshal(t, (uint32_t)arg[2] ? &ask : &make, NR_landlock_create_ruleset, arg);
 }
 
 /* The carrier's executable is not the program: that one link is the shim's to tell. */

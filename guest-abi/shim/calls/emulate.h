@@ -23,6 +23,15 @@ EMULATED(call_readlink);
 EMULATED(call_readlinkat);
 EMULATED(call_getrandom);
 EMULATED(call_rseq);
+EMULATED(call_syslog);
+EMULATED(call_unshare);
+EMULATED(call_kcmp);
+EMULATED(call_landlock_create_ruleset);
+
+/* A call that is several: by the row for its request, or `unknown`. */
+struct subcall;
+int64_t subcall_make(struct thread *t, const struct subcall *table, uint64_t number,
+		     uint64_t request, int64_t unknown, const uint64_t arg[6]);
 
 /* clone.c, fork.c */
 EMULATED(call_clone);
@@ -78,6 +87,15 @@ EMULATED(call_sendmsg);
 EMULATED(call_recvmsg);
 EMULATED(call_sendmmsg);
 EMULATED(call_recvmmsg);
+
+/* sysv.c */
+EMULATED(call_semctl);
+EMULATED(call_msgsnd);
+EMULATED(call_msgrcv);
+EMULATED(call_msgctl);
+
+/* barrier.c */
+EMULATED(call_membarrier);
 
 /* sized.c */
 EMULATED(call_capget);

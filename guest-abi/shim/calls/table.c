@@ -109,6 +109,34 @@ const struct subcall subcalls_ioctl[] = {
 	SUBEND
 };
 
+/* Structures as the kernel has them for 64 bits: semid64_ds, seminfo; msqid64_ds, msginfo. */
+const struct subcall subcalls_semctl[] = {
+	SUBPASS(0, NO, ZERO, INT, INT, INT),			/* IPC_RMID */
+	SUBMARSHAL(1, NO, ZERO, INT, INT, INT, FIXI(104)),	/* IPC_SET */
+	SUBMARSHAL(2, NO, ZERO, INT, INT, INT, FIXO(104)),	/* IPC_STAT */
+	SUBMARSHAL(3, NO, INT, INT, INT, INT, FIXO(40)),	/* IPC_INFO */
+	SUBPASS(11, NO, INT, INT, INT, INT),			/* GETPID */
+	SUBPASS(12, NO, INT, INT, INT, INT),			/* GETVAL */
+	SUBPASS(14, NO, INT, INT, INT, INT),			/* GETNCNT */
+	SUBPASS(15, NO, INT, INT, INT, INT),			/* GETZCNT */
+	SUBPASS(16, NO, ZERO, INT, INT, INT, INT),		/* SETVAL */
+	SUBMARSHAL(18, NO, INT, INT, INT, INT, FIXO(104)),	/* SEM_STAT */
+	SUBMARSHAL(19, NO, INT, INT, INT, INT, FIXO(40)),	/* SEM_INFO */
+	SUBMARSHAL(20, NO, INT, INT, INT, INT, FIXO(104)),	/* SEM_STAT_ANY */
+	SUBEND,
+};
+
+const struct subcall subcalls_msgctl[] = {
+	SUBPASS(0, NO, ZERO, INT, INT),				/* IPC_RMID */
+	SUBMARSHAL(1, NO, ZERO, INT, INT, FIXI(120)),		/* IPC_SET */
+	SUBMARSHAL(2, NO, ZERO, INT, INT, FIXO(120)),		/* IPC_STAT */
+	SUBMARSHAL(3, NO, INT, INT, INT, FIXO(32)),		/* IPC_INFO */
+	SUBMARSHAL(11, NO, INT, INT, INT, FIXO(120)),		/* MSG_STAT */
+	SUBMARSHAL(12, NO, INT, INT, INT, FIXO(32)),		/* MSG_INFO */
+	SUBMARSHAL(13, NO, INT, INT, INT, FIXO(120)),		/* MSG_STAT_ANY */
+	SUBEND,
+};
+
 const struct subcall subcalls_fcntl[] = {
 	SUBPASS(0, NO, FD, FD, INT, INT),			/* F_DUPFD */
 	SUBPASS(1, NO, INT, FD, INT),				/* F_GETFD */
