@@ -10,7 +10,9 @@
 #include <carrel/hypercall.h>
 #include "base/carrier.h"
 #include "base/channel.h"
+#include "memory/memory.h"
 #include "processes/fork.h"
+#include "processes/limits.h"
 #include "base/host.h"
 #include "load/load.h"
 #include "load/manifest.h"
@@ -23,7 +25,10 @@
 #include "time/time.h"
 #include "memory/vm.h"
 
-#define STACK_SIZE	(8UL << 20)
+#define STACK_SIZE	(8UL << 20)	/* of a stack that may grow further */
+#define STACK_RESERVE_MIN	(128UL << 20)	/* kept free for it: as Linux does */
+#define STACK_RESERVE_MAX	(16UL << 30)
+#define STACK_FREE	(128UL << 10)	/* beside what the start puts there, whatever the limit */
 #define STACK_GAP	(1UL << 20)	/* nothing is mapped right below a stack */
 #define STACK_PAGES	0x3fffUL	/* places for its top: 64 MiB */
 #define MAP_PAGES	0x7ffffffUL	/* places for the first mapping: 512 GiB */
@@ -221,16 +226,32 @@ static uint64_t put_vectors(char *top, const struct carrel_start *start, const s
 	return rsp;
 }
 
-static char *map_stack(struct thread *t, const struct carrel_start *start, uint64_t random)
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 {
-	uint64_t top = VM_HIGH - PAGE_SIZE - (random & STACK_PAGES) * PAGE_SIZE;
-	uint64_t strings = start->size, pointers = (uint64_t)start->argc + start->envc;
+	return value < low ? low : value > high ? high : value;
+}
 
-	if (strings + pointers * sizeof(uint64_t) > STACK_SIZE / 2)
+/* As the limit says, and no smaller than what will lie there. */
+static uint64_t stack_size(const struct carrel_start *start)
+{
+	uint64_t fixed = start->size + ((uint64_t)start->argc + start->envc) * sizeof(uint64_t);
+
+	if (fixed > STACK_SIZE / 2)
 		die(CARREL_DIE_START);
-	if (memory_map(t, top - STACK_SIZE, STACK_SIZE, CARREL_R | CARREL_W, true))
+	return page_up(clamp(limit_of(LIMIT_STACK), fixed + STACK_FREE, STACK_SIZE));
+}
+
+static char *map_stack(struct thread *t, uint64_t size, uint64_t random)
+{
+	const struct vm_range stack = {
+		.end = VM_HIGH - PAGE_SIZE - (random & STACK_PAGES) * PAGE_SIZE,
+		.start = VM_HIGH - PAGE_SIZE - (random & STACK_PAGES) * PAGE_SIZE - size,
+		.rights = CARREL_R | CARREL_W, .kind = VM_GROWS,
+	};
+
+	if (memory_map_as(t, &stack, false))
 		die(CARREL_DIE_START);
-	return (char *)top;
+	return (char *)stack.end;
 }
 
 /* The shim's own zeros. Until then nothing may touch a variable. */
@@ -281,6 +302,7 @@ void start_main(struct thread *t, uint64_t index)
 	struct listed program;
 	struct memory_layout places;
 	char *stack_top, *top;
+	uint64_t stack;
 
 	if (t->start == START_THREAD) {
 		thread_started(t);
@@ -302,16 +324,19 @@ void start_main(struct thread *t, uint64_t index)
 	channel_setup(manifest()->slots, manifest()->blocks);
 	take_start(&started);
 	random_bytes(&random, sizeof(random));
-	stack_top = map_stack(t, &started, random.places);
+	limits_read(t);
+	stack = stack_size(&started);
+	stack_top = map_stack(t, stack, random.places);
 	top = put_strings(stack_top, &started, &random, &strings);
 	program = choose_program((const char *)strings.execfn);
 	load_program(t, &program, random.base, &loaded);
 	if (loaded.plan.exec_stack &&
-	    memory_protect(t, (uint64_t)stack_top - STACK_SIZE, STACK_SIZE, CARREL_RIGHTS))
+	    memory_protect(t, (uint64_t)stack_top - stack, stack, CARREL_RIGHTS))
 		die(CARREL_DIE_START);
 	places.brk_start = loaded.base + loaded.plan.high +
 			   (random.places >> 14 & BRK_PAGES) * PAGE_SIZE;
-	places.map_high = (uint64_t)stack_top - STACK_SIZE - STACK_GAP -
+	stack = clamp(limit_of(LIMIT_STACK), STACK_RESERVE_MIN, STACK_RESERVE_MAX);
+	places.map_high = (uint64_t)stack_top - page_up(stack) - STACK_GAP -
 			  (random.places >> 27 & MAP_PAGES) * PAGE_SIZE;
 	places.limit = (uint64_t)started.limit * CARREL_CHUNK_SIZE;
 	memory_setup(&places);

@@ -29,6 +29,7 @@ struct carrier {
 	uint64_t open_fds[FDS_MAX / 64], random_fds[FDS_MAX / 64];
 	/* The shim's own, which the program may neither use nor close. */
 	uint64_t hidden_fds[FDS_MAX / 64];
+	uint64_t limits[3];		/* of limits.h, as the kernel last said */
 	/* Which of checked.c's files each shows; 0 none. */
 	uint8_t checked_fds[CHECKED_FDS];
 };

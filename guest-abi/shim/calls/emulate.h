@@ -97,6 +97,10 @@ EMULATED(call_msgctl);
 /* barrier.c */
 EMULATED(call_membarrier);
 
+/* limits.c */
+EMULATED(call_setrlimit);
+EMULATED(call_prlimit64);
+
 /* sized.c */
 EMULATED(call_capget);
 EMULATED(call_capset);

@@ -8,6 +8,7 @@
 #include "base/host.h"
 #include "load/manifest.h"
 #include "memory/memory.h"
+#include "processes/limits.h"
 
 #define TRIM_SIZE	(64UL << 20)	/* so much given up is worth a request to the module */
 #define MARGIN_MAX	(8UL << 20)
@@ -39,6 +40,25 @@ bool memory_too_much(uint64_t size)
 	uint64_t most = layout.limit - margin;
 
 	return layout.limit && (counted > most || size > most - counted);
+}
+
+/* Counted anew each time, for most processes have no limit. */
+static bool over(enum limit limit, uint64_t size)
+{
+	uint64_t most = limit_of(limit), have = 0;
+	struct vm_range r;
+
+	if (most == UNLIMITED)
+		return false;
+	for (uint64_t at = 0; vm_next(at, VM_HIGH, &r); at = r.end)
+		if (limit == LIMIT_AS || memory_is_data(r.rights, r.kind))
+			have += r.end - r.start;
+	return have > most || size > most - have;
+}
+
+bool memory_over_limit(uint64_t size, bool data)
+{
+	return over(LIMIT_AS, size) || (data && over(LIMIT_DATA, size));
 }
 
 uint64_t memory_place(uint64_t size, uint64_t align)
@@ -155,11 +175,26 @@ int64_t memory_protect(struct thread *t, uint64_t start, uint64_t size, uint64_t
 	return 0;
 }
 
+/* What would count as data and does not yet. */
+static uint64_t new_data(uint64_t start, uint64_t end, uint64_t rights)
+{
+	struct vm_range part;
+	uint64_t size = 0;
+
+	for (; vm_next(start, end, &part); start = part.end)
+		if (memory_is_data(rights, part.kind) && !memory_is_data(part.rights, part.kind))
+			size += part.end - part.start;
+	return size;
+}
+
 static int64_t protect(struct thread *t, uint64_t start, uint64_t size, uint64_t rights)
 {
+	uint64_t more = limit_of(LIMIT_DATA) == UNLIMITED ? 0 : new_data(start, start + size, rights);
 	int64_t error = vm_covered(start, start + size) ? memory_may(start, start + size, rights)
 							: -LINUX_ENOMEM;
 
+	if (!error && more && over(LIMIT_DATA, more))
+		error = -LINUX_ENOMEM;
 	return error ? error : memory_protect(t, start, size, rights);
 }
 
@@ -208,7 +243,8 @@ static bool set_break(struct thread *t, uint64_t to)
 		uint64_t size = to_page - from_page;
 
 		if (!vm_range_ok(from_page, size) || !vm_free(from_page, to_page) ||
-		    memory_too_much(size) || memory_map_as(t, &more, false))
+		    memory_too_much(size) || memory_over_limit(size, true) ||
+		    memory_map_as(t, &more, false))
 			return false;
 	} else if (to_page < from_page && memory_unmap(t, to_page, from_page - to_page)) {
 		return false;
@@ -239,7 +275,8 @@ static bool grow_down(struct thread *t, uint64_t page)
 		return false;
 	if (r.start <= page)
 		return true;			/* another thread was faster */
-	if (memory_too_much(r.start - page) || page < VM_LOW + STACK_GUARD)
+	if (memory_too_much(r.start - page) || memory_over_limit(r.start - page, false) ||
+	    r.end - page > limit_of(LIMIT_STACK) || page < VM_LOW + STACK_GUARD)
 		return false;
 	guard = page - STACK_GUARD;
 	if (!vm_range_ok(guard, r.start - guard) || !vm_free(guard, page) || !vm_free(page, r.start))

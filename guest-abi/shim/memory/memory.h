@@ -56,6 +56,15 @@ int64_t memory_may(uint64_t start, uint64_t end, uint64_t rights);
  */
 bool memory_too_much(uint64_t size);
 
+/* Would `size` bytes more pass RLIMIT_AS or, if they are `data`, RLIMIT_DATA? */
+bool memory_over_limit(uint64_t size, bool data);
+
+/* What the second of them counts. */
+static inline bool memory_is_data(uint8_t rights, uint8_t kind)
+{
+	return rights & CARREL_W && !(kind & (VM_SHARED | VM_GROWS));
+}
+
 /* Where the heap of brk begins. */
 uint64_t memory_brk_start(void);
 

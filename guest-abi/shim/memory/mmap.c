@@ -240,6 +240,8 @@ EMULATED(call_mmap)
 		return error;
 	lock_take(&memory_lock);
 	error = make_room(t, &m);
+	if (error == 0 && memory_over_limit(m.size, memory_is_data(m.rights, m.kind)))
+		error = -LINUX_ENOMEM;
 	if (error == 0)
 		error = m.file ? map_file(t, &m) : map_anonymous(t, &m);
 	lock_release(&memory_lock);

@@ -102,7 +102,9 @@ static int64_t remap(struct thread *t, struct move *m)
 	if (!vm_find(m->from, &m->range) || m->range.start > m->from ||
 	    m->range.end < m->from + m->old)
 		return -LINUX_EFAULT;
-	if (m->new > m->old && memory_too_much(m->new - m->old))
+	if (m->new > m->old &&
+	    (memory_too_much(m->new - m->old) ||
+	     memory_over_limit(m->new - m->old, memory_is_data(m->range.rights, m->range.kind))))
 		return -LINUX_ENOMEM;
 	if (!vm_room_for(CHANGES))
 		return -LINUX_ENOMEM;

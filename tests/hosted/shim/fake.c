@@ -74,6 +74,7 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 	checked_reset();
 	shared_reset();
 	/* Who died in the last test may have held one. */
+	memset(carriers[0].limits, 0xff, sizeof(carriers[0].limits));
 	memory_lock.word = vm_lock.word = arena_lock.word = 0;
 	for (uint64_t word = 0; word < FDS_MAX / 64; word++)
 		for (uint64_t i = 0; i < 64 && (word < 4 || carriers[0].open_fds[word]); i++)

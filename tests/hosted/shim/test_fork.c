@@ -4,6 +4,7 @@
 #include "guest-abi/shim/base/channel.h"
 #include "guest-abi/shim/calls/emulate.h"
 #include "guest-abi/shim/processes/fork.h"
+#include "guest-abi/shim/processes/limits.h"
 #include "guest-abi/shim/threads/futex.h"
 #include "guest-abi/shim/base/host.h"
 #include "guest-abi/shim/memory/memory.h"
@@ -193,7 +194,59 @@ static void refused(void)
 	CHECK(gos == 0 && fake.ocalls == 0 && fake.notes == 3);
 }
 
+/* --- Limits ------------------------------------------------------------------------------- */
+
+#define NR_SETRLIMIT	160
+#define NR_PRLIMIT	302
+
+static uint64_t soft[16];
+
+static int64_t limiting(const struct ocall *call, uint64_t *flags)
+{
+	const uint64_t answer[2] = { soft[call->arg[1] & 15], 1048576 };
+
+	(void)flags;
+	if (call->number == NR_SETRLIMIT) {
+		memcpy(&soft[call->arg[0] & 15], (void *)call->arg[1], sizeof(soft[0]));
+		return 0;
+	}
+	CHECK_EQ(call->number, NR_PRLIMIT);
+	CHECK_EQ(call->arg[0], 0);
+	if (call->arg[2])
+		memcpy(&soft[call->arg[1] & 15], (void *)call->arg[2], sizeof(soft[0]));
+	if (call->arg[3])
+		memcpy((void *)call->arg[3], answer, sizeof(answer));
+	return 0;
+}
+
+/* No descriptor comes from the kernel that cannot be noted, whatever the program asks for. */
+static void limits(void)
+{
+	struct thread *t = fake_reset(2, 16);
+	uint64_t *raised = (uint64_t *)program_block(16, CARREL_R);
+
+	for (int i = 0; i < 16; i++)
+		soft[i] = 1000 + i;
+	soft[7] = 1048576;
+	fake.host = limiting;
+	limits_read(t);
+	CHECK_EQ(limit_of(LIMIT_DATA), 1002);
+	CHECK_EQ(limit_of(LIMIT_STACK), 1003);
+	CHECK_EQ(limit_of(LIMIT_AS), 1009);
+	CHECK_EQ(soft[7], FDS_MAX);
+	raised[0] = raised[1] = 500000;
+	CHECK_EQ(call_setrlimit(t, (uint64_t[6]){ 7, (uint64_t)raised }), 0);
+	CHECK_EQ(soft[7], FDS_MAX);
+	CHECK_EQ(call_prlimit64(t, (uint64_t[6]){ 0, 9, (uint64_t)raised, 0 }), 0);
+	CHECK_EQ(limit_of(LIMIT_AS), 500000);
+	soft[7] = 77;
+	limits_read(t);
+	CHECK_EQ(soft[7], 77);
+}
+
 const struct test fork_tests[] = {
+	{ "limits: what the kernel says, and no more descriptors than can be noted", limits },
+
 	{ "fork: in steps, with all locks held and signals blocked", steps },
 	{ "fork: no memory", no_memory },
 	{ "fork: no host process", no_process },
