@@ -9,7 +9,9 @@
  * either descriptor. (Linux goes on with it while another descriptor of the same
  * file is open; such events are lost here. docs/threat-model.md.) So the kernel is
  * told to remove it before the close: else an event that nobody gets would come again and again
- * to a wait that does not end. But not in a child of fork, which would take it from its parent.
+ * to a wait that does not end. But not in a child of fork, which would take it from its parent:
+ * there what was inherited goes on until the epoll is closed, since the parent's file may be open.
+ * What one process registers in a set that it shares with another the other knows nothing of.
  *
  * Races: ADD stores before the call, since an event may come to another thread at
  * once; MOD changes in place before the call, so that no event is ever without its
@@ -38,6 +40,7 @@
 #define MASK_SIZE	8
 #define PLACES		(1UL << TOKEN_BITS)
 #define HEADS		1024
+#define ORPHAN		-1		/* no descriptor of this process */
 
 enum {
 	NR_epoll_create = 213, NR_epoll_wait = 232, NR_epoll_ctl = 233, NR_epoll_pwait = 281,
@@ -97,13 +100,29 @@ static uint16_t take_place(void)
 	return place;
 }
 
-static void drop(struct registration *r)
+static void unlink(struct registration *r)
 {
 	uint16_t place = r - table, *link = head_of(r->fd);
 
 	while (*link != place)
 		link = &table[*link].next;
 	*link = r->next;
+}
+
+/* It goes on without a descriptor. */
+static void orphan(struct registration *r)
+{
+	unlink(r);
+	r->fd = ORPHAN;
+	r->next = *head_of(ORPHAN);
+	*head_of(ORPHAN) = r - table;
+}
+
+static void drop(struct registration *r)
+{
+	uint16_t place = r - table;
+
+	unlink(r);
 	memset(r, 0, sizeof(*r));
 	r->next = free_head;
 	free_head = place;
@@ -116,7 +135,7 @@ static bool is_epoll(const struct carrier *c, uint64_t fd)
 	return fd < FDS_MAX && epolls[carrier_number(c)][fd / 64] >> (fd & 63) & 1;
 }
 
-/* Drop one registration of this descriptor. False if there is none. */
+/* This descriptor is closed: drop one registration of it. False if there is none (more). */
 static bool drop_one(uint16_t carrier, int32_t fd, struct registration *was)
 {
 	uint16_t i;
@@ -127,7 +146,10 @@ static bool drop_one(uint16_t carrier, int32_t fd, struct registration *was)
 		i = table[i].next;
 	if (i) {
 		*was = table[i];
-		drop(&table[i]);
+		if (was->inherited)
+			orphan(&table[i]);
+		else
+			drop(&table[i]);
 	}
 	lock_release(&token_lock);
 	return i != 0;
