@@ -150,6 +150,29 @@ static int64_t make_call(struct thread *t, uint64_t number, uint64_t fd, struct 
 	return marshal_call(t, number, host, RESTART_YES);
 }
 
+/*
+ * Does a message carry a descriptor of the shim's own? The program's memory is looked at, which
+ * it may change before it is copied: what it then gives away is a file that it has mapped.
+ */
+static bool sends_hidden(uint64_t at, uint64_t size)
+{
+	struct control c;
+	int32_t fd;
+
+	for (uint64_t step; size >= sizeof(c) && user_get(&c, at, sizeof(c)); at += step, size -= step) {
+		if (c.size < sizeof(c) || c.size > size)
+			return false;		/* the kernel's to refuse */
+		for (uint64_t i = sizeof(c); c.level == SOL_SOCKET && c.type == SCM_RIGHTS &&
+		     i + sizeof(fd) <= c.size; i += sizeof(fd))
+			if (user_get(&fd, at + i, sizeof(fd)) && fds_is_hidden((uint32_t)fd))
+				return true;
+		step = (c.size + 7) & ~7UL;
+		if (step > size)
+			step = size;
+	}
+	return false;
+}
+
 static int64_t send_once(struct thread *t, uint64_t fd, uint64_t address, uint32_t flags,
 			 struct message *m)
 {
@@ -157,6 +180,8 @@ static int64_t send_once(struct thread *t, uint64_t fd, uint64_t address, uint32
 
 	if (value)
 		return value;
+	if (fds_hiding && sends_hidden(m->user.control, m->user.control_size))
+		return -LINUX_EBADF;
 	if ((m->host.name && !user_get((void *)m->host.name, m->user.name, m->user.name_size)) ||
 	    (m->host.control &&
 	     !user_get((void *)m->host.control, m->user.control, m->user.control_size)) ||

@@ -264,7 +264,8 @@ static int64_t add_or_change(struct thread *t, const uint64_t arg[6])
 
 	if (!user_get(&e, arg[3], sizeof(e)))
 		return -LINUX_EFAULT;
-	if (!fds_valid((int32_t)arg[0]) || !fds_valid((int32_t)arg[2]))
+	if (!fds_valid((int32_t)arg[0]) || !fds_valid((int32_t)arg[2]) ||
+	    fds_is_hidden((uint32_t)arg[0]) || fds_is_hidden((uint32_t)arg[2]))
 		return -LINUX_EBADF;
 	e.data = set_registration(t, arg[0], arg[2], &e, &old);
 	if (!e.data)
@@ -288,6 +289,8 @@ EMULATED(call_epoll_ctl)
 		return add_or_change(t, arg);
 	if ((uint32_t)arg[1] != EPOLL_CTL_DEL)
 		return -LINUX_EINVAL;
+	if (fds_is_hidden((uint32_t)arg[0]) || fds_is_hidden((uint32_t)arg[2]))
+		return -LINUX_EBADF;
 	value = marshal_call(t, NR_epoll_ctl, host, RESTART_NO);
 	if (value > 0)
 		die(CARREL_DIE_IAGO);

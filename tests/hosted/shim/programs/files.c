@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +68,35 @@ static int descriptors(int first, int end)
 	return open;
 }
 
+/* How many of them can be sent or waited for. */
+static int usable(int first, int end)
+{
+	int pair[2], epoll = epoll_create1(0), usable = 0;
+	struct epoll_event event = { .events = EPOLLIN };
+	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	struct iovec byte = { control, 1 };
+	struct msghdr message = {
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = CMSG_SPACE(2 * sizeof(int)),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+	*c = (struct cmsghdr){ CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	for (; first < end; first++) {
+		const int fds[2] = { 1, first };
+
+		memcpy(CMSG_DATA(c), fds, sizeof(fds));
+		usable += error(sendmsg(pair[0], &message, 0)) != EBADF;
+		usable += error(epoll_ctl(epoll, EPOLL_CTL_ADD, first, &event)) != EBADF;
+		usable += error(epoll_ctl(epoll, EPOLL_CTL_DEL, first, NULL)) != EBADF;
+	}
+	close(pair[0]);
+	close(pair[1]);
+	close(epoll);
+	return usable;
+}
+
 static void shared_mapping(void)
 {
 	char now[SIZE];
@@ -75,6 +106,7 @@ static void shared_mapping(void)
 	close(copy);
 	report("no descriptor but the program's", !descriptors(500, 1100) &&
 	       !descriptors(60000, 60100));
+	report("nor one to send or wait for", !usable(500, 1100) && !usable(60000, 60100));
 	p[2 * PAGE] ^= 1;
 	report("msync", msync(p, SIZE, MS_SYNC) == 0);
 	report("writes it back", pread(fd, now, SIZE, 0) == SIZE && !memcmp(now, p, SIZE));
