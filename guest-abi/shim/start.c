@@ -18,6 +18,7 @@
 #include "load/manifest.h"
 #include "load/program.h"
 #include "processes/seal.h"
+#include "files/fds.h"
 #include "files/self.h"
 #include "signals/sigframe.h"
 #include "signals/signal.h"
@@ -342,6 +343,7 @@ void start_main(struct thread *t, uint64_t index)
 	memory_setup(&places);
 	time_setup(t, vm_gap(CARREL_END, places.map_high, TIME_SIZE, PAGE_SIZE));
 	interpreted = load_interpreter(t, &loaded, &interpreter);
+	fds_inherit(t);
 	thread_setup(t);
 	signal_setup(t);
 	enter_program(t, put_vectors(top, &started, &strings));

@@ -4,10 +4,14 @@
  * forgotten before the host closes it, what is opened is noted after, so no number is
  * noted twice by threads that race. See fds.h.
  */
+#include "base/channel.h"
+#include "base/host.h"
 #include "files/epoll.h"
 #include "files/fds.h"
 
 #define INHERITED_MAX	1024
+#define POLLNVAL	0x20
+_Static_assert(INHERITED_MAX * 8 <= SLOT_ROOM, "they are asked about at once");
 
 /* Most processes hide none, and every call asks. */
 bool fds_hiding;
@@ -38,6 +42,29 @@ static void clear(uint64_t *set, uint64_t fd)
 bool fds_add(int64_t fd)
 {
 	return fds_valid(fd) && set(carrier()->open_fds, fd);
+}
+
+/*
+ * poll tells of all in one call which are none (POLLNVAL), and waits for nothing. It takes no
+ * more than the limit on descriptors allows.
+ */
+void fds_inherit(struct thread *t)
+{
+	struct {
+		int32_t fd;
+		int16_t events, revents;
+	} p;
+	int32_t n = INHERITED_MAX;
+
+	for (p = (typeof(p)){ 0 }; p.fd < INHERITED_MAX; p.fd++)
+		channel_put(SLOT_DATA(t) + p.fd * sizeof(p), &p, sizeof(p));
+	while (n && host_call_own(t, SYS_poll, (uint64_t)SLOT_DATA(t), n, 0, 0) < 0)
+		n /= 4;
+	for (int32_t fd = 0; fd < n; fd++) {
+		channel_get(&p, SLOT_DATA(t) + fd * sizeof(p), sizeof(p));
+		if (!(p.revents & POLLNVAL))
+			fds_add(fd);
+	}
 }
 
 void fds_remove(uint64_t fd)

@@ -2,7 +2,8 @@
 /*
  * Which descriptors are open, as far as the shim has seen: a kernel that hands
  * out an open descriptor a second time would make the program write into the
- * wrong file. Descriptors that were inherited are the host's choice anyway.
+ * wrong file. Those that were inherited are noted at the start, as far as the kernel tells: what
+ * is behind them is the host's choice anyway.
  */
 #ifndef SHIM_FDS_H
 #define SHIM_FDS_H
@@ -14,6 +15,9 @@ bool fds_valid(int64_t fd);
 
 /* Note a new descriptor. False if it was open already or is out of range. */
 bool fds_add(int64_t fd);
+
+/* At the start: which low ones the kernel says are open. */
+void fds_inherit(struct thread *t);
 
 void fds_remove(uint64_t fd);
 

@@ -455,8 +455,8 @@ static int64_t go_sealed(const struct exec *x, const struct handover *h)
 	memcpy(start.name, x->name, sizeof(start.name));
 	put_decimal(start.variable + sizeof(CARREL_EXEC_VARIABLE "=") - 1, fd);
 	channel_put(SLOT_DATA(t), &start, sizeof(start));
-	error = go(t, arg);
-	file_close(t, fd);
+	error = handover_keep(t, fd) ?: go(t, arg);
+	handover_close(t, fd);
 	return error;
 }
 

@@ -10,6 +10,7 @@
 #include <carrel/hypercall.h>
 #include <carrel/identity.h>
 #include "base/channel.h"
+#include "files/fds.h"
 #include "files/file.h"
 #include "processes/handover.h"
 #include "base/host.h"
@@ -22,6 +23,8 @@
 #define STRING_MAX	131072UL	/* Linux: MAX_ARG_STRLEN */
 #define STRINGS_MAX	(2UL << 20)	/* a quarter of the stack, pointers included */
 #define PIECE		256
+#define MFD_CLOEXEC	1
+#define F_SETFD		2
 #define POINTER		sizeof(uint64_t)
 
 /* Where the strings go. */
@@ -285,6 +288,17 @@ static int64_t write_all(const struct sink *counted, const struct handover *from
 	return error ?: write_start(counted, from, fd, offset);
 }
 
+void handover_close(struct thread *t, uint64_t fd)
+{
+	fds_remove(fd);
+	file_close(t, fd);
+}
+
+int64_t handover_keep(struct thread *t, uint64_t fd)
+{
+	return host_call_own(t, SYS_fcntl, fd, F_SETFD, 0, 0);
+}
+
 int64_t handover_seal(struct thread *t, const struct handover *from)
 {
 	static const char name[] = "carrel-exec";
@@ -296,11 +310,13 @@ int64_t handover_seal(struct thread *t, const struct handover *from)
 	if (counted.size > arena.size - sizeof(struct carrel_start))
 		return -LINUX_E2BIG;
 	channel_put(SLOT_DATA(t), name, sizeof(name));
-	fd = host_call_own(t, SYS_memfd_create, (uint64_t)SLOT_DATA(t), 0, 0, 0);
+	fd = host_call_own(t, SYS_memfd_create, (uint64_t)SLOT_DATA(t), MFD_CLOEXEC, 0, 0);
 	if (fd < 0)
 		return fd;
+	if (!fds_add(fd))
+		die(CARREL_DIE_IAGO);
 	error = write_all(&counted, from, fd);
 	if (error)
-		file_close(t, fd);
+		handover_close(t, fd);
 	return error ?: fd;
 }

@@ -19,9 +19,12 @@ struct handover {
 
 /*
  * A descriptor of the file that the successor's carrier reads (struct carrel_exec), or an error:
- * E2BIG, EFAULT, or what the host says.
+ * E2BIG, EFAULT, or what the host says. It closes on exec until handover_keep, so that no other
+ * thread's child has it.
  */
 int64_t handover_seal(struct thread *t, const struct handover *from);
+int64_t handover_keep(struct thread *t, uint64_t fd);
+void handover_close(struct thread *t, uint64_t fd);
 
 /* Into `room` bytes at `channel`. arg[0..2] become the arguments of an execve. 0 or an error. */
 int64_t handover_plain(struct thread *t, const struct handover *from, uint8_t *channel, size_t room,
