@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/xstate.h"
+#include "memory/user.h"
 
 #define FXSAVE_SIZE		512
 #define MXCSR			24
@@ -66,18 +67,52 @@ static void save(uint8_t *area, uint64_t features)
 		     "d"((uint32_t)(features >> 32)) : "memory");
 }
 
-void xstate_save(uint8_t *area)
-{
-	save(area, xstate_features());
-}
-
-void xstate_restore(const uint8_t *area, uint64_t features)
+static void restore(const uint8_t *area, uint64_t features)
 {
 	if (!features)
 		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 	else
 		asm volatile("xrstor64 (%0)" : : "r"(area), "a"((uint32_t)features),
 			     "d"((uint32_t)(features >> 32)) : "memory");
+}
+
+/* As in memory/user.c: the one instruction may fault, and then `reached` stays what it was. */
+#define STRING(x)	#x
+#define OFFSET(x)	STRING(x)
+#define FIXUP		"%%gs:" OFFSET(CARREL_TP_FIXUP)
+#define TRY(instruction, area, features, reached) \
+	asm volatile("leaq 1f(%%rip), %%rcx\n\t" \
+		     "movq %%rcx, " FIXUP "\n\t" \
+		     instruction " (%[at])\n\t" \
+		     "movl $1, %[done]\n" \
+		     "1:\tmovq $0, " FIXUP "\n\t" \
+		     : [done] "+r"(reached) \
+		     : [at] "r"(area), "a"((uint32_t)(features)), \
+		       "d"((uint32_t)((features) >> 32)) \
+		     : "rcx", "memory")
+
+bool xstate_try_save(uint8_t *area)
+{
+	static const uint8_t header[XSAVE_HEADER_SIZE];
+	uint64_t features = xstate_features();
+	uint32_t reached = 0;
+
+	if (!features)
+		TRY("fxsave64", area, features, reached);
+	else if (copy_try(area + XSAVE_HEADER, header, sizeof(header)))
+		TRY("xsave64", area, features, reached);
+	return reached;
+}
+
+bool xstate_try_restore(const uint8_t *area, uint64_t features)
+{
+	uint32_t reached = 0;
+
+	if (!features)
+		TRY("fxrstor64", area, features, reached);
+	else
+		TRY("xrstor64", area, features, reached);
+	return reached;
 }
 
 void xstate_initial(void)
@@ -88,7 +123,7 @@ void xstate_initial(void)
 		0x7f, 0x03, [MXCSR] = MXCSR_INITIAL & 0xff, MXCSR_INITIAL >> 8,
 	};
 
-	xstate_restore(area, xstate_features());
+	restore(area, xstate_features());
 }
 
 void vectors_keep(struct carrel_thread_page *page)
@@ -98,5 +133,5 @@ void vectors_keep(struct carrel_thread_page *page)
 
 void vectors_take(const struct carrel_thread_page *page)
 {
-	xstate_restore((const uint8_t *)page + CARREL_TP_XSTATE, xstate_features() & HANDED_OVER);
+	restore((const uint8_t *)page + CARREL_TP_XSTATE, xstate_features() & HANDED_OVER);
 }

@@ -12,9 +12,12 @@
 uint64_t xstate_features(void);
 uint64_t xstate_size(void);
 
-/* To an area aligned to 64, and back from it: these features, or FXRSTOR if 0. */
-void xstate_save(uint8_t *area);
-void xstate_restore(const uint8_t *area, uint64_t features);
+/*
+ * To an area of the program's, aligned to 64, and back from it: these features, or FXRSTOR if 0.
+ * False if it went away meanwhile: then part of it may have been done.
+ */
+bool xstate_try_save(uint8_t *area);
+bool xstate_try_restore(const uint8_t *area, uint64_t features);
 
 /* What programs and handlers start with. */
 void xstate_initial(void);

@@ -39,7 +39,7 @@ uint64_t sigframe_size(void)
 	return sizeof(struct sigframe) + FRAME_ALIGN + area_size() + XSAVE_ALIGN;
 }
 
-static void describe(uint8_t *area)
+static bool describe(uint8_t *area)
 {
 	struct sw_bytes sw = {
 		.magic1 = FP_MAGIC1, .extended_size = area_size(),
@@ -47,29 +47,34 @@ static void describe(uint8_t *area)
 	};
 	uint32_t magic2 = FP_MAGIC2;
 
-	memcpy(area + SW_BYTES, &sw, sizeof(sw));
-	memcpy(area + xstate_size(), &magic2, sizeof(magic2));
+	return copy_try(area + SW_BYTES, &sw, sizeof(sw)) &&
+	       copy_try(area + xstate_size(), &magic2, sizeof(magic2));
+}
+
+/* The stack is there, says the map; another thread may unmap it all the same. */
+static bool write_frame(uint64_t address, uint64_t area, const struct sigframe *content)
+{
+	struct sigframe *frame = (struct sigframe *)address;
+
+	return xstate_try_save((uint8_t *)area) &&
+	       (!xstate_features() || describe((uint8_t *)area)) &&
+	       copy_try(frame, content, sizeof(*frame)) &&
+	       copy_try(&frame->context.fpstate, &area, sizeof(area));
 }
 
 uint64_t sigframe_push(struct thread *t, uint64_t top, const struct sigframe *content)
 {
 	uint64_t area, address;
-	struct sigframe *frame;
 
 	(void)t;
 	if (top < VM_LOW)
 		return 0;
 	area = (top - area_size()) & ~(XSAVE_ALIGN - 1);
 	/* The handler sees its stack as after a call. */
-	address = ((area - sizeof(*frame)) & ~(FRAME_ALIGN - 1)) - sizeof(uint64_t);
-	if (address > top || vm_prefix(address, top - address, CARREL_W) != top - address)
+	address = ((area - sizeof(*content)) & ~(FRAME_ALIGN - 1)) - sizeof(uint64_t);
+	if (address > top || vm_prefix(address, top - address, CARREL_W) != top - address ||
+	    !write_frame(address, area, content))
 		return 0;
-	xstate_save((uint8_t *)area);
-	if (xstate_features())
-		describe((uint8_t *)area);
-	frame = (struct sigframe *)address;
-	memcpy(frame, content, sizeof(*frame));
-	frame->context.fpstate = area;
 	xstate_initial();
 	return address;
 }
@@ -85,18 +90,18 @@ static uint64_t area_features(const uint8_t *area)
 	uint64_t header[8], reserved = 0;
 	uint32_t magic2, mxcsr;
 
-	memcpy(&mxcsr, area + MXCSR, sizeof(mxcsr));
-	if (mxcsr & ~MXCSR_VALID)
+	if (!copy_try(&mxcsr, area + MXCSR, sizeof(mxcsr)) || mxcsr & ~MXCSR_VALID ||
+	    !copy_try(&sw, area + SW_BYTES, sizeof(sw)))
 		return ~0UL;
-	memcpy(&sw, area + SW_BYTES, sizeof(sw));
 	if (!xstate_features() || sw.magic1 != FP_MAGIC1 || sw.size != xstate_size())
 		return 0;
 	if (vm_prefix((uint64_t)area, area_size(), CARREL_R) != area_size())
 		return ~0UL;
-	memcpy(&magic2, area + xstate_size(), sizeof(magic2));
+	if (!copy_try(&magic2, area + xstate_size(), sizeof(magic2)) ||
+	    !copy_try(header, area + XSAVE_HEADER, sizeof(header)))
+		return ~0UL;
 	if (magic2 != FP_MAGIC2)
 		return 0;
-	memcpy(header, area + XSAVE_HEADER, sizeof(header));
 	for (int i = 1; i < 8; i++)
 		reserved |= header[i];
 	if (reserved || header[0] & ~xstate_features())
@@ -117,8 +122,7 @@ static bool restore_area(uint64_t address)
 	features = area_features((const uint8_t *)address);
 	if (features == ~0UL)
 		return false;
-	xstate_restore((const uint8_t *)address, features);
-	return true;
+	return xstate_try_restore((const uint8_t *)address, features);
 }
 
 bool sigframe_pop(struct thread *t, uint64_t address, struct sigframe *frame)

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mmap and its kin: the shim's map and the hypervisor's book must agree after anything. */
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
 #include "guest-abi/shim/calls/emulate.h"
 #include "guest-abi/shim/load/program.h"
+#define sigcontext shim_sigcontext	/* the C library has one, too */
+#include "guest-abi/shim/signals/sigframe.h"
+#undef sigcontext
 #include "test.h"
 
 #define PAGE		4096UL
@@ -129,7 +136,52 @@ static void wrong_map(void)
 	CHECK_DIES(CARREL_DIE_SHIM, map(0, PAGE, 3, ANON));
 }
 
+/* What the hypervisor does with a fault of the shim's that has a fixup; others end the test. */
+static void fixup(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)info;
+	if (!t->page->fixup) {
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+		return;
+	}
+	c->uc_mcontext.gregs[REG_RIP] = t->page->fixup;
+	t->page->fixup = 0;
+}
+
+/* Another thread unmaps any page of the stack while a handler's frame is made, or returned to. */
+static void stack_unmapped(void)
+{
+	static const uint64_t size = 8 * PAGE;
+	const struct sigframe content = { .mask = 5 };
+	struct sigaction was;
+	struct sigframe frame;
+	uint64_t start, at;
+
+	begin();
+	start = (uint64_t)program_block(size, CARREL_R | CARREL_W);
+	CHECK(sigaction(SIGSEGV, &(struct sigaction){ .sa_sigaction = fixup,
+			.sa_flags = SA_SIGINFO | SA_NODEFER }, &was) == 0);
+	at = sigframe_push(t, start + size, &content);
+	CHECK(at > start && at + sizeof(frame) < start + size);
+	CHECK(sigframe_pop(t, at, &frame) && frame.mask == 5);
+	for (uint64_t page = start; page < start + size; page += PAGE) {
+		bool needed = page + PAGE > at;
+
+		mprotect((void *)page, PAGE, PROT_NONE);
+		CHECK_EQ(!sigframe_push(t, start + size, &content), needed);
+		/* What is as at first in the vector state is not read. */
+		CHECK(!sigframe_pop(t, at, &frame) ? needed : at / PAGE != page / PAGE);
+		CHECK_EQ(t->page->fixup, 0);
+		mprotect((void *)page, PAGE, PROT_READ | PROT_WRITE);
+		CHECK_EQ(sigframe_push(t, start + size, &content), at);
+	}
+	sigaction(SIGSEGV, &was, NULL);
+}
+
 const struct test memory_tests[] = {
+	{ "a stack that goes away under a handler's frame", stack_unmapped },
 	{ "memory calls against the hypervisor's book", random_operations },
 	{ "mremap carries the contents", moved_contents },
 	{ "brk", heap },
