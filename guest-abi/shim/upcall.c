@@ -65,9 +65,9 @@ static int64_t dispatch(struct thread *t, uint64_t number, const uint64_t arg[CA
 
 	if (fds_hiding && number < CALLS && row->how != HOW_EMULATE && names_hidden(row, arg))
 		return -LINUX_EBADF;
-	if (checked_serve(t, number, arg, &value))
-		return value;
 	if (number < CALLS) {
+		if (checked_concerns(number) && checked_serve(t, number, arg, &value))
+			return value;
 		switch ((enum how)row->how) {
 		case HOW_PASS:
 			return pass(t, row, number, arg);
@@ -89,7 +89,11 @@ void syscall_main(struct thread *t)
 	const uint64_t arg[CALL_ARGS] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
 	uint64_t number = r->rax;
 
-	t->regs.rax = checked_after(t, number, arg, dispatch(t, number, arg));
+	int64_t value = dispatch(t, number, arg);
+
+	if (number < CALLS && checked_concerns(number))
+		value = checked_after(t, number, arg, value);
+	t->regs.rax = value;
 	if (t->noted || t->rewind || t->interrupted || t->temporary)
 		signal_deliver(t, number);
 }

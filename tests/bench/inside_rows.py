@@ -9,7 +9,7 @@ EXITS = 2
 COPY_4K = 2500
 # Of one 64 KiB block of the channel, in the hypervisor, the shim and the stub, the copy aside.
 BLOCK = 64 * 1024
-PER_BLOCK = 100
+PER_BLOCK = 8
 PAGES_AN_EXIT = 16
 WORD = 8        # that one iteration of the shim's copy moves
 # None of the reported ones is judged.

@@ -27,11 +27,6 @@ static void set_bit(uint64_t *set, uint64_t i)
 	__atomic_fetch_or(&set[i / 64], 1UL << (i % 64), __ATOMIC_RELEASE);
 }
 
-static void clear_bit(uint64_t *set, uint64_t i)
-{
-	__atomic_fetch_and(&set[i / 64], ~(1UL << (i % 64)), __ATOMIC_RELEASE);
-}
-
 static uint64_t block_of(const void *address)
 {
 	return ((uint64_t)address - CARREL_CHANNEL_VA) / CARREL_BLOCK_SIZE;
@@ -81,38 +76,83 @@ bool channel_lend_slot(struct thread *t, uint64_t index)
 	return channel_lend(t, index * CARREL_SLOT_STRIDE / CARREL_BLOCK_SIZE);
 }
 
+/* How many of the bits from `i` on are as that one, or the rest of its word; no more than `most`. */
+static uint64_t alike(const uint64_t *set, uint64_t i, uint64_t most)
+{
+	uint64_t word = __atomic_load_n(&set[i / 64], __ATOMIC_ACQUIRE) >> (i % 64), n;
+
+	if (word & 1)
+		word = ~word;
+	n = word ? (uint64_t)__builtin_ctzl(word) : 64;
+	n = n < 64 - i % 64 ? n : 64 - i % 64;
+	return n < most ? n : most;
+}
+
 /* The first `want` free blocks in a row, or the longest row; its length in *length. */
 static uint64_t find_row(uint64_t want, uint64_t *length)
 {
-	uint64_t best = first_block, row = 0;
+	uint64_t best = first_block, row = 0, n;
 
 	*length = 0;
-	for (uint64_t i = first_block; i < end_block && *length < want; i++) {
-		row = test_bit(busy, i) ? 0 : row + 1;
+	for (uint64_t i = first_block; i < end_block && *length < want; i += n) {
+		n = alike(busy, i, end_block - i);
+		row = test_bit(busy, i) ? 0 : row + n;
 		if (row > *length) {
-			*length = row;
-			best = i + 1 - row;
+			*length = row < want ? row : want;
+			best = i + n - row;
 		}
 	}
 	return best;
+}
+
+/* Bits of one word from `i` on, at most `count`; *count becomes how many. */
+static uint64_t bits_from(uint64_t i, uint64_t *count)
+{
+	uint64_t here = 64 - i % 64;
+
+	*count = *count < here ? *count : here;
+	return (*count < 64 ? (1UL << *count) - 1 : UINT64_MAX) << (i % 64);
+}
+
+static void set_row(uint64_t *set, uint64_t i, uint64_t count)
+{
+	for (uint64_t n; count > 0; i += n, count -= n) {
+		n = count;
+		__atomic_fetch_or(&set[i / 64], bits_from(i, &n), __ATOMIC_RELEASE);
+	}
+}
+
+static void clear_row(uint64_t *set, uint64_t i, uint64_t count)
+{
+	for (uint64_t n; count > 0; i += n, count -= n) {
+		n = count;
+		__atomic_fetch_and(&set[i / 64], ~bits_from(i, &n), __ATOMIC_RELEASE);
+	}
+}
+
+/* How many blocks of these the host has lent, in a row from the first on. */
+static uint64_t lend_row(struct thread *t, uint64_t first, uint64_t count)
+{
+	uint64_t there = 0;
+
+	while (there < count && channel_lend(t, first + there))
+		there += alike(lent, first + there, count - there);
+	return there;
 }
 
 uint8_t *arena_take(struct thread *t, size_t size, size_t *got)
 {
 	uint64_t want = size < ARENA_PIECE ? (size + CARREL_BLOCK_SIZE - 1) / CARREL_BLOCK_SIZE
 					   : PIECE_BLOCKS;
-	uint64_t first, length, there = 0;
+	uint64_t first, length, there;
 
 	lock_take(&arena_lock);
 	first = find_row(want, &length);
-	for (uint64_t i = 0; i < length; i++)
-		set_bit(busy, first + i);
+	set_row(busy, first, length);
 	lock_release(&arena_lock);
 	/* They are this thread's by now, so the host may take its time. */
-	while (there < length && channel_lend(t, first + there))
-		there++;
-	for (uint64_t i = there; i < length; i++)
-		clear_bit(busy, first + i);
+	there = lend_row(t, first, length);
+	clear_row(busy, first + there, length - there);
 	if (!there)
 		return NULL;
 	*got = there * CARREL_BLOCK_SIZE;
@@ -121,8 +161,7 @@ uint8_t *arena_take(struct thread *t, size_t size, size_t *got)
 
 void arena_give(uint8_t *part, size_t got)
 {
-	for (size_t at = 0; at < got; at += CARREL_BLOCK_SIZE)
-		clear_bit(busy, block_of(part + at));
+	clear_row(busy, block_of(part), got / CARREL_BLOCK_SIZE);
 }
 
 /*

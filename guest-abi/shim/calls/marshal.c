@@ -57,7 +57,7 @@ bool marshal_scatter(uint64_t iov, uint64_t count, const uint8_t *channel, uint6
 
 static bool copy_in(const struct call *row, const uint64_t arg[CALL_ARGS], struct plan *plan)
 {
-	for (int i = 0; i < CALL_ARGS; i++) {
+	for (unsigned int i = 0; i < plan->count; i++) {
 		uint8_t is = traits_of(row->arg[i]);
 		uint8_t *to = plan->channel[i];
 
@@ -270,7 +270,7 @@ static bool copy_out(const struct call *row, const uint64_t arg[CALL_ARGS], stru
 {
 	bool good = true;
 
-	for (int i = 0; i < CALL_ARGS; i++)
+	for (unsigned int i = 0; i < plan->count; i++)
 		if (plan->channel[i] && traits_of(row->arg[i]) & WRITE)
 			good &= take(row, arg, plan, i, value);
 	return good;

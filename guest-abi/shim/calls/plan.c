@@ -18,7 +18,7 @@
 #define O_NOFOLLOW		0400000
 #define ROOM_MAX		2048		/* the most that is offered to KIND_ROOM's partner */
 
-static const uint8_t traits[] = {
+const uint8_t kind_traits[] = {
 	[KIND_NONE] = NUMBER, [KIND_INT] = NUMBER, [KIND_LONG] = NUMBER, [KIND_FD] = NUMBER,
 	[KIND_COUNT] = NUMBER, [KIND_OFFSET] = NUMBER,
 	[KIND_STRING] = READ,
@@ -46,12 +46,7 @@ static const uint8_t traits[] = {
 	[KIND_ROOM] = READ | WRITE,
 	[KIND_FIX_UPDATE] = READ | WRITE,
 };
-_Static_assert(sizeof(traits) == KIND_LAST + 1, "every kind has its traits");
-
-uint8_t traits_of(uint16_t arg)
-{
-	return traits[ARG_KIND(arg)];
-}
+_Static_assert(sizeof(kind_traits) == KIND_LAST + 1, "every kind has its traits");
 
 static uint8_t rights_for(uint16_t arg)
 {
@@ -251,7 +246,7 @@ static int64_t lay_out(struct thread *t, const struct call *row, struct plan *pl
 	uint8_t *at;
 	int clip = -1;
 
-	for (int i = 0; i < CALL_ARGS; i++) {
+	for (unsigned int i = 0; i < plan->count; i++) {
 		uint8_t is = traits_of(row->arg[i]);
 
 		if (!plan->channel[i])
@@ -275,8 +270,8 @@ static int64_t lay_out(struct thread *t, const struct call *row, struct plan *pl
 		plan->clipped = true;
 		plan->starved = room < ARENA_PIECE && room < arena.size;
 	}
-	for (int i = 0; i < CALL_ARGS; i++) {
-		if (!plan->channel[i] || i == clip)
+	for (unsigned int i = 0; i < plan->count; i++) {
+		if (!plan->channel[i] || (int)i == clip)
 			continue;
 		plan->channel[i] = at;
 		at += round_up(plan->size[i]);
@@ -317,10 +312,10 @@ int64_t plan_make(struct thread *t, const struct call *row, const uint64_t arg[C
 	bool memory = false;
 
 	memset(plan, 0, sizeof(*plan));
-	for (int i = 0; i < CALL_ARGS; i++) {
+	for (int i = 0; i < CALL_ARGS && row->arg[i] != KIND_NONE; i++) {
+		plan->count++;
 		if (traits_of(row->arg[i]) & NUMBER) {
-			if (ARG_KIND(row->arg[i]) != KIND_NONE)
-				plan->host[i] = number_of(row->arg[i], arg[i]);
+			plan->host[i] = number_of(row->arg[i], arg[i]);
 			continue;
 		}
 		error = plan_argument(t, row, arg, i, plan);
@@ -333,7 +328,7 @@ int64_t plan_make(struct thread *t, const struct call *row, const uint64_t arg[C
 	error = lay_out(t, row, plan);
 	if (error)
 		return error;
-	for (int i = 0; i < CALL_ARGS; i++)
+	for (unsigned int i = 0; i < plan->count; i++)
 		if (plan->channel[i])
 			plan_out(row, plan, i);
 	return 0;

@@ -15,6 +15,7 @@ struct iovec {
 };
 
 struct plan {
+	unsigned int count;		/* arguments that the row has: none follows KIND_NONE */
 	uint64_t host[CALL_ARGS];	/* what goes out in the registers */
 	uint64_t size[CALL_ARGS];	/* bytes of each buffer in the channel */
 	uint8_t *channel[CALL_ARGS];	/* where it lies; NULL if the argument has none */
@@ -39,7 +40,12 @@ enum trait {
 	NULLABLE = 64,			/* NULL is the kernel's to judge, whatever the length */
 };
 
-uint8_t traits_of(uint16_t arg);
+extern const uint8_t kind_traits[KIND_LAST + 1];
+
+static inline uint8_t traits_of(uint16_t arg)
+{
+	return kind_traits[ARG_KIND(arg)];
+}
 
 /* 0 or an error. plan_drop must follow in both cases. */
 int64_t plan_make(struct thread *t, const struct call *row, const uint64_t arg[CALL_ARGS],

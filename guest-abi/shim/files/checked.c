@@ -37,6 +37,19 @@ enum {
 	NR_openat2 = 437,
 };
 
+#define BIT(number)	(1UL << (number) % 64)
+const uint64_t checked_calls[8] = {
+	[0] = BIT(NR_read) | BIT(NR_open) | BIT(NR_close) | BIT(NR_lseek) | BIT(NR_pread64) |
+	      BIT(NR_readv) | BIT(NR_dup) | BIT(NR_dup2) | BIT(NR_sendfile),
+	[NR_fcntl / 64] = BIT(NR_fcntl),
+	[NR_openat / 64] = BIT(NR_openat) | BIT(NR_splice) | BIT(NR_dup3) | BIT(NR_preadv),
+	[NR_copy_file_range / 64] = BIT(NR_copy_file_range) | BIT(NR_preadv2),
+	[NR_close_range / 64] = BIT(NR_close_range) | BIT(NR_openat2),
+};
+_Static_assert(NR_openat / 64 == NR_preadv / 64 && NR_openat / 64 == NR_splice / 64 &&
+	       NR_openat / 64 == NR_dup3 / 64 && NR_copy_file_range / 64 == NR_preadv2 / 64 &&
+	       NR_close_range / 64 == NR_openat2 / 64, "words of the bits");
+
 /* One that was opened; descriptors that were copied share it, as they share a position. */
 static struct file {
 	struct image *image;		/* NULL: unused */
@@ -88,16 +101,19 @@ void checked_close(struct thread *t, uint64_t first, uint64_t last)
  * that of a library. */
 static const struct carrel_manifest_entry *find_listed(const char *path, bool *may_be)
 {
-	const char *slash = strrchr(path, '/');
+	const char *name = last_name(path);
 
 	*may_be = false;
+	/* Most files that a program opens are none of the manifest's. */
+	if (!manifest_may_list(name))
+		return NULL;
 	if (path[0] == '/') {
 		const struct carrel_manifest_entry *e = manifest_find(FILE_KINDS, path);
 
 		if (e)
 			return e;
 	}
-	*may_be = manifest_find_name(CODE_KINDS, slash ? slash + 1 : path) != NULL;
+	*may_be = manifest_find_name(CODE_KINDS, name) != NULL;
 	return NULL;
 }
 

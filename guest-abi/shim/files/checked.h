@@ -18,6 +18,14 @@
 /* The image behind `fd`, or NULL. It may go away with its descriptor: copy_try. */
 const struct image *checked_image(uint64_t fd);
 
+/* The calls that the next two have to do with: a bit for each number, which is below CALLS. */
+extern const uint64_t checked_calls[8];
+
+static inline bool checked_concerns(uint64_t number)
+{
+	return checked_calls[number / 64] >> (number % 64) & 1;
+}
+
 /* Serve the call if it is one on such a descriptor. */
 bool checked_serve(struct thread *t, uint64_t number, const uint64_t arg[6], int64_t *value);
 

@@ -45,6 +45,49 @@ static bool entry_good(const struct carrel_manifest *m, const struct carrel_mani
 	return string_size(path_of(e), room < CARREL_PATH_MAX ? room : CARREL_PATH_MAX) > 1;
 }
 
+/* --- Names --------------------------------------------------------------------------------- */
+
+/* A bit for each name that an entry's path ends in, by a sum of its letters. */
+static uint64_t names[4];
+
+const char *last_name(const char *path)
+{
+	const char *name = path;
+
+	while (*path)
+		if (*path++ == '/')
+			name = path;
+	return name;
+}
+
+static uint8_t sum_of(const char *name)
+{
+	uint8_t sum = 0;
+
+	while (*name)
+		sum = 31 * sum + *name++;
+	return sum;
+}
+
+void manifest_learn_names(void)
+{
+	memset(names, 0, sizeof(names));
+	for (uint32_t i = 0; i < manifest()->entries; i++) {
+		uint8_t sum = sum_of(last_name(path_of(&entries()[i])));
+
+		names[sum / 64] |= 1UL << sum % 64;
+	}
+}
+
+bool manifest_may_list(const char *name)
+{
+	uint8_t sum = sum_of(name);
+
+	return names[sum / 64] >> sum % 64 & 1;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
 /* What this shim cannot do, it must not seem to do. */
 void manifest_check(void)
 {
@@ -58,6 +101,7 @@ void manifest_check(void)
 			die(CARREL_DIE_MANIFEST);
 	if (entries()[0].kind != CARREL_ENTRY_PROGRAM)
 		die(CARREL_DIE_MANIFEST);
+	manifest_learn_names();
 }
 
 struct listed manifest_listed(const struct carrel_manifest_entry *entry)
@@ -85,9 +129,8 @@ const struct carrel_manifest_entry *manifest_find_name(uint32_t kinds, const cha
 {
 	for (uint32_t i = 0; i < manifest()->entries; i++) {
 		const struct carrel_manifest_entry *e = &entries()[i];
-		const char *slash = strrchr(path_of(e), '/');
 
-		if (kinds & KIND_BIT(e->kind) && slash && !strcmp(slash + 1, name))
+		if (kinds & KIND_BIT(e->kind) && !strcmp(last_name(path_of(e)), name))
 			return e;
 	}
 	return NULL;

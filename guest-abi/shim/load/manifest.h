@@ -30,6 +30,15 @@ const struct carrel_manifest_entry *manifest_find(uint32_t kinds, const char *pa
 /* One of `kinds` whose path ends in this name, or NULL. */
 const struct carrel_manifest_entry *manifest_find_name(uint32_t kinds, const char *name);
 
+/* For the next function; manifest_check does it. */
+void manifest_learn_names(void);
+
+/* False: no entry's path ends in this name. */
+bool manifest_may_list(const char *name);
+
+/* What follows the last slash, or all. */
+const char *last_name(const char *path);
+
 /* The entry of one of `kinds` with this hash and size, whatever its path, or NULL. */
 const struct carrel_manifest_entry *manifest_find_hash(uint32_t kinds, const uint8_t sha256[32],
 							uint64_t size);

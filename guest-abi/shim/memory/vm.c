@@ -17,8 +17,12 @@ void vm_reset(void)
 /* Index of the first range that ends above `address`; `count` if there is none. */
 static size_t find(uint64_t address)
 {
+	/* Where the last one was found, since the next is often the same. Any value is right. */
+	static size_t last;
 	size_t low = 0, high = count;
 
+	if (last < count && ranges[last].start <= address && address < ranges[last].end)
+		return last;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
@@ -27,6 +31,7 @@ static size_t find(uint64_t address)
 		else
 			high = middle;
 	}
+	last = low;
 	return low;
 }
 

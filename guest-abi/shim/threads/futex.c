@@ -167,11 +167,13 @@ static void wake_some(uint64_t address, int32_t count, uint32_t bits, struct wok
 /* Without the lock: a call of the host's for each, so not while others wait for it. */
 static void end_sleep(struct thread *t, const struct woken *woken)
 {
-	for (uint64_t i = 0; i < CARREL_SLOTS_MAX; i++) {
-		if (!(woken->bits[i / 64] >> (i % 64) & 1))
-			continue;
-		*shadow_of(i) = 1;
-		host_call_own(t, SYS_futex, (uint64_t)shadow_of(i), FUTEX_WAKE | FUTEX_PRIVATE, 1, 0);
+	for (uint64_t word = 0; woken->count && word < CARREL_SLOTS_MAX / 64; word++) {
+		for (uint64_t bits = woken->bits[word]; bits; bits &= bits - 1) {
+			volatile uint32_t *shadow = shadow_of(word * 64 + __builtin_ctzl(bits));
+
+			*shadow = 1;
+			host_call_own(t, SYS_futex, (uint64_t)shadow, FUTEX_WAKE | FUTEX_PRIVATE, 1, 0);
+		}
 	}
 }
 

@@ -101,6 +101,7 @@ void fake_list(uint32_t kind, const char *path, const uint8_t *bytes, uint64_t s
 	br_sha256_update(&hash, bytes, size);
 	br_sha256_out(&hash, e->sha256);
 	m->entries++;
+	manifest_learn_names();
 }
 
 bool in_channel(uint64_t address, uint64_t size)
