@@ -163,6 +163,14 @@ int space_add(struct space *space, u64 va, unsigned int rights, const void *cont
 	return 0;
 }
 
+static bool any_set(const u64 *entries, u64 count)
+{
+	for (u64 i = 0; i < count; i++)
+		if (table_get(&entries[i]))
+			return true;
+	return false;
+}
+
 /* True if something lies in the range. An entry wholly inside that leads to a table says so by
  * itself, so only the range's edges are descended into. */
 static bool in_use(const struct space *space, u64 va, u64 pages)
@@ -178,9 +186,10 @@ static bool in_use(const struct space *space, u64 va, u64 pages)
 				break;
 			entries = phys(guest_frame(table_get(entry)));
 		}
-		if (table_get(entry))
+		/* pages side by side at once */
+		step = pages_within(va, level > 1 ? level : 2, pages);
+		if (any_set(entry, level > 1 ? 1 : step))
 			return true;
-		step = pages_within(va, level, pages);
 		va += step << PAGE_SHIFT;
 		pages -= step;
 	}
@@ -365,13 +374,11 @@ static struct step unmap(struct space *space, u64 va, u64 left, bool pinned_too,
 		return (struct step){ CARREL_ENOMEM, 0 };
 	if (level > 1) {
 		table_set(entry, 0);
-		if (table_is_empty(entry))
-			table_prune(&space->table, va);
+		table_prune(&space->table, va);
 		return (struct step){ table_size(level) >> PAGE_SHIFT, 1 };
 	}
 	count = release_some(space, entry, min_u64(pages_within(va, 2, left), budget), pinned_too);
-	if (table_is_empty(entry))
-		table_prune(&space->table, va);
+	table_prune(&space->table, va);
 	return (struct step){ count ? (s64)count : CARREL_EARG, count };
 }
 
