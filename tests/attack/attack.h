@@ -132,6 +132,9 @@ enum attack_op {
 	/* Each thread of process in[0] is to clear the word at in[1] when it ends. out: threads,
 	 * those whose robust list was at in[2], those that had that word already. */
 	ATTACK_CLEAR_TID,
+	/* Each thread of process in[0] has its rseq area at in[1] from now on, by the kernel's word
+	 * alone, and goes through it at once. out: threads, those whose area was at in[2]. */
+	ATTACK_RSEQ,
 };
 
 #define LIE_FD		1	/* only if the first argument is that */
@@ -141,6 +144,7 @@ enum attack_op {
 #define LIE_AFTER	16	/* write when it is done */
 #define LIE_WORD	32	/* write four bytes, not sixteen */
 #define LIE_CHANNEL	64	/* only if its argument in[4] points into the channel */
+#define LIE_INODE	128	/* only if the first argument is a descriptor of the file in[2] */
 
 #define CONFIG_PORTS	0	/* CF8h and CFCh */
 #define CONFIG_MEMORY	1	/* MMCONFIG */

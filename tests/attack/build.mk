@@ -13,7 +13,8 @@ ATTACK_HEADERS := $(wildcard tests/attack/*.h tests/attack/run/*.h tests/guest/*
 	guest-abi/include/carrel/*.h)
 ATTACK_RUN := $(wildcard tests/attack/run/*.c tests/attack/run/*.S)
 ATTACK_RING0 := $(wildcard tests/attack/ring0/*)
-ATTACK_FILES := $(addprefix $(ATTACK_GUEST)/,attack.ko attack victim inside crowd program trusting functional)
+ATTACK_FILES := $(addprefix $(ATTACK_GUEST)/,attack.ko attack victim inside crowd program trusting functional \
+	linked libanswer.so libforged.so libc.so.6 ld-linux-x86-64.so.2)
 
 .PHONY: attacks check-attacks
 attacks: $(ATTACK_FILES)
@@ -37,6 +38,23 @@ $(ATTACK_GUEST)/crowd: tests/guest/crowd.c tests/guest/crowd-private.S $(ATTACK_
 $(ATTACK_GUEST)/trusting: tests/guest/trusting.c
 	@mkdir -p $(@D)
 	$(CC) $(ATTACK_CFLAGS) -pthread -o $@ $<
+
+# A program with an interpreter and libraries, all of them in the folder that the guest has.
+$(ATTACK_GUEST)/linked: tests/guest/linked.c tests/guest/answer.h $(ATTACK_GUEST)/libanswer.so
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -o $@ $< $(ATTACK_GUEST)/libanswer.so \
+		-Wl,--dynamic-linker=/attack/ld-linux-x86-64.so.2 -Wl,-rpath=/attack \
+		-Wl,--disable-new-dtags
+
+$(ATTACK_GUEST)/libanswer.so: ANSWER := ANSWER_RIGHT
+$(ATTACK_GUEST)/libforged.so: ANSWER := ANSWER_FORGED
+$(ATTACK_GUEST)/libanswer.so $(ATTACK_GUEST)/libforged.so: tests/guest/answer.S tests/guest/answer.h
+	@mkdir -p $(@D)
+	$(CC) -shared -nostdlib -DANSWER=$(ANSWER) -Wl,-soname=$(@F) -o $@ $<
+
+$(ATTACK_GUEST)/libc.so.6 $(ATTACK_GUEST)/ld-linux-x86-64.so.2:
+	@mkdir -p $(@D)
+	cp -L "$$($(CC) -print-file-name=$(@F))" $@
 
 $(ATTACK_GUEST)/program: tests/guest/program.c
 	@mkdir -p $(@D)

@@ -428,6 +428,50 @@ static int do_code(void)
 	return done(answer());
 }
 
+/* --- a file: a digest of it before and after, or why it cannot be read ------------------------ */
+
+#define DATA		"/attack/data"
+#define NO_DIGEST	0xeee00000UL	/* and errno */
+
+static uint64_t digest(int file)
+{
+	uint64_t hash = 14695981039346656037UL;
+	static char block[4096];
+	off_t at = 0;
+	ssize_t got;
+
+	while ((got = pread(file, block, sizeof(block), at)) > 0) {
+		for (ssize_t i = 0; i < got; i++)
+			hash = (hash ^ (uint8_t)block[i]) * 1099511628211UL;
+		at += got;
+	}
+	return got < 0 ? NO_DIGEST + (uint64_t)errno : hash;
+}
+
+static uint64_t digest_anew(void)
+{
+	int file = open(DATA, O_RDONLY);
+	uint64_t is = file < 0 ? NO_DIGEST + (uint64_t)errno : digest(file);
+
+	if (file >= 0)
+		close(file);
+	return is;
+}
+
+static int do_file(void)
+{
+	go(digest_anew(), 0);
+	return done(digest_anew());
+}
+
+static int do_open_file(void)
+{
+	int file = open(DATA, O_RDONLY);
+
+	go(digest(file), 0);
+	return done(digest(file));
+}
+
 static const struct {
 	const char *what;
 	int (*act)(void);
@@ -438,6 +482,7 @@ static const struct {
 	{ "futex", do_futex }, { "clear", do_clear }, { "signal", do_signal },
 	{ "sigreturn", do_sigreturn }, { "threads", do_threads }, { "fork", do_fork },
 	{ "code", do_code }, { "calls", do_calls }, { "auxv", do_auxv },
+	{ "file", do_file }, { "open-file", do_open_file },
 };
 
 int main(int argc, char **argv)

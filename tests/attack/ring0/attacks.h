@@ -73,6 +73,7 @@ long lie_begin(struct attack *a);
 long lie_end(struct attack *a);
 long lie_signal(struct attack *a);
 long lie_clear_tid(struct attack *a);
+long lie_rseq(struct attack *a);
 
 /* physical.c: the first frame past all RAM, 0 if unknown. */
 u64 last_frame(void);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /* A kernel that lies to the system calls of one process, by signals, by what it clears. */
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/kprobes.h>
+#include <linux/rseq.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/uaccess.h>
@@ -36,6 +39,16 @@ static bool in_channel(u64 address)
 	return address >= CARREL_CHANNEL_VA && address < CARREL_SHIM_VA;
 }
 
+static bool is_file(u64 fd)
+{
+	struct file *file = fget(fd);
+	bool is = file && file_inode(file)->i_ino == lie.fd;
+
+	if (file)
+		fput(file);
+	return is;
+}
+
 /* Not 0: not this one. */
 static int on_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
@@ -43,6 +56,8 @@ static int on_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 	struct call *call = (struct call *)instance->data;
 
 	if (current->tgid != lie.pid || (lie.flags & LIE_FD && user->di != lie.fd))
+		return 1;
+	if (lie.flags & LIE_INODE && !is_file(user->di))
 		return 1;
 	*call = (struct call){ { user->di, user->si, user->dx, user->r10, user->r8, user->r9 } };
 	if (lie.flags & LIE_CHANNEL && !in_channel(call->argument[lie.pointer % ARGUMENTS]))
@@ -134,6 +149,29 @@ long lie_clear_tid(struct attack *a)
 		a->out[1] += (u64)task->robust_list == a->in[2];
 		a->out[2] += (u64)task->clear_child_tid == a->in[1];
 		task->clear_child_tid = (int __user *)a->in[1];
+	}
+	rcu_read_unlock();
+	put_task_struct(leader);
+	return 0;
+}
+
+/* RSEQ_SIG of x86-64, which stands before what a program wants to be resumed at. */
+#define SIGNATURE	0x53053053
+
+long lie_rseq(struct attack *a)
+{
+	struct task_struct *leader = task_get(a->in[0]), *task;
+
+	if (!leader)
+		return -ESRCH;
+	rcu_read_lock();
+	for_each_thread(leader, task) {
+		a->out[0]++;
+		a->out[1] += (u64)task->rseq == a->in[2];
+		task->rseq = (struct rseq __user *)a->in[1];
+		task->rseq_sig = SIGNATURE;
+		task->rseq_event_mask = RSEQ_EVENT_PREEMPT;
+		set_tsk_thread_flag(task, TIF_NOTIFY_RESUME);
 	}
 	rcu_read_unlock();
 	put_task_struct(leader);

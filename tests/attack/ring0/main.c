@@ -47,6 +47,7 @@ static const op_fn ops[] = {
 	[ATTACK_LIE_END] = lie_end,
 	[ATTACK_SIGNAL] = lie_signal,
 	[ATTACK_CLEAR_TID] = lie_clear_tid,
+	[ATTACK_RSEQ] = lie_rseq,
 };
 
 static long attack_ioctl(struct file *file, unsigned int command, unsigned long argument)

@@ -12,7 +12,7 @@ struct test {
 };
 
 extern const struct test memory_tests[], owner_tests[], trace_tests[], context_tests[], call_tests[], platform_tests[],
-	many_tests[], lie_tests[];
+	many_tests[], lie_tests[], change_tests[];
 /* These run only when they are named: they end the machine, or want devices. */
 extern const struct test ending_tests[], dma_tests[], device_tests[];
 
