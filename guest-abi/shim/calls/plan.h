@@ -23,7 +23,7 @@ struct plan {
 	uint8_t *arena;			/* to be given back, with `got` */
 	size_t got;
 	const char *own;		/* what goes out in place of the string of argument `own_at` */
-	int own_at;
+	unsigned int own_at;
 	uint32_t offered;		/* bytes that KIND_ROOM offers */
 	bool clipped;			/* the stream is shorter than the program asked */
 	bool starved;			/* and that only because others use the arena */

@@ -32,7 +32,7 @@
 #include "time/time.h"
 #include "base/token.h"
 #include "memory/user.h"
-#include "base/xstate.h"
+#include "threads/xstate.h"
 
 /* What the host may do as it is told; the rest is the shim's, or means nothing here. */
 #define HOST_FLAGS	(CLONE_VFORK | CLONE_FS | CLONE_PARENT | CLONE_IO)

@@ -6,7 +6,7 @@
 #include "signals/sigframe.h"
 #include "memory/user.h"
 #include "memory/vm.h"
-#include "base/xstate.h"
+#include "threads/xstate.h"
 
 /* SDM "XSAVE Managed Features": legacy area, header, then what XCR0 enables. */
 #define FXSAVE_SIZE		512

@@ -15,7 +15,7 @@
 #include "threads/thread.h"
 #include "memory/user.h"
 #include "memory/vm.h"
-#include "base/xstate.h"
+#include "threads/xstate.h"
 
 /* What every thread shares with the others, and what may be asked for besides. */
 #define FLAGS_SHARED	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)

@@ -2,7 +2,7 @@
 /* Vector state: see xstate.h. SDM "XSAVE Managed Features". */
 #include <string.h>
 
-#include "base/xstate.h"
+#include "threads/xstate.h"
 #include "memory/user.h"
 
 #define FXSAVE_SIZE		512
