@@ -39,7 +39,7 @@ enum defect {
 
 static _Noreturn void usage(const char *why)
 {
-	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] "
+	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] [--stride N] "
 		"[--fault-every N] [--starve-every N] [--memory CHUNKS] "
 		"[--break WHAT] [--trace] [--notes] "
 		"[--code|--exec|--file|--open FILE]... [--strict] "
@@ -355,6 +355,7 @@ int main(int argc, char **argv)
 		goto rest;
 	}
 	o->lie_call = o->step_call = -1;
+	o->stride = 1;
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
 		const char *value = argv[i + 1] ? argv[i + 1] : "";
 
@@ -366,6 +367,8 @@ int main(int argc, char **argv)
 							      &o->lie_value) == 2)
 			i++;
 		else if (!strcmp(argv[i], "--step") && sscanf(value, "%ld", &o->step_call) == 1)
+			i++;
+		else if (!strcmp(argv[i], "--stride") && sscanf(value, "%ld", &o->stride) == 1)
 			i++;
 		else if (!strcmp(argv[i], "--fault-every") &&
 			 sscanf(value, "%ld", &o->fault_every) == 1)

@@ -433,7 +433,7 @@ static void sigsys(int signal, siginfo_t *info, struct ucontext *context)
 	s->r11 = s->eflags = 0x202;
 	if (!armed || info->si_syscall != view_options.step_call)
 		return;
-	step_at = ++step_calls;
+	step_at = ++step_calls * view_options.stride;
 	steps = 0;
 	stepping = true;
 	s->eflags |= TF;

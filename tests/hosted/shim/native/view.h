@@ -39,7 +39,8 @@ extern struct view_thread view_threads[CARREL_SLOTS_MAX];
 /* What the run is to do besides running. -1 in a number: nothing. */
 struct view_options {
 	long lie_call, lie_value;	/* this call returns this value */
-	long step_call;			/* a signal comes in step k of the k-th such call */
+	long step_call;			/* a signal comes in step k * stride of the k-th such call */
+	long stride;
 	long fault_every;		/* each n-th hypercall on memory answers BUSY, MORE or PENDING */
 	long starve_every;		/* and each n-th MAP answers ENOMEM */
 	bool trace;			/* calls that leave, on standard error */

@@ -404,18 +404,26 @@ static void *dying(void *argument)
 	return NULL;
 }
 
+static atomic_int owned, wanted;
+
 static void *waiting_for_dead(void *argument)
 {
-	int result = pthread_mutex_lock(argument);
+	int result;
 
+	wanted = 1;
+	result = pthread_mutex_lock(argument);
 	pthread_mutex_consistent(argument);
 	pthread_mutex_unlock(argument);
 	return (void *)(intptr_t)result;
 }
 
+/* It ends with the lock held, when another has come for it and most likely sleeps. */
 static void *dying_later(void *argument)
 {
 	pthread_mutex_lock(argument);
+	owned = 1;
+	while (!wanted)
+		usleep(100);
 	usleep(30000);
 	return NULL;
 }
@@ -435,8 +443,10 @@ static void robust(int protocol, const char *what)
 	result = pthread_mutex_lock(&m);
 	pthread_mutex_consistent(&m);
 	pthread_mutex_unlock(&m);
+	owned = wanted = 0;
 	owner = start(dying_later, &m);
-	usleep(10000);
+	while (!owned)
+		usleep(100);
 	waiter = start(waiting_for_dead, &m);
 	end(owner);
 	report(what, result == EOWNERDEAD && end(waiter) == EOWNERDEAD &&
