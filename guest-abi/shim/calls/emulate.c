@@ -167,7 +167,7 @@ EMULATED(call_arch_prctl)
 EMULATED(call_syslog)
 {
 	static const struct call plain = {
-		.arg = { KIND_INT, KIND_NONE, KIND_INT }, .how = HOW_PASS, .result = RESULT_INT,
+		.arg = { KIND_INT, KIND_LONG, KIND_INT }, .how = HOW_PASS, .result = RESULT_INT,
 	}, read = {
 		.arg = { KIND_INT, ARG_BUF(KIND_OUT, 2), KIND_INT }, .how = HOW_MARSHAL,
 		.result = RESULT_LENGTH,
