@@ -117,6 +117,7 @@ static uint64_t tell(const struct lie *lie, enum protection protection, struct t
 	if (protection == PROTECTED && lie->flags & LIE_WORD && !trusting_read_until(t, "done ", DELAY_SECONDS)) {
 		module_do(&a);
 		wake_all(t);
+		t->woken = true;
 	}
 	finish(t);
 	module_do(&a);
@@ -161,6 +162,86 @@ static void randomness(void) { tell_lies("26"); }
 static void futexes(void) { tell_lies("27"); }
 static void descriptors(void) { tell_lies("29"); }
 static void clocks(void) { tell_lies("30"); }
+
+/* --- 30: the data of the kernel's vDSO ------------------------------------------------------ */
+
+/* Linux 6.1, vdso_data: 128 bytes into the page; basetime[] from 32 on, of 16 bytes each. */
+#define VVAR_COARSE	(128 + 32 + 16 * CLOCK_MONOTONIC_COARSE)
+#define EDITS		300
+#define EDIT_US		1000		/* the kernel writes the truth there every 4 ms */
+
+/* It is one page for all processes, so that this one's will do. */
+static uint64_t vvar(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start;
+	char line[256];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, "[vvar]") && sscanf(line, "%lx-", &start) == 1) {
+			fclose(maps);
+			return start;
+		}
+	die("this kernel has no vvar");
+}
+
+static void edited_vvar(void)
+{
+	const uint64_t begin_of_time[2] = { 1, 0 };
+	uint64_t at = vvar() + VVAR_COARSE;
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);	/* the page is there */
+	for (enum protection p = PLAIN; p <= PROTECTED; p++) {
+		bool plain = p == PLAIN;
+		uint64_t edits = 0;
+		struct trusting t;
+
+		begin(&t, "coarse", p);
+		let_go(&t);
+		for (int i = 0; i < EDITS; i++) {
+			edits += poke(getpid(), at, begin_of_time, sizeof(begin_of_time)) > 1;
+			usleep(EDIT_US);
+		}
+		finish(&t);
+		judge(edits > EDITS / 4 && ended(&t) && plain == (t.c > 0),
+		      plain ? "control-30-vvar" : "attack-30-vvar", "%" PRIu64 " times the vDSO's data "
+		      "say that time begins: back %" PRIu64 " times; %s", edits, t.c, fate(&t));
+	}
+}
+
+/* --- 30: settimeofday ------------------------------------------------------------------------ */
+
+#define HOURS	5
+
+static void set_back(int hours)
+{
+	struct timespec time;
+
+	if (clock_gettime(CLOCK_REALTIME, &time))
+		die("the time: %s", strerror(errno));
+	time.tv_sec -= hours * 3600;
+	if (clock_settime(CLOCK_REALTIME, &time))
+		die("setting the time: %s", strerror(errno));
+}
+
+/* The time of day is the kernel's word; what is monotonic does not follow it. */
+static void set_time(void)
+{
+	for (enum protection p = PLAIN; p <= PROTECTED; p++) {
+		bool plain = p == PLAIN;
+		struct trusting t;
+
+		begin(&t, plain ? "real" : "coarse", p);
+		let_go(&t);
+		usleep(100000);
+		set_back(HOURS);
+		finish(&t);
+		set_back(-HOURS);
+		judge(ended(&t) && plain == (t.c > 0), plain ? "control-30-set" : "attack-30-set",
+		      "the time of day set back by %d hours: %s", HOURS, fate(&t));
+	}
+}
 
 /* --- 33: what a kernel clears when a thread ends -------------------------------------------- */
 
@@ -462,6 +543,8 @@ const struct test lie_tests[] = {
 	{ "attack-27", futexes },
 	{ "attack-29", descriptors },
 	{ "attack-30", clocks },
+	{ "attack-30-vvar", edited_vvar },
+	{ "attack-30-set", set_time },
 	{ "attack-33", cleared },
 	{ "attack-28", second_cpu },
 	{ "attack-32", child },

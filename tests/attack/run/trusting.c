@@ -175,7 +175,8 @@ const char *fate(const struct trusting *t)
 	static char text[80];
 
 	if (t->done)
-		snprintf(text, sizeof(text), "it has %" PRIx64 "h, status %x", t->c, t->status);
+		snprintf(text, sizeof(text), "it has %" PRIx64 "h, status %x%s", t->c, t->status,
+			 t->woken ? ", after a wake of all" : "");
 	else
 		snprintf(text, sizeof(text), "status %x%s", t->status,
 			 t->logged ? ", the lie is in the log" : "");

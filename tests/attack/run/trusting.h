@@ -23,6 +23,7 @@ struct trusting {
 	int to, from, status;
 	uint64_t a, b, c;	/* what it said */
 	bool done, logged;	/* it came to its end; the log says that the kernel lied */
+	bool woken;		/* all its waits were ended, because it did not go on */
 	const char *log;	/* of the hypervisor meanwhile; valid until the next one ends */
 	char text[4096];	/* what it said, in its words */
 };
