@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -262,6 +263,38 @@ static int do_futex(void)
 	return done(THREADS * INCREMENTS - counter);
 }
 
+/* --- a wait that nobody ends for a while: how often it ended --------------------------------- */
+
+static volatile uint32_t word;
+static volatile uint64_t woken;
+static volatile int awake;
+
+static void *waits(void *unused)
+{
+	pthread_barrier_wait(&barrier);
+	while (!awake)
+		if (!syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL) && !awake)
+			woken++;
+	return unused;
+}
+
+static int do_woken(void)
+{
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (pthread_create(&thread, NULL, waits, NULL))
+		return 2;
+	go((uint64_t)&word, 0);
+	pthread_barrier_wait(&barrier);
+	usleep(200000);
+	awake = 1;
+	word = 1;
+	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
+	pthread_join(thread, NULL);
+	return done(woken);
+}
+
 /* --- what the kernel clears when a thread ends: the canary ---------------------------------- */
 
 static volatile uint32_t canary = 0x11223344;
@@ -334,7 +367,7 @@ static int do_sigreturn(void)
 #define ROUNDS	20000
 
 static volatile int tids[2], stop;
-static volatile uint64_t wrong;
+static volatile uint64_t wrong, rounds[2];
 static __thread uint64_t own;
 
 static uint64_t compute(uint64_t x)
@@ -351,8 +384,9 @@ static void *computes(void *argument)
 	own = index;
 	tids[index] = (int)syscall(SYS_gettid);
 	pthread_barrier_wait(&barrier);
-	while (!stop)
-		if (compute(index) != right || own != index)
+	/* who went on from registers of the past would find that memory is further */
+	for (uint64_t round = 0; !stop; rounds[index] = ++round)
+		if (compute(index) != right || own != index || rounds[index] != round)
 			__atomic_fetch_add(&wrong, 1, __ATOMIC_SEQ_CST);
 	return NULL;
 }
@@ -516,11 +550,10 @@ static const struct {
 	{ "read", do_read }, { "readv", do_readv }, { "recv", do_recv }, { "recvmsg", do_recvmsg },
 	{ "dup", do_dup }, { "mmap", do_mmap }, { "mremap", do_mremap }, { "brk", do_brk },
 	{ "getrandom", do_getrandom }, { "urandom", do_urandom }, { "clock", do_clock },
-	{ "coarse", do_coarse }, { "real", do_real }, { "futex", do_futex }, { "clear", do_clear },
-	{ "signal", do_signal },
-	{ "sigreturn", do_sigreturn }, { "threads", do_threads }, { "fork", do_fork },
-	{ "code", do_code }, { "calls", do_calls }, { "auxv", do_auxv },
-	{ "file", do_file }, { "open-file", do_open_file },
+	{ "coarse", do_coarse }, { "real", do_real }, { "futex", do_futex }, { "woken", do_woken },
+	{ "clear", do_clear }, { "signal", do_signal }, { "sigreturn", do_sigreturn },
+	{ "threads", do_threads }, { "fork", do_fork }, { "code", do_code }, { "calls", do_calls },
+	{ "auxv", do_auxv }, { "file", do_file }, { "open-file", do_open_file },
 };
 
 int main(int argc, char **argv)

@@ -79,6 +79,8 @@ static const struct lie lies[] = {
 	{ "27", "futex", "futex", LIE_FD | LIE_BEFORE | LIE_WORD, 0, 0, { 0, 0 }, UNHARMED, 0 },
 	{ "27-wake", "futex", "futex", LIE_FD | LIE_BEFORE | LIE_WORD | LIE_SET, 0, 0, { 0, 0 },
 	  UNHARMED, 0 },
+	{ "27-woken", "woken", "futex", LIE_FD | LIE_BEFORE | LIE_WORD | LIE_SET, 0, 0, { 1, 0 },
+	  UNHARMED, 0 },
 };
 
 /* The lie is what the program has in the end. */
@@ -167,8 +169,8 @@ static void clocks(void) { tell_lies("30"); }
 
 /* Linux 6.1, vdso_data: 128 bytes into the page; basetime[] from 32 on, of 16 bytes each. */
 #define VVAR_COARSE	(128 + 32 + 16 * CLOCK_MONOTONIC_COARSE)
-#define EDITS		300
-#define EDIT_US		1000		/* the kernel writes the truth there every 4 ms */
+#define EDITS		200
+#define EDIT_US		3000		/* about as often as the kernel writes the truth there */
 
 /* It is one page for all processes, so that this one's will do. */
 static uint64_t vvar(void)
