@@ -38,9 +38,13 @@ static void wake_all(const struct trusting *t)
 {
 	const uint32_t awake = 1;
 
-	for (uint64_t i = 0; i < SLOTS; i++)
-		poke(t->pid, CARREL_CHANNEL_VA + i * CARREL_SLOT_STRIDE + CARREL_SLOT_SHADOW, &awake,
-		     sizeof(awake));
+	for (uint64_t i = 0; i < SLOTS; i++) {
+		struct attack a = { .op = ATTACK_POKE, .buffer = (uintptr_t)&awake, .size = sizeof(awake) };
+
+		a.in[0] = (uint64_t)t->pid;
+		a.in[1] = CARREL_CHANNEL_VA + i * CARREL_SLOT_STRIDE + CARREL_SLOT_SHADOW;
+		(void)module_try(&a);	/* slots that no thread has had are not there */
+	}
 	kill(t->pid, SIGSTOP);
 	usleep(100000);
 	kill(t->pid, SIGCONT);
