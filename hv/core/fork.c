@@ -199,7 +199,8 @@ s64 fork_call(struct cpu *cpu, struct process *parent)
 	if (regs->rdi == CARREL_FORK_ABORT)
 		return regs->rsi ? abort_child(parent, regs->rsi) : end_making(parent);
 	result = go(cpu, parent);
-	if (result == CARREL_ENOMEM && process_reclaim(parent))
+	/* what was begun in vain may have brought frames out of limbo itself */
+	if (result == CARREL_ENOMEM && (process_reclaim(parent) || parent->family->free))
 		result = go(cpu, parent);
 	/* what waits for flushes may be enough */
 	if (result == CARREL_ENOMEM && parent->family->chunks >= parent->limit)

@@ -140,7 +140,9 @@ static void both_ways(void)
 {
 	struct carrier wrong;
 
+	create_flags = CARREL_CREATE_DMA;
 	start(3);
+	create_flags = 0;
 	put(one, CARREL_THREAD_PAGE(0) + 0x200, 77);
 	put(one, CARREL_THREAD_STACK(0) - 64, 78);
 	fork_to(one, &child);
@@ -161,7 +163,7 @@ static void both_ways(void)
 	CHECK_EQ(fork_abort(one, 0), 0);
 	CHECK(memcmp(object(&child)->identity, object(&parent)->identity, 32) == 0);
 	CHECK(object(&child)->slots == 4 && object(&child)->blocks == 4);
-	CHECK(object(&child)->limit == 3 && object(&child)->flags == create_flags);
+	CHECK(object(&child)->limit == 3 && object(&child)->flags == CARREL_CREATE_DMA);
 	CHECK_EQ(enter(two, &child), 0);
 	CHECK_EQ(two->process.rip, CARREL_SHIM_START);
 	CHECK_EQ(two->cpu.vt.regs->rdi, 0);
@@ -357,6 +359,15 @@ static void changed_meanwhile(void)
 	}
 }
 
+static unsigned int places_taken(void)
+{
+	unsigned int taken = 0;
+
+	for (unsigned int i = 0; i < PROCESS_MAX; i++)
+		taken += process_slots[i].taken;
+	return taken;
+}
+
 /* No frame, no chunk allowed, no place in the table, no randomness: then all is as it was, and
  * memory that comes later is enough. */
 static void refused(void)
@@ -367,9 +378,13 @@ static void refused(void)
 	start(2);
 	while (object(&parent)->family->free > 5)
 		map(one, 0x10000000 + (u64)object(&parent)->family->free * PAGE_SIZE, 1, RW);
-	CHECK_EQ(fork_step(one), CARREL_ENOMEM);
-	check_machine();
-	CHECK_EQ(object(&parent)->family->members, 1);
+	for (u64 page = 0; page < 6; page++) {	/* down to the last frame */
+		CHECK_EQ(fork_step(one), CARREL_ENOMEM);
+		check_machine();
+		CHECK(object(&parent)->family->members == 1 && places_taken() == 1);
+		exit_call(one, CARREL_HC_MAP, 0x10000000 + page * PAGE_SIZE, 1, RW, 0, 0, 0);
+	}
+	CHECK_EQ(object(&parent)->family->free, 0);
 	generator_dry = true;
 	CHECK_EQ(fork_step(one), CARREL_ERANDOM);
 	generator_dry = false;
@@ -630,6 +645,25 @@ static void reader(void)
 	give_back();
 }
 
+/* What waits for flushes is waited for where nothing else can come, and used as soon as it may be. */
+static void from_limbo(void)
+{
+	start(1);
+	CHECK_EQ(thread_create(object(&parent), 1), 0);
+	map(one, MANY, 200, RW);
+	CHECK_EQ(enter_thread(two, &parent, 1), 0);
+	leave(two);
+	while (object(&parent)->family->free > 5)
+		map(one, 0x10000000 + (u64)object(&parent)->family->free * PAGE_SIZE, 1, RW);
+	CHECK_EQ(exit_call(one, CARREL_HC_UNMAP, MANY, 200, 0, 0, 0, 0), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQ(fork_step(one), CARREL_PENDING);
+	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+	fork_to(one, &child);
+	CHECK_EQ(destroy(&parent), 0);
+	give_back();
+}
+
 /*
  * PROTECT is no way around the wait: the copy's page has one owner, and of what others gave up
  * everything is paid, but a thread of the same process still reads the frame that was copied.
@@ -709,6 +743,7 @@ const struct test fork_tests[] = {
 	{ "fork: a thread writes meanwhile, on a CPU that does not flush", writer },
 	{ "fork: threads that are out are not waited for", others_out },
 	{ "fork: a thread reads what another writes to first", reader },
+	{ "fork: frames out of limbo", from_limbo },
 	{ "fork: PROTECT does not make a copy writable early", protected_early },
 	{ "fork: the last that has a page writes in place", last_one },
 	{ 0 },

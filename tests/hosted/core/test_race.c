@@ -304,15 +304,12 @@ static void *donate_to_parent(void *argument)
 	return NULL;
 }
 
-/* Each holds its own process's lock; both are where they wait for frame_lock. */
-static void last_chunk(void)
+static void make_family(u32 limit)
 {
-	u64 chunk[2] = { 10, 11 };
-	pthread_t threads[2];
 	const struct vt_regs *regs;
 	s64 result;
 
-	make_process(&parent, 2, 3, 2, true);
+	make_process(&parent, 2, 3, limit, true);
 	CHECK_EQ(enter(&cpus[1], &parent), 0);
 	do
 		result = exit_call(&cpus[1], CARREL_HC_FORK, CARREL_FORK_GO, 0, 0, 0, 0, 0);
@@ -320,6 +317,49 @@ static void last_chunk(void)
 	regs = cpus[1].cpu.vt.regs;
 	child = (struct carrier){ .id = regs->rdi, .ticket = { regs->rsi, regs->rdx } };
 	exit_reason(&cpus[1], VT_INTERRUPT);
+	CHECK_EQ(kernel_call(&cpus[1], CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+}
+
+static void *destroy_parent(void *result)
+{
+	do {
+		*(s64 *)result = kernel_call(&cpus[2], CARREL_HC_DESTROY, parent.id, 0, 0, 0);
+		kernel_call(&cpus[1], CARREL_HC_FLUSH, 0, 0, 0, 0);
+	} while (*(s64 *)result > 0);
+	return NULL;
+}
+
+/* The end of a parent waits for its child's lock, whose holder adopts the child: it stays. */
+static void adopted_meanwhile(void)
+{
+	struct process *process;
+	pthread_t thread;
+	s64 result;
+
+	make_family(2);
+	process = process_slots[child.id % PROCESS_MAX].process;
+	lock_take(&process->lock);
+	pthread_create(&thread, NULL, destroy_parent, &result);
+	usleep(100000);
+	process->parent = 0;
+	__atomic_store_n(&process->state, PROCESS_READY, __ATOMIC_SEQ_CST);
+	lock_release(&process->lock);
+	pthread_join(thread, NULL);
+	CHECK_EQ(result, 0);
+	if (CHECK(process_slots[child.id % PROCESS_MAX].id == child.id))
+		CHECK_EQ(process_state(process), PROCESS_READY);
+	CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, child.id, 0, 0, 0), 0);
+	for (unsigned int i = 0; i < parent.chunks; i++)
+		CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, parent.chunk[i], 0, 0, 0), 0);
+}
+
+/* Each holds its own process's lock; both are where they wait for frame_lock. */
+static void last_chunk(void)
+{
+	u64 chunk[2] = { 10, 11 };
+	pthread_t threads[2];
+
+	make_family(2);
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_ADOPT, child.id, child.ticket[0], child.ticket[1], 0), 0);
 	CHECK_EQ(donate(&cpus[0], chunk[0], 0), 0);
 	CHECK_EQ(donate(&cpus[0], chunk[1], 0), 0);
@@ -340,6 +380,7 @@ static void last_chunk(void)
 }
 
 const struct test race_tests[] = {
+	{ "a child adopted at once with its parent's end", adopted_meanwhile },
 	{ "two processes at once want the last chunk of their family", last_chunk },
 	{ "four CPUs at once on the same processes and chunks", race },
 	{ 0 },
