@@ -341,7 +341,7 @@ static void adopted_meanwhile(void)
 	lock_take(&process->lock);
 	pthread_create(&thread, NULL, destroy_parent, &result);
 	usleep(100000);
-	process->parent = 0;
+	__atomic_store_n(&process->parent, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->state, PROCESS_READY, __ATOMIC_SEQ_CST);
 	lock_release(&process->lock);
 	pthread_join(thread, NULL);
