@@ -109,8 +109,6 @@ static int copy(struct process *parent, struct process *child)
 				   STRIDE_PAGES);
 	if (!error && !child->threads[index])
 		error = thread_create(child, index);
-	if (!error)
-		child->threads[index]->page->upcall_pending = 0;	/* a signal for its parent */
 	return error;
 }
 

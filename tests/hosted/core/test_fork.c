@@ -135,6 +135,11 @@ static void check_child(struct test_cpu *c)
 	CHECK_EQ(get(c, KEPT + PAGE_SIZE), 9);
 }
 
+static struct carrel_thread_page *page_of(struct test_cpu *c)
+{
+	return phys(touch(c, CARREL_THREAD_PAGE(0)));
+}
+
 /* What a child is, what it sees, and that each goes its own way from there. */
 static void both_ways(void)
 {
@@ -145,6 +150,7 @@ static void both_ways(void)
 	create_flags = 0;
 	put(one, CARREL_THREAD_PAGE(0) + 0x200, 77);
 	put(one, CARREL_THREAD_STACK(0) - 64, 78);
+	page_of(one)->upcall_pending = 1;	/* a signal for the parent */
 	fork_to(one, &child);
 	CHECK(child.id != parent.id && memcmp(child.ticket, parent.ticket, 16));
 	/* it is there, but does not run before it is adopted, by its own ticket, once */
@@ -169,6 +175,7 @@ static void both_ways(void)
 	CHECK_EQ(two->cpu.vt.regs->rdi, 0);
 	CHECK_EQ(two->process.rsp, CARREL_THREAD_STACK(0));
 	CHECK(two->process.cr3 != one->process.cr3);
+	CHECK(!page_of(two)->upcall_pending && page_of(one)->upcall_pending);
 	check_machine();
 	CHECK_EQ(get(two, CARREL_THREAD_PAGE(0) + 0x200), 77);
 	CHECK_EQ(get(two, CARREL_THREAD_STACK(0) - 64), 78);
