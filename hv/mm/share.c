@@ -22,7 +22,7 @@
 #include "space_inner.h"
 
 #define HALF_END	0x800000000000UL
-#define COPY_COST	16U	/* looking at an entry costs 1, sharing what it holds this */
+#define COPY_COST	16U	/* looking at an entry costs 1, sharing a page this */
 
 static_assert(IS_ALIGNED(CARREL_GATE_VA | CARREL_SHIM_VA, GIB) &&
 	      IS_ALIGNED(CARREL_THREADS_VA | CARREL_THREAD_PAGE(CARREL_SLOTS_MAX), 2 * MIB),
@@ -168,7 +168,7 @@ int space_fork(struct space *parent, struct space *child, u64 *va, unsigned int 
 			error = share_pages(parent, child, entry, va, &budget);
 			continue;
 		}
-		budget -= min_u64(value ? COPY_COST : 1, budget);
+		budget--;
 		if (value)
 			error = share_demand(child, value, level, va);
 		else

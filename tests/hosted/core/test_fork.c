@@ -462,33 +462,6 @@ static void undone_by_name(void)
 	give_back();
 }
 
-/* Demand entries that need a table each in the child cost what pages cost. */
-static void sparse(void)
-{
-	unsigned int used, calls = 0;
-	s64 result;
-
-	start(4);
-	exit_reason(one, VT_INTERRUPT);
-	while (parent.chunks < 4) {
-		parent.chunk[parent.chunks++] = host_chunk();
-		CHECK_EQ(donate(&cpus[0], parent.chunk[parent.chunks - 1], parent.id), 0);
-	}
-	back(one, &parent, 0);
-	for (u64 i = 0; i < 700; i++)
-		map(one, i * GIB + 300 * MIB, 512, RW | CARREL_MAP_DEMAND);
-	do {
-		used = object(&parent)->family->used;
-		result = fork_step(one);
-		CHECK(object(&parent)->family->used - used < PROCESS_BUDGET + 50);
-		calls++;
-	} while (result == CARREL_MORE);
-	CHECK(result == 0 && calls > 1);
-	check_machine();
-	CHECK_EQ(destroy(&parent), 0);
-	give_back();
-}
-
 /*
  * Children that nobody adopts: a few alone, for the table of processes is everybody's. They go
  * with their parent, a bounded number a call. The others fill the table.
@@ -745,7 +718,6 @@ const struct test fork_tests[] = {
 	{ "fork: memory that changes between the steps", changed_meanwhile },
 	{ "fork: what can run out", refused },
 	{ "fork: the child that is named is undone", undone_by_name },
-	{ "fork: tables for demand entries are work", sparse },
 	{ "fork: children that nobody adopts", many_children },
 	{ "fork: a thread writes meanwhile, on a CPU that does not flush", writer },
 	{ "fork: threads that are out are not waited for", others_out },
