@@ -632,13 +632,12 @@ static void from_limbo(void)
 	CHECK_EQ(thread_create(object(&parent), 1), 0);
 	map(one, MANY, 200, RW);
 	CHECK_EQ(enter_thread(two, &parent, 1), 0);
-	leave(two);
 	while (object(&parent)->family->free > 5)
 		map(one, 0x10000000 + (u64)object(&parent)->family->free * PAGE_SIZE, 1, RW);
-	CHECK_EQ(exit_call(one, CARREL_HC_UNMAP, MANY, 200, 0, 0, 0, 0), 0);
+	CHECK_EQ(exit_call(one, CARREL_HC_UNMAP, MANY, 200, 0, 0, 0, 0), CARREL_PENDING);
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK_EQ(fork_step(one), CARREL_PENDING);
-	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+	leave(two);
 	fork_to(one, &child);
 	CHECK_EQ(destroy(&parent), 0);
 	give_back();
@@ -661,19 +660,23 @@ static void protected_early(void)
 	back(two, &parent, 1);
 	CHECK_EQ(thread_create(object(&child), 1), 0);
 	CHECK_EQ(enter(three, &child), 0);
-	put(three, DATA, 66);			/* CPUs 1 and 2 owe for the frame */
+	CHECK_EQ(enter_thread(&cpus[0], &child, 1), 0);
+	exit_exception(three, 14, 7, DATA);	/* two CPUs in the child: 1 and 2 owe for the frame */
+	leave(&cpus[0]);
+	back(three, &child, 0);
+	put(three, DATA, 66);
 	exit_reason(two, VT_INTERRUPT);
 	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
 	back(two, &parent, 1);
 	old = touch(two, DATA);
 	exit_exception(one, 14, 7, DATA);	/* copies, and CPU 1 flushes: 2 owes for the copy alone */
-	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH);
+	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_KICK);
 	back(one, &parent, 0);
 	CHECK(touch(one, DATA) != old);
 	CHECK_EQ(exit_call(one, CARREL_HC_PROTECT, DATA, 1, RW, 0, 0, 0), CARREL_PENDING);
 	CHECK_EQ(touch_for(one, DATA, true), 0);
 	exit_exception(one, 14, 7, DATA);
-	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_FLUSH);
+	CHECK(!inside(one) && one->host.rip == CARREL_GATE_VA + CARREL_GATE_KICK);
 	exit_reason(two, VT_INTERRUPT);
 	CHECK_EQ(kernel_call(two, CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
 	back(two, &parent, 1);
