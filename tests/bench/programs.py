@@ -61,8 +61,8 @@ def kernel_symbols():
     """Ranges of the kernel's functions, which are where they are on every machine."""
     if not os.path.exists(SYMBOLS) or os.path.getmtime(SYMBOLS) < os.path.getmtime(machines.KERNEL):
         result = subprocess.run(
-            [machines.RIG, "--bare", "--append", machines.KERNEL_ARGUMENTS, "--timeout", "300", "--",
-             ASK], check=False, stdin=subprocess.DEVNULL, capture_output=True)
+            [machines.RIG, "--bare", "--append", machines.KERNEL_ARGUMENTS,
+             "--timeout", "300", "--", ASK], check=False, stdin=subprocess.DEVNULL, capture_output=True)
         if result.returncode:
             raise machines.Failed(f"no symbols of the kernel: {result.stderr[-1000:]}")
         with open(SYMBOLS, "wb") as file:
