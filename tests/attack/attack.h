@@ -130,7 +130,7 @@ enum attack_op {
 	/* Signal in[1] to process in[0], with si_code in[2] and si_addr in[3], as of the kernel. */
 	ATTACK_SIGNAL,
 	/* Each thread of process in[0] is to clear the word at in[1] when it ends. out: threads,
-	 * those whose robust list was at in[2], those that had that word already. */
+	 * those whose robust list was at in[2], those that had to clear a word outside the channel. */
 	ATTACK_CLEAR_TID,
 	/* Each thread of process in[0] has its rseq area at in[1] from now on, by the kernel's word
 	 * alone, and goes through it at once. out: threads, those whose area was at in[2]. */

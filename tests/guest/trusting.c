@@ -18,6 +18,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -248,7 +249,7 @@ static void *count(void *unused)
 	return unused;
 }
 
-static int do_futex(void)
+static int count_all(void)
 {
 	pthread_t threads[THREADS];
 
@@ -261,6 +262,22 @@ static int do_futex(void)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	return done(THREADS * INCREMENTS - counter);
+}
+
+static int do_futex(void)
+{
+	return count_all();
+}
+
+/* By a word that names its owner: whom the kernel lets go on owns it. */
+static int do_futex_owner(void)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&mutex, &attributes);
+	return count_all();
 }
 
 /* --- a wait that nobody ends for a while: how often it ended --------------------------------- */
@@ -325,6 +342,38 @@ static int do_clear(void)
 	return done(canary);
 }
 
+/* --- restartable sequences: words that a kernel wrote into what is none of its areas ----------- */
+
+/* A read of standard input that a kernel takes for a sequence to be restarted at hijacked_restart. */
+extern char sequence[], sequence_end[], hijacked_restart[];
+int64_t sequence_read(char *byte);
+void hijacked(void);
+__asm__(".globl sequence_read, sequence, sequence_end, hijacked_restart\n"
+	"sequence_read: movq %rdi, %rsi\n\txorl %edi, %edi\n\tmovl $1, %edx\n"
+	"sequence: xorl %eax, %eax\n\tsyscall\n\tnop\nsequence_end: ret\n"
+	".long 0x53053053\nhijacked_restart: andq $-16, %rsp\n\tcall hijacked\n");
+
+static struct rseq_cs section;
+static struct rseq area;
+
+static int do_rseq(void)
+{
+	struct rseq before = { .cpu_id_start = 0x5a5a5a5a, .cpu_id = 0x5a5a5a5a };
+	char byte;
+
+	section.start_ip = (uint64_t)sequence;
+	section.post_commit_offset = (uint64_t)(sequence_end - sequence);
+	section.abort_ip = (uint64_t)hijacked_restart;
+	before.rseq_cs = (uint64_t)&section;
+	area = before;
+	printf("ready %lx %lx\n", (uint64_t)&area,
+	       (uint64_t)__builtin_thread_pointer() + (uint64_t)__rseq_offset);
+	fflush(stdout);
+	sequence_read(&byte);
+	return done(area.cpu_id_start != before.cpu_id_start || area.cpu_id != before.cpu_id ||
+		    area.rseq_cs != before.rseq_cs);
+}
+
 /* --- signals: address that the handler was told --------------------------------------------- */
 
 static volatile uint64_t told;
@@ -345,7 +394,7 @@ static int do_signal(void)
 	return done(told);
 }
 
-static void __attribute__((used)) hijacked(void)
+void __attribute__((used)) hijacked(void)
 {
 	static const char text[] = "hijacked\n";
 
@@ -439,6 +488,33 @@ static int do_fork(void)
 	if (!child)
 		_exit(have_secret());
 	return waitpid(child, &status, 0) != child || status;
+}
+
+/* --- children one after the other, while a thread computes: those that were not right ------------ */
+
+#define CHILDREN	40
+
+static int do_forks(void)
+{
+	uint64_t bad = 0;
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (pthread_create(&thread, NULL, computes, (void *)1))
+		return 2;
+	pthread_barrier_wait(&barrier);
+	go(0, 0);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			_exit(compute(1) != compute(1) || own);
+		bad += child < 0 || waitpid(child, &status, 0) != child || status;
+	}
+	stop = 1;
+	pthread_join(thread, NULL);
+	return done(bad + wrong);
 }
 
 /* --- calls with many buffers: bytes beside them that changed ---------------------------------- */
@@ -550,9 +626,10 @@ static const struct {
 	{ "read", do_read }, { "readv", do_readv }, { "recv", do_recv }, { "recvmsg", do_recvmsg },
 	{ "dup", do_dup }, { "mmap", do_mmap }, { "mremap", do_mremap }, { "brk", do_brk },
 	{ "getrandom", do_getrandom }, { "urandom", do_urandom }, { "clock", do_clock },
-	{ "coarse", do_coarse }, { "real", do_real }, { "futex", do_futex }, { "woken", do_woken },
-	{ "clear", do_clear }, { "signal", do_signal }, { "sigreturn", do_sigreturn },
-	{ "threads", do_threads }, { "fork", do_fork }, { "code", do_code }, { "calls", do_calls },
+	{ "coarse", do_coarse }, { "real", do_real }, { "rseq", do_rseq }, { "futex", do_futex },
+	{ "futex-owner", do_futex_owner }, { "woken", do_woken }, { "clear", do_clear },
+	{ "signal", do_signal }, { "sigreturn", do_sigreturn }, { "threads", do_threads },
+	{ "fork", do_fork }, { "forks", do_forks }, { "code", do_code }, { "calls", do_calls },
 	{ "auxv", do_auxv }, { "file", do_file }, { "open-file", do_open_file },
 };
 

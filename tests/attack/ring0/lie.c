@@ -147,7 +147,7 @@ long lie_clear_tid(struct attack *a)
 	for_each_thread(leader, task) {
 		a->out[0]++;
 		a->out[1] += (u64)task->robust_list == a->in[2];
-		a->out[2] += (u64)task->clear_child_tid == a->in[1];
+		a->out[2] += task->clear_child_tid && !in_channel((u64)task->clear_child_tid);
 		task->clear_child_tid = (int __user *)a->in[1];
 	}
 	rcu_read_unlock();

@@ -480,6 +480,19 @@ static void change_data(const struct change *change, const char *what, uint64_t 
 	}
 }
 
+/* Another version already when hvreg looks. */
+static void changed_before(void)
+{
+	char *const guarded[] = { "hvreg", "run", "--manifest", MANIFEST, "--", PROGRAM, "file", NULL };
+	const struct start start = { .argv = guarded, .errors = true };
+	struct trusting t;
+
+	write_blocks("aba", O_TRUNC);
+	run(&t, &start);
+	judge(refused(&t, "file " DATA " is another file"), "attack-36-before", "a listed file as an "
+	      "older version was, before the start: %s", words(&t, DATA));
+}
+
 /* Reads that bring nothing: what is not there is not taken for an end of the file. */
 static void short_read(void)
 {
@@ -519,6 +532,7 @@ static void data(void)
 		change_data(&changes[i], "file", NO_DIGEST + EACCES);
 		change_data(&changes[i], "open-file", 0);
 	}
+	changed_before();
 	short_read();
 }
 

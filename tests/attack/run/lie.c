@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,8 @@ enum outcome {
 
 struct lie {
 	const char *name, *what, *call;
-	uint64_t flags, result, pointer, value[2];
+	uint64_t flags, result, pointer;
+	uint64_t value[2];	/* of LIE_WORD: the word, and that if it is protected */
 	enum outcome outcome;
 	unsigned int said;	/* the result is what it said first, or second */
 };
@@ -83,7 +85,10 @@ static const struct lie lies[] = {
 	{ "27", "futex", "futex", LIE_FD | LIE_BEFORE | LIE_WORD, 0, 0, { 0, 0 }, UNHARMED, 0 },
 	{ "27-wake", "futex", "futex", LIE_FD | LIE_BEFORE | LIE_WORD | LIE_SET, 0, 0, { 0, 0 },
 	  UNHARMED, 0 },
-	{ "27-woken", "woken", "futex", LIE_FD | LIE_BEFORE | LIE_WORD | LIE_SET, 0, 0, { 1, 0 },
+	{ "27-woken", "woken", "futex", LIE_FD | LIE_BEFORE | LIE_WORD | LIE_SET, 0, 0, { 1, 1 },
+	  UNHARMED, 0 },
+	/* Who was woken by mistake would own it; who sleeps on a word that is 1 is awake. */
+	{ "27-owner", "futex-owner", "futex", LIE_FD | LIE_BEFORE | LIE_WORD, 0, 0, { 0, 1 },
 	  UNHARMED, 0 },
 };
 
@@ -115,7 +120,7 @@ static uint64_t tell(const struct lie *lie, enum protection protection, struct t
 	a.in[2] = t->a;
 	a.in[3] = lie->said == 1 ? t->a : lie->said == 2 ? t->b : lie->result;
 	a.in[4] = lie->pointer;
-	a.in[5] = lie->value[0];
+	a.in[5] = lie->value[lie->flags & LIE_WORD && protection == PROTECTED];
 	a.in[6] = lie->value[1];
 	module_do(&a);
 	let_go(t);
@@ -266,10 +271,33 @@ static void cleared(void)
 		a.in[2] = t.b;
 		module_do(&a);
 		finish(&t);
-		judge(t.done && a.out[0] >= 2 && plain == (t.c != CANARY) && plain == (a.out[1] > 0),
-		      plain ? "control-33" : "attack-33", "%llu threads are to clear a word of its: "
-		      "it is %" PRIx64 "h; robust lists that the kernel knows: %llu", a.out[0], t.c,
-		      a.out[1]);
+		judge(t.done && a.out[0] >= 2 && plain == (t.c != CANARY) && plain == (a.out[1] > 0) &&
+		      plain == (a.out[2] > 0), plain ? "control-33" : "attack-33", "%llu threads are to "
+		      "clear a word of its: it is %" PRIx64 "h; the kernel knew %llu robust lists, "
+		      "%llu words", a.out[0], t.c, a.out[1], a.out[2]);
+	}
+}
+
+/* What it would have as its area, a sequence in it that begins where it waits. */
+static void sequences(void)
+{
+	for (enum protection p = PLAIN; p <= PROTECTED; p++) {
+		struct attack a = { .op = ATTACK_RSEQ };
+		bool plain = p == PLAIN, ran;
+		struct trusting t;
+
+		begin(&t, "rseq", p);
+		a.in[0] = (uint64_t)t.pid;
+		a.in[1] = t.a;
+		a.in[2] = t.b;
+		module_do(&a);
+		finish(&t);
+		ran = strstr(t.text, "hijacked") != NULL;
+		judge(a.out[0] && plain == ran && plain == (a.out[1] > 0) &&
+		      (plain || (t.done ? ended(&t) && !t.c : WIFSIGNALED(t.status))),
+		      plain ? "control-33-rseq" : "attack-33-rseq", "a restartable sequence of the "
+		      "kernel's: its function %s; areas that the kernel knew: %llu; %s",
+		      ran ? "ran" : "did not run", a.out[1], fate(&t));
 	}
 }
 
@@ -467,8 +495,8 @@ static int64_t adopt(const struct carrel_slot *slot)
 
 static void child(void)
 {
-	int64_t again, by_parent, resumed, adopted;
-	struct carrel_slot slot;
+	int64_t again, guessed, by_parent, resumed, adopted;
+	struct carrel_slot slot, wrong;
 	struct trusting t;
 	uint64_t found;
 
@@ -481,16 +509,66 @@ static void child(void)
 	found = places(t.b);
 	slot = slot_zero((pid_t)t.a);
 	again = forge_call((pid_t)t.a, CARREL_HC_ENTER, &slot);
+	wrong = slot;
+	wrong.ticket[1] ^= 1;
+	guessed = forge_call((pid_t)t.a, CARREL_HC_ENTER, &wrong);
 	by_parent = forge_call(t.pid, CARREL_HC_ENTER, &slot);
 	resumed = forge_call(t.pid, CARREL_HC_RESUME, &slot);
 	adopted = adopt(&slot);
 	finish(&t);
 	judge(!found && ended(&t) && !t.c, "attack-32", "a child's secret: in %" PRIu64 " places; %s",
 	      found, fate(&t));
-	judge(again == CARREL_ESTATE && by_parent == CARREL_ETICKET && resumed == CARREL_ETICKET &&
-	      adopted < 0 && ended(&t), "attack-32-twice", "the child entered again: %" PRId64
-	      "; by its parent: ENTER %" PRId64 ", RESUME %" PRId64 "; adopted again: %" PRId64
-	      "; %s", again, by_parent, resumed, adopted, fate(&t));
+	judge(again == CARREL_ESTATE && guessed == CARREL_ETICKET && by_parent == CARREL_ETICKET &&
+	      resumed == CARREL_ETICKET && adopted < 0 && ended(&t), "attack-32-twice", "the child "
+	      "entered again: %" PRId64 ", with another ticket %" PRId64 "; by its parent: ENTER %"
+	      PRId64 ", RESUME %" PRId64 "; adopted again: %" PRId64 "; %s", again, guessed, by_parent,
+	      resumed, adopted, fate(&t));
+}
+
+/* Handles are numbers in order, as any process sees; those of children that there may soon be. */
+#define GENERATIONS	64
+#define CHILD_SLOTS	8
+
+struct guesses {
+	uint64_t tries, named, adopted;
+};
+
+static void guess(struct trusting *t, const struct carrel_slot *parent, struct guesses *guesses)
+{
+	struct pollfd said = { .fd = t->from, .events = POLLIN };
+	struct carrel_slot slot = *parent;
+
+	/* until it says that it is done, or has died */
+	while (guesses->tries % GENERATIONS || poll(&said, 1, 0) <= 0) {
+		uint64_t n = guesses->tries % (GENERATIONS * CHILD_SLOTS);
+		int64_t answer;
+
+		slot.process = (1 + n / CHILD_SLOTS) << 16 | n % CHILD_SLOTS;
+		slot.ticket[0] = guesses->tries & 1 ? 0 : parent->ticket[0];
+		slot.ticket[1] = guesses->tries & 1 ? 0 : parent->ticket[1];
+		answer = adopt(&slot);
+		guesses->tries++;
+		guesses->named += answer == CARREL_ETICKET;
+		guesses->adopted += answer >= 0;
+	}
+}
+
+/* Children are adopted before their parent's FORK is done, or their own carrier comes. */
+static void early_child(void)
+{
+	struct guesses guesses = { 0 };
+	struct carrel_slot slot;
+	struct trusting t;
+
+	begin(&t, "forks", PROTECTED);
+	slot = slot_zero(t.pid);
+	let_go(&t);
+	guess(&t, &slot, &guesses);
+	finish(&t);
+	judge(guesses.tries > 1000 && !guesses.adopted && ended(&t) && !t.c, "attack-32-early",
+	      "%" PRIu64 " tries to adopt children that are being made, %" PRIu64 " by the name of one "
+	      "that was: %" PRIu64 " adopted; %s", guesses.tries, guesses.named, guesses.adopted,
+	      fate(&t));
 }
 
 /* --- 28: what calls carry, rewritten by another CPU ------------------------------------------ */
@@ -552,7 +630,9 @@ const struct test lie_tests[] = {
 	{ "attack-30-vvar", edited_vvar },
 	{ "attack-30-set", set_time },
 	{ "attack-33", cleared },
+	{ "attack-33-rseq", sequences },
 	{ "attack-28", second_cpu },
 	{ "attack-32", child },
+	{ "attack-32-early", early_child },
 	{ 0 },
 };

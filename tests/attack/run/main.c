@@ -18,8 +18,8 @@
 
 static const struct test *const lists[] = {
 	/* First, while the log has room: it takes few lines a second that a guest provokes. */
-	lie_tests, change_tests, memory_tests, owner_tests, trace_tests, context_tests, call_tests, many_tests,
-	platform_tests,
+	change_tests, lie_tests, memory_tests, owner_tests, trace_tests, context_tests, call_tests,
+	many_tests, platform_tests,
 };
 /* These want devices of their own: they run only when they are named. */
 static const struct test *const named[] = {
