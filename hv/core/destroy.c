@@ -45,7 +45,7 @@ static int end_threads(struct process *process)
 	return 0;
 }
 
-/* From here on no CPU can enter and none has anything cached: the view has no entrants. */
+/* From here on no CPU is inside or can enter: what one has cached of the view is of no use to it. */
 static int end_debts(struct process *process)
 {
 	if (!flush_paid_inside(&process->view.entered, process->end_stamp))

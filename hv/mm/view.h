@@ -24,7 +24,7 @@ struct view {
 	struct cpu_mask entered;
 	u64 changed;		/* stamp of the newest change that owes a flush */
 	u16 tag;		/* process views: VPID, and key of the ASID table; host view 0 */
-	bool idle;		/* process views: no CPU enters any more, and all have flushed */
+	bool idle;		/* process views: no CPU is inside or can enter any more */
 	memory_type_at type_at;	/* host view */
 	u64 *last;		/* process views: the level-1 table used last ... */
 	u64 last_chunk;		/* ... and the chunk that it covers; NULL: none */
@@ -77,8 +77,8 @@ void view_remove(struct view *view, u64 pa);
  * tables of a process view, whose translations are cached together with the nested ones. */
 void view_changed(struct view *view);
 
-/* No CPU can enter a process view any more, and none has anything of it cached: from now on its
- * changes owe nothing, and their stamp is 0. */
+/* No CPU is inside a process view, and none can enter any more: from now on its changes owe
+ * nothing, and their stamp is 0. */
 void view_idle(struct view *view);
 
 /* The rights a frame has in a process view, 0 if it is not in it. */
