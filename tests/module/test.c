@@ -414,7 +414,7 @@ static void test_growth_by_many(void)
 
 static void test_requests_refused(void)
 {
-	static const unsigned long unknown[] = { 0, CARREL_REQ_TRIM + 1, 100, 511 };
+	static const unsigned long unknown[] = { 0, CARREL_REQ_KICK + 1, 100, 511 };
 	int device = open_device();
 	unsigned int i;
 
@@ -423,6 +423,7 @@ static void test_requests_refused(void)
 		EXPECT_ERRNO(ask(unknown[i]), EINVAL);
 	EXPECT_ERRNO(ask_for(CARREL_REQ_FLUSH, 1), EINVAL);
 	EXPECT_ERRNO(ask_for(CARREL_REQ_TRIM, 1), EINVAL);
+	EXPECT_ERRNO(ask_for(CARREL_REQ_KICK, 1), EINVAL);
 	EXPECT_ERRNO(ask_for(CARREL_REQ_ADOPT, 1), EINVAL);
 	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, BLOCKS), EINVAL);
 	EXPECT_ERRNO(ask_for(CARREL_REQ_LEND, 508), EINVAL);

@@ -152,20 +152,20 @@ more 'descriptors are inherited' 'exec 5</tmp/lines 6>out5; $P busybox sh -c "re
 more 'working directory and umask' 'mkdir -p a/b; cd a/b; umask 027; $P busybox sh -c "pwd; echo x >f"; stat -c %a f'
 more 'resource limits' 'ulimit -n 64; ulimit -f 1; outcome how $P busybox dd if=/tmp/data of=f bs=4096 count=5'
 
-# A call that is not served: ENOSYS, and a line in the log that names its number (312).
-ends 'a call that is not served is ENOSYS' 0 'kcmp: -1 ENOSYS' hvreg run program unserved
+# A call that is not served: ENOSYS, and a line in the log that names its number (449).
+ends 'a call that is not served is ENOSYS' 0 'futex_waitv: -1 ENOSYS' hvreg run program unserved
 # The hypervisor writes few lines a second that its guests cause: more than once, if need be.
 logged()
 {
 	for try in 1 2 3 4 5 6 7 8 9 10; do
-		hvreg log | grep 'note 1, 312' && return
+		hvreg log | grep 'note 1, 449' && return
 		sleep 2
 		hvreg run program unserved
 	done
 	hvreg log
 	return 1
 }
-ends 'and is logged' 0 'note 1, 312' logged
+ends 'and is logged' 0 'note 1, 449' logged
 
 cp /usr/bin/program /tmp/program
 head -c 200000 /tmp/program >/tmp/truncated
