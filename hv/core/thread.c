@@ -432,6 +432,24 @@ static int fill_fault(struct cpu *cpu, struct process *process, const struct vt_
 	return result;
 }
 
+/*
+ * A walk may have read a private entry just before another thread's UNMAP or copy took the page
+ * away, and look for the frame just after: no access of its own is wrong. Whoever changes a view
+ * holds the lock until the stamp is drawn. Nothing changed since this CPU's last flush: false.
+ */
+static bool walk_again(struct cpu *cpu)
+{
+	struct process *process = cpu->thread->process;
+	bool changed;
+
+	lock_take(&process->lock);
+	changed = process->view.changed > flush_seen(cpu->id);
+	if (changed)
+		owner_flush(cpu);
+	lock_release(&process->lock);
+	return changed;
+}
+
 static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 {
 	struct process *process = cpu->thread->process;
@@ -508,7 +526,8 @@ static void inside(struct cpu *cpu, const struct vt_exit *exit)
 		upcall(cpu, VECTOR_GP, 0, 0, 0);
 		return;
 	case VT_NESTED_FAULT:
-		kill(cpu, "access outside its view", exit->write, exit->fetch);
+		if (!walk_again(cpu))
+			kill(cpu, "access outside its view", exit->write, exit->fetch);
 		return;
 	case VT_SHUTDOWN:
 		kill(cpu, "triple fault", exit->raw, 0);

@@ -564,6 +564,32 @@ static void writer(void)
 	give_back();
 }
 
+/* One CPU reads an entry, another's copy takes the frame away, the first looks for it: once more. */
+static void overtaken(void)
+{
+	struct vt_exit fault = { .reason = VT_NESTED_FAULT };
+	unsigned int flushes;
+
+	start_two();
+	leave(two);
+	fork_to(one, &child);
+	CHECK_EQ(adopt(&child), 0);
+	back(two, &parent, 1);
+	fault.address = touch(two, DATA);
+	exit_exception(one, 14, 7, DATA);
+	flushes = two->flushes;
+	exit_other(two, &fault);
+	CHECK(inside(two) && two->flushes > flushes);
+	CHECK(touch(two, DATA) != fault.address);
+	check_machine();
+	back(one, &parent, 0);
+	exit_other(two, &fault);		/* nothing has changed since */
+	CHECK(!inside(two) && strstr(log_last, "outside its view"));
+	CHECK_EQ(destroy(&parent), 0);
+	CHECK_EQ(destroy(&child), 0);
+	give_back();
+}
+
 /* A thread that is not inside is not waited for: it flushes before it is again. */
 static void others_out(void)
 {
@@ -724,6 +750,7 @@ const struct test fork_tests[] = {
 	{ "fork: children that nobody adopts", many_children },
 	{ "fork: a thread writes meanwhile, on a CPU that does not flush", writer },
 	{ "fork: threads that are out are not waited for", others_out },
+	{ "fork: a walk that a copy overtook is made again", overtaken },
 	{ "fork: a thread reads what another writes to first", reader },
 	{ "fork: frames out of limbo", from_limbo },
 	{ "fork: PROTECT does not make a copy writable early", protected_early },
