@@ -97,11 +97,24 @@ bool ask_module(struct thread *t, uint64_t request, uint64_t argument)
 	return result == 0;
 }
 
-void ask_flush(struct thread *t, bool *before)
+bool hypercall_help(struct thread *t, int64_t result, bool *pending)
 {
-	if (!ask_module(t, *before ? CARREL_REQ_FLUSH : CARREL_REQ_KICK, 0))
-		die(CARREL_DIE_IAGO);
-	*before = true;
+	switch (result) {
+	case CARREL_MORE:
+	case CARREL_EBUSY:
+		return true;
+	case CARREL_PENDING:
+		if (!ask_module(t, *pending ? CARREL_REQ_FLUSH : CARREL_REQ_KICK, 0))
+			die(CARREL_DIE_IAGO);
+		*pending = true;
+		return true;
+	case CARREL_ENOMEM:
+		return ask_module(t, CARREL_REQ_MEMORY, 0);
+	case CARREL_ELIMIT:
+		return false;
+	default:
+		die(CARREL_DIE_SHIM);
+	}
 }
 
 int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, uint64_t size,
@@ -112,32 +125,17 @@ int64_t memory_hypercall(struct thread *t, uint64_t number, uint64_t address, ui
 	for (;;) {
 		struct answer answer = hypercall(number, address, size / PAGE_SIZE, rights);
 
-		switch (answer.result) {
-		case 0:
+		/* PENDING: all pages are done; only what was taken away must be gone everywhere. */
+		if (!answer.result || (answer.result == CARREL_PENDING && number == CARREL_HC_MAP))
 			return 0;
-		case CARREL_MORE:
+		if (answer.result == CARREL_MORE) {
 			if (answer.done >= size / PAGE_SIZE)
 				die(CARREL_DIE_SHIM);
 			address += answer.done * PAGE_SIZE;
 			size -= answer.done * PAGE_SIZE;
-			break;
-		case CARREL_EBUSY:
-			break;
-		case CARREL_PENDING:
-			/* All pages are done; only what was taken away must be gone everywhere. */
-			if (number == CARREL_HC_MAP)
-				return 0;
-			ask_flush(t, &pending);
-			break;
-		case CARREL_ENOMEM:
-			if (!ask_module(t, CARREL_REQ_MEMORY, 0))
-				return -LINUX_ENOMEM;
-			break;
-		case CARREL_ELIMIT:
-			return -LINUX_ENOMEM;
-		default:
-			die(CARREL_DIE_SHIM);
 		}
+		if (!hypercall_help(t, answer.result, &pending))
+			return -LINUX_ENOMEM;
 	}
 }
 

@@ -57,10 +57,12 @@ uint32_t host_tid(struct thread *t);
 bool ask_module(struct thread *t, uint64_t request, uint64_t argument);
 
 /*
- * The hypervisor said PENDING: threads are thrown out of the view, or, if it said so `before`
- * (frames of the family wait for others), every CPU flushes. The call can be made again.
+ * What a hypercall that did not come to its end needs, with the module's help: memory; for PENDING
+ * that threads are thrown out of the view, or, if it was `*pending` before (frames of the family wait
+ * for others), that every CPU flushes. True: call again. False: there is no memory. A result that
+ * cannot be kills the process.
  */
-void ask_flush(struct thread *t, bool *before);
+bool hypercall_help(struct thread *t, int64_t result, bool *pending);
 
 /* Take what the stub noted in the slot, if it noted anything. */
 void host_take_signal(struct thread *t);

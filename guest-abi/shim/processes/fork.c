@@ -76,51 +76,28 @@ static void release_all(void)
 static int64_t make(struct thread *t, uint64_t words[4])
 {
 	bool pending = false;
+	int64_t result;
 
-	for (;;) {
+	do {
 		words[0] = CARREL_FORK_GO;
-		switch (hypercall_words(CARREL_HC_FORK, words)) {
-		case 0:
-			return 0;
-		case CARREL_MORE:
-		case CARREL_EBUSY:
-			break;
-		case CARREL_PENDING:
-			ask_flush(t, &pending);
-			break;
-		case CARREL_ENOMEM:
-			if (!ask_module(t, CARREL_REQ_MEMORY, 0))
-				return -LINUX_ENOMEM;
-			break;
-		case CARREL_ELIMIT:
-			return -LINUX_ENOMEM;
-		default:
-			die(CARREL_DIE_SHIM);
-		}
-	}
+		result = hypercall_words(CARREL_HC_FORK, words);
+	} while (result && hypercall_help(t, result, &pending));
+	return result ? -LINUX_ENOMEM : 0;
 }
 
 /* No host process will come for that child; 0: the one in the making. */
 static void undo(struct thread *t, uint64_t child)
 {
 	bool pending = false;
+	int64_t result;
 
-	for (;;) {
+	do {
 		uint64_t words[4] = { CARREL_FORK_ABORT, child };
 
-		switch (hypercall_words(CARREL_HC_FORK, words)) {
-		case 0:
-			return;
-		case CARREL_PENDING:
-			ask_flush(t, &pending);
-			break;
-		case CARREL_MORE:
-		case CARREL_EBUSY:
-			break;
-		default:
-			die(CARREL_DIE_SHIM);
-		}
-	}
+		result = hypercall_words(CARREL_HC_FORK, words);
+	} while (result && hypercall_help(t, result, &pending));
+	if (result)	/* it takes no memory */
+		die(CARREL_DIE_SHIM);
 }
 
 /* The fields that the child finds in its copy, with its registers. */

@@ -114,29 +114,14 @@ static int64_t choose_index(struct thread *t)
 static bool create(struct thread *t, uint64_t index)
 {
 	bool pending = false;
+	int64_t result;
 
-	for (;;) {
-		switch (hypercall(CARREL_HC_THREAD, index, 0, 0).result) {
-		case 0:
-			return true;
-		case CARREL_EBUSY:
+	do {
+		result = hypercall(CARREL_HC_THREAD, index, 0, 0).result;
+		if (result == CARREL_EBUSY)
 			host_call_own(t, SYS_sched_yield, 0, 0, 0, 0);
-			break;
-		case CARREL_MORE:
-			break;
-		case CARREL_PENDING:
-			ask_flush(t, &pending);
-			break;
-		case CARREL_ENOMEM:
-			if (!ask_module(t, CARREL_REQ_MEMORY, 0))
-				return false;
-			break;
-		case CARREL_ELIMIT:
-			return false;
-		default:
-			die(CARREL_DIE_SHIM);
-		}
-	}
+	} while (result && hypercall_help(t, result, &pending));
+	return !result;
 }
 
 /* What the new stub needs; the process is known to it as to ours. */
