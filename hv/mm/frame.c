@@ -11,6 +11,7 @@
 #define BLOCK_SHIFT	16	/* a channel block, CARREL_BLOCK_SHIFT */
 #define BLOCKS_OF_CHUNK	(CHUNK_SIZE >> BLOCK_SHIFT)
 #define MAX_CHUNKS	BIT(23)	/* frame numbers fit in 32 bits: 16 TiB */
+#define BATCH		64U	/* frames that one hold of a family's lock frees at most */
 #define IDLE_SEARCH	512U	/* chunks that one search for an idle one looks at */
 
 struct lock frame_lock;
@@ -382,102 +383,139 @@ void frame_free(struct family *family, u64 pa)
 	lock_release(&family->lock);
 }
 
-/* A page, with its family's lock held. */
+/* A page. Its use does not change while a space has it mapped. */
 static struct frame *page_record(const struct family *family, u64 pa)
 {
 	struct frame *frame = used_record(family, pa);
 
-	ASSERT(frame->use == FRAME_PAGE && frame->count);
+	ASSERT(frame->use == FRAME_PAGE && __atomic_load_n(&frame->count, __ATOMIC_RELAXED));
 	return frame;
+}
+
+/* Stamps of others may be newer, and come at the same time. */
+static void raise(u64 *newest, u64 stamp)
+{
+	u64 old = __atomic_load_n(newest, __ATOMIC_RELAXED);
+
+	while (old < stamp && !__atomic_compare_exchange_n(newest, &old, stamp, true,
+							   __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 }
 
 void frame_share(struct family *family, u64 pa)
 {
-	struct frame *frame;
+	u16 before = __atomic_fetch_add(&page_record(family, pa)->count, 1, __ATOMIC_RELAXED);
 
-	lock_take(&family->lock);
-	frame = page_record(family, pa);
-	ASSERT(frame->count < UINT16_MAX);
-	frame->count++;
-	lock_release(&family->lock);
+	ASSERT(before < UINT16_MAX);
 }
 
-/* Stamps of others who gave it up earlier may be newer: limbo_stamp remembers them. */
+/*
+ * The stamps before the count: whoever finds that it has the page alone, here or in
+ * frame_exclusive, finds the stamps of those who gave it up. A count of 1 is the caller's own
+ * and stays: only who has a page shares it.
+ */
 bool frame_drop(struct family *family, u64 pa, u64 stamp, const struct cpu_mask *entered)
 {
-	bool last;
+	u16 *count = &page_record(family, pa)->count;
 
-	lock_take(&family->lock);
-	last = !--page_record(family, pa)->count;
-	if (!last)
-		family->limbo_stamp = max_u64(family->limbo_stamp, stamp);
-	if (!last && !flush_alone(entered))
-		family->dropped = max_u64(family->dropped, stamp);
-	lock_release(&family->lock);
-	return last;
+	if (__atomic_load_n(count, __ATOMIC_ACQUIRE) != 1) {
+		raise(&family->limbo_stamp, stamp);
+		if (!flush_alone(entered))
+			raise(&family->dropped, stamp);
+	}
+	return __atomic_fetch_sub(count, 1, __ATOMIC_ACQ_REL) == 1;
 }
 
 bool frame_exclusive(struct family *family, u64 pa)
 {
-	bool exclusive;
+	u64 dropped;
 
-	lock_take(&family->lock);
-	exclusive = page_record(family, pa)->count == 1;
-	if (exclusive && family->dropped) {
-		exclusive = flush_paid_inside(&family->entered, family->dropped);
-		family->dropped = exclusive ? 0 : family->dropped;
-	}
-	lock_release(&family->lock);
-	return exclusive;
+	if (__atomic_load_n(&page_record(family, pa)->count, __ATOMIC_ACQUIRE) != 1)
+		return false;
+	dropped = __atomic_load_n(&family->dropped, __ATOMIC_RELAXED);
+	if (!dropped)
+		return true;
+	if (!flush_paid_inside(&family->entered, dropped))
+		return false;
+	/* unless a newer one came */
+	__atomic_compare_exchange_n(&family->dropped, &dropped, 0, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+	return true;
 }
 
+/* The stamp before the frame: whoever finds it in limbo finds limbo_stamp as new as that. */
 void frame_limbo(struct family *family, u64 pa, u64 stamp)
 {
-	lock_take(&family->lock);
-	*used_record(family, pa) = (struct frame){ .next = family->limbo, .use = FRAME_LIMBO };
-	family->limbo = pa >> PAGE_SHIFT;
-	family->limbo_stamp = max_u64(family->limbo_stamp, stamp);
-	lock_release(&family->lock);
+	struct frame *frame = used_record(family, pa);
+	u32 head = __atomic_load_n(&family->limbo, __ATOMIC_RELAXED);
+
+	raise(&family->limbo_stamp, stamp);
+	*frame = (struct frame){ .use = FRAME_LIMBO };
+	do
+		frame->next = head;
+	while (!__atomic_compare_exchange_n(&family->limbo, &head, pa >> PAGE_SHIFT, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-/* Take one frame out of limbo, 0 if there is none or a debt newer than `paid`. */
-static u64 take_limbo(struct family *family, u64 paid)
+static u64 limbo_next(const struct family *family, u32 number)
 {
-	u64 pa = 0;
+	return frame_record(family, (u64)number << PAGE_SHIFT)->next;
+}
+
+/* Take frames out of limbo, at most `most`, in a list from *first on; how many. None if there is
+ * a debt newer than `paid`. Others put frames in meanwhile, but the lock keeps them from taking. */
+static unsigned int take_limbo(struct family *family, u64 paid, unsigned int most, u32 *first)
+{
+	unsigned int count;
+	u32 rest;
 
 	lock_take(&family->lock);
-	if (family->limbo && family->limbo_stamp <= paid) {
-		pa = (u64)family->limbo << PAGE_SHIFT;
-		family->limbo = frame_record(family, pa)->next;
-	}
+	*first = __atomic_load_n(&family->limbo, __ATOMIC_ACQUIRE);
+	do {
+		count = 0;
+		if (__atomic_load_n(&family->limbo_stamp, __ATOMIC_RELAXED) > paid)
+			break;
+		for (rest = *first; rest && count < most; count++)
+			rest = limbo_next(family, rest);
+	} while (!__atomic_compare_exchange_n(&family->limbo, first, rest, false,
+					      __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE));
 	lock_release(&family->lock);
-	return pa;
+	return count;
 }
 
 bool frame_waits(struct family *family, u64 *stamp)
 {
-	bool waits;
+	bool waits = __atomic_load_n(&family->limbo, __ATOMIC_ACQUIRE) != 0;
 
-	lock_take(&family->lock);
-	waits = family->limbo != 0;
-	*stamp = family->limbo_stamp;
-	lock_release(&family->lock);
+	*stamp = __atomic_load_n(&family->limbo_stamp, __ATOMIC_RELAXED);
 	return waits;
+}
+
+/* Free frames of a list that nobody else has, and that are scrubbed. */
+static void give_back_list(struct family *family, u32 number, unsigned int count)
+{
+	lock_take(&family->lock);
+	while (count--) {
+		u32 next = limbo_next(family, number);
+
+		give_back(family, (u64)number << PAGE_SHIFT);
+		number = next;
+	}
+	lock_release(&family->lock);
 }
 
 bool frame_reclaim(struct family *family, u64 paid, unsigned int budget)
 {
+	unsigned int count;
+	u32 first, number;
 	u64 stamp;
 
-	while (budget--) {
-		u64 pa = take_limbo(family, paid);
-
-		if (!pa)
-			break;
-		scrub_page(pa);
-		lock_take(&family->lock);
-		give_back(family, pa);
-		lock_release(&family->lock);
+	while (budget && (count = take_limbo(family, paid, min_u64(budget, BATCH), &first))) {
+		number = first;
+		for (unsigned int i = 0; i < count; i++, number = limbo_next(family, number))
+			scrub_page((u64)number << PAGE_SHIFT);
+		give_back_list(family, first, count);
+		budget -= count;
 	}
 	return !frame_waits(family, &stamp);
 }

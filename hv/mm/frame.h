@@ -14,8 +14,9 @@
  *   FAMILY    one family                               -> NOBODY when the last frame is free
  *
  * The chunk array is protected by one lock, `frame_lock`; the records inside a family's
- * chunks, and the links between these chunks, by that family's lock. Order: frame_lock,
- * then a family's. Both are taken with interrupts off.
+ * chunks, and the links between these chunks, by that family's lock; a page's count of
+ * mappings by itself, and what goes into limbo too, so that what a fork does to each page
+ * waits for nobody. Order: frame_lock, then a family's. Both are taken with interrupts off.
  *
  * A free frame costs nothing until it is wanted: STALE ones, which the family never used,
  * are scrubbed when they are allocated and may go back to the host as they are; a frame
@@ -83,6 +84,7 @@ struct family {
 	u32 free;		/* frames in the free lists */
 	u32 used;		/* frames in use, limbo included, records not */
 	u32 open, full;		/* chunks with free frames, and without: the first, 0 none */
+	/* without the lock, but that only its holder takes frames out of limbo */
 	u32 limbo;		/* frame number of the first frame in limbo, 0 none */
 	u64 limbo_stamp;	/* newest flush debt of anything in limbo, or that one member gave up and
 				   others still have */

@@ -145,6 +145,15 @@ static int share_demand(struct space *child, u64 demand, unsigned int level, u64
 	return 0;
 }
 
+/* Entries side by side that hold nothing: of one table, as far as the budget goes. */
+static void skip_empty(const u64 *entry, unsigned int level, u64 *va, unsigned int *budget)
+{
+	do {
+		*va = ALIGN_DOWN(*va, table_size(level)) + table_size(level);
+		--*budget;
+	} while (*budget && !IS_ALIGNED(*va, table_size(level + 1)) && !table_get(++entry));
+}
+
 /* Fixed pages and channel, and the threads' pages, are each space's own. */
 static u64 skip_own(u64 va)
 {
@@ -166,13 +175,12 @@ int space_fork(struct space *parent, struct space *child, u64 *va, unsigned int 
 
 		if (level == 1) {
 			error = share_pages(parent, child, entry, va, &budget);
-			continue;
-		}
-		budget--;
-		if (value)
+		} else if (value) {
 			error = share_demand(child, value, level, va);
-		else
-			*va = ALIGN_DOWN(*va, table_size(level)) + table_size(level);
+			budget--;
+		} else {
+			skip_empty(entry, level, va, &budget);
+		}
 	}
 	return error ? error : *va < HALF_END ? CARREL_MORE : 0;
 }

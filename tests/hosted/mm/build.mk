@@ -14,7 +14,7 @@ MM_TEST_CFLAGS := -O1 -g -std=gnu11 -DCARREL_HOSTED -include sched.h -D__builtin
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-Wall -Wextra -Wno-clobbered -Werror -MMD -MP
 # What the tests look into: the order of invariant 2, and running out of frames.
-MM_TEST_WRAP := -Wl,--wrap=scrub_page,--wrap=cache_write_back,--wrap=flush_stamp,--wrap=frame_limbo
+MM_TEST_WRAP := -Wl,--wrap=scrub_page,--wrap=cache_write_back,--wrap=flush_stamp,--wrap=flush_alone,--wrap=flush_paid_inside,--wrap=frame_limbo
 
 $(B)/tests/mm/%.o: %.c
 	@mkdir -p $(@D)

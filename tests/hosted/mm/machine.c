@@ -8,7 +8,7 @@
 struct chunk memory_chunks[MEMORY_CHUNKS];
 struct event events[EVENTS_MAX];
 unsigned int event_count;
-void (*on_scrub)(u64 pa), (*on_stamp)(void);
+void (*on_scrub)(u64 pa), (*on_stamp)(void), (*on_alone)(void), (*on_paid)(void);
 
 void events_clear(void)
 {
@@ -53,6 +53,26 @@ u64 __wrap_flush_stamp(void)
 	stamp = __real_flush_stamp();
 	record((struct event){ .kind = EVENT_STAMP, .stamp = stamp });
 	return stamp;
+}
+
+bool __real_flush_alone(const struct cpu_mask *mask);
+bool __wrap_flush_alone(const struct cpu_mask *mask);
+bool __wrap_flush_alone(const struct cpu_mask *mask)
+{
+	if (on_alone)
+		on_alone();
+	return __real_flush_alone(mask);
+}
+
+bool __real_flush_paid_inside(const struct cpu_mask *mask, u64 stamp);
+bool __wrap_flush_paid_inside(const struct cpu_mask *mask, u64 stamp);
+bool __wrap_flush_paid_inside(const struct cpu_mask *mask, u64 stamp)
+{
+	bool paid = __real_flush_paid_inside(mask, stamp);
+
+	if (on_paid)
+		on_paid();
+	return paid;
 }
 
 void __real_frame_limbo(struct family *family, u64 pa, u64 stamp);

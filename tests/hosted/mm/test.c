@@ -89,7 +89,7 @@ static unsigned int run_all(const struct test *tests, unsigned int *failures)
 		memory_reset();
 		failed = !run_one(tests);
 		on_scrub = NULL;
-		on_stamp = NULL;
+		on_stamp = on_alone = on_paid = NULL;
 		printf("%s mm: %s\n", failed ? "FAIL" : "ok  ", tests->name);
 		fflush(stdout);
 		*failures += failed;

@@ -110,6 +110,6 @@ struct event {
 extern struct event events[EVENTS_MAX];	/* the first ones since events_clear */
 extern unsigned int event_count;
 void events_clear(void);
-extern void (*on_scrub)(u64 pa), (*on_stamp)(void);
+extern void (*on_scrub)(u64 pa), (*on_stamp)(void), (*on_alone)(void), (*on_paid)(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 /* --- Boot: a firmware map that nobody vouches for ------------------------------------- */
 
@@ -543,6 +544,231 @@ static void many_cpus(void)
 	CHECK_SOUND(frame_check(&family));
 }
 
+/* --- Pages that several CPUs share and give up at once --- */
+
+#define SHARED 24U
+#define SHARERS 4U
+
+static struct {
+	struct family family;
+	struct cpu_mask entered;	/* the one view that all are in */
+	u64 pa[SHARED];
+	u32 holders[SHARED];	/* a bit a CPU */
+	u64 given_up[SHARED];	/* newest stamp of a mapping that went */
+	u32 lasts, made, alone;
+	u32 done;		/* CPUs; until all are, each goes on, since the others' debts are its own */
+	bool wrong;
+} sharing;
+
+static void give_up(unsigned int me, unsigned int page)
+{
+	u64 stamp = flush_stamp(), old = sharing.given_up[page], pa = sharing.pa[page];
+
+	while (old < stamp && !__atomic_compare_exchange_n(&sharing.given_up[page], &old, stamp, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+	__atomic_fetch_and(&sharing.holders[page], ~BIT(me), __ATOMIC_SEQ_CST);
+	if (!frame_drop(&sharing.family, pa, stamp, &sharing.entered))
+		return;
+	sharing.wrong |= __atomic_load_n(&sharing.holders[page], __ATOMIC_SEQ_CST) != 0;
+	frame_limbo(&sharing.family, pa, stamp);
+	__atomic_fetch_add(&sharing.lasts, 1, __ATOMIC_SEQ_CST);
+	pa = frame_alloc(&sharing.family, FRAME_PAGE, false);
+	sharing.wrong |= !pa;
+	frame_record(&sharing.family, pa)->count = 1;
+	sharing.pa[page] = pa;
+	sharing.given_up[page] = 0;
+	__atomic_fetch_add(&sharing.made, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sharing.holders[page], BIT(me), __ATOMIC_SEQ_CST);
+}
+
+/* Only who has a page gives it to another, who may have it from somebody else meanwhile. */
+static void give_to(unsigned int other, unsigned int page)
+{
+	u64 pa = sharing.pa[page];
+
+	frame_share(&sharing.family, pa);
+	if (__atomic_fetch_or(&sharing.holders[page], BIT(other), __ATOMIC_SEQ_CST) & BIT(other))
+		sharing.wrong |= frame_drop(&sharing.family, pa, flush_stamp(), &sharing.entered);
+}
+
+/* Alone means that nobody else has it, and none who had it can still read it. */
+static void look(unsigned int me, unsigned int page)
+{
+	if (!frame_exclusive(&sharing.family, sharing.pa[page])) {
+		sched_yield();		/* whom it waits for may not be running */
+		return;
+	}
+	sharing.wrong |= __atomic_load_n(&sharing.holders[page], __ATOMIC_SEQ_CST) != BIT(me);
+	for (unsigned int cpu = 0; cpu < SHARERS; cpu++)
+		sharing.wrong |= flush_seen(cpu) < sharing.given_up[page];
+	__atomic_fetch_add(&sharing.alone, 1, __ATOMIC_SEQ_CST);
+}
+
+static void reclaim_shared(void)
+{
+	u64 stamp;
+
+	if (frame_waits(&sharing.family, &stamp) &&
+	    flush_paid_inside(&sharing.family.entered, stamp))
+		frame_reclaim(&sharing.family, stamp, 5);
+}
+
+static void *share_and_give_up(void *argument)
+{
+	struct worker *worker = argument;
+	unsigned int me = worker->seed - 1;
+
+	for (unsigned int i = 0; __atomic_load_n(&sharing.done, __ATOMIC_SEQ_CST) < SHARERS; i++) {
+		u64 random = next_random(worker);
+		unsigned int page = random % SHARED;
+
+		if (random >> 8 & 1)
+			flush_done(me, flush_begin());
+		if (__atomic_load_n(&sharing.holders[page], __ATOMIC_SEQ_CST) & BIT(me)) {
+			if (random >> 9 & 1)
+				look(me, page);
+			else if (random >> 10 & 3)
+				give_up(me, page);
+			else
+				give_to(random >> 12 & (SHARERS - 1), page);
+		}
+		if (!(random >> 16 & 15))
+			reclaim_shared();
+		if (i == 20000)
+			__atomic_fetch_add(&sharing.done, 1, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+static void pages_of_many(void)
+{
+	struct worker workers[SHARERS];
+	pthread_t threads[SHARERS];
+
+	memset(&sharing, 0, sizeof(sharing));
+	make_family(&sharing.family, 4);
+	for (unsigned int page = 0; page < SHARED; page++) {
+		sharing.pa[page] = frame_alloc(&sharing.family, FRAME_PAGE, false);
+		frame_record(&sharing.family, sharing.pa[page])->count = 1;
+		sharing.holders[page] = BIT(page % SHARERS);
+	}
+	for (unsigned int i = 0; i < SHARERS; i++) {
+		cpu_mask_set(&sharing.entered, i);
+		cpu_mask_set(&sharing.family.entered, i);
+		flush_enter(i, &sharing.entered, &sharing.family.entered);
+		workers[i] = (struct worker){ .family = &sharing.family, .seed = i + 1 };
+	}
+	for (unsigned int i = 0; i < SHARERS; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, share_and_give_up, &workers[i]), 0);
+	for (unsigned int i = 0; i < SHARERS; i++) {
+		pthread_join(threads[i], NULL);
+		flush_leave(i);
+	}
+	CHECK(!sharing.wrong);
+	CHECK(sharing.lasts > 100 && sharing.lasts == sharing.made && sharing.alone > 100);
+	CHECK(frame_reclaim(&sharing.family, ~0UL, 100000));
+	CHECK_EQ(sharing.family.used, SHARED);
+	CHECK_SOUND(frame_check(&sharing.family));
+}
+
+/* --- The same at the one moment that matters, with another CPU doing its part there --- */
+
+static struct {
+	struct family family;
+	struct cpu_mask entered;
+	u64 pa;
+	bool exclusive, last;
+} between;
+
+static void ask_between(void)
+{
+	between.exclusive |= frame_exclusive(&between.family, between.pa);
+}
+
+static void drop_between(void)
+{
+	on_alone = on_paid = NULL;
+	between.last = frame_drop(&between.family, between.pa, flush_stamp(), &between.entered);
+}
+
+static void flush_both(void)
+{
+	flush_done(0, flush_begin());
+	flush_done(1, flush_begin());
+}
+
+/* A page that `count` spaces have; two CPUs are inside. */
+static u64 page_between(u16 count)
+{
+	u64 pa = frame_alloc(&between.family, FRAME_PAGE, false);
+
+	frame_record(&between.family, pa)->count = count;
+	return pa;
+}
+
+static void make_between(void)
+{
+	memset(&between, 0, sizeof(between));
+	make_family(&between.family, 1);
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		cpu_mask_set(&between.entered, cpu);
+		cpu_mask_set(&between.family.entered, cpu);
+		flush_enter(cpu, &between.entered, &between.family.entered);
+	}
+}
+
+/* Who asks while another gives a page up does not have it alone before that one's debt is known. */
+static void asked_while_given_up(void)
+{
+	make_between();
+	between.pa = page_between(2);
+	on_alone = ask_between;
+	CHECK(!frame_drop(&between.family, between.pa, flush_stamp(), &between.entered));
+	on_alone = NULL;
+	CHECK(!between.exclusive);
+	CHECK(!frame_exclusive(&between.family, between.pa));
+	flush_both();
+	CHECK(frame_exclusive(&between.family, between.pa));
+	flush_leave(0);
+	flush_leave(1);
+}
+
+/* Of two who give up the last two mappings one is the last. */
+static void given_up_by_two(void)
+{
+	u64 pa;
+
+	make_between();
+	pa = between.pa = page_between(2);
+	on_alone = drop_between;
+	CHECK(frame_drop(&between.family, pa, flush_stamp(), &between.entered));
+	CHECK(!between.last);
+	flush_leave(0);
+	flush_leave(1);
+}
+
+/* What was given up while older debts were found paid is not forgotten with them. */
+static void given_up_while_asked(void)
+{
+	u64 first;
+
+	make_between();
+	first = page_between(2);
+	between.pa = page_between(2);
+	CHECK(!frame_drop(&between.family, first, flush_stamp(), &between.entered));
+	flush_both();
+	on_paid = drop_between;
+	CHECK(frame_exclusive(&between.family, first));
+	CHECK(!between.last);
+	CHECK(!frame_exclusive(&between.family, between.pa));
+	flush_both();
+	CHECK(frame_exclusive(&between.family, between.pa));
+	CHECK_EQ(between.family.dropped, 0);
+	flush_leave(0);
+	flush_leave(1);
+}
+
 /* The walker must find what it is there to find. */
 static void walker_sees(void)
 {
@@ -599,6 +825,10 @@ const struct test frame_tests[] = {
 	{ "many chunks come and go", many_chunks },
 	{ "a family that lies in its own chunk", family_inside_itself },
 	{ "four CPUs at one family", many_cpus },
+	{ "pages that several CPUs share, give up and ask for", pages_of_many },
+	{ "a page asked for while it is given up", asked_while_given_up },
+	{ "a page given up by two", given_up_by_two },
+	{ "a page given up while another is asked for", given_up_while_asked },
 	{ "the walker sees what is wrong", walker_sees },
 	{ 0 }
 };
