@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/atomic.h>
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/kref.h>
@@ -19,6 +20,7 @@ struct family {
 	struct kref references;		/* one for each process */
 	struct list_head all;		/* in all_families */
 	const struct cred *owner;	/* whose user is charged */
+	bool unlimited;			/* by RLIMIT_MEMLOCK; set before the first charge */
 	struct mutex lock;		/* of all that follows */
 	unsigned int members;		/* that the hypervisor knows */
 	bool lost;			/* ... and one that it keeps for ever */
@@ -71,9 +73,14 @@ void family_put(struct family *family)
 	kref_put(&family->references, family_free);
 }
 
-struct user_struct *family_user(const struct family *family)
+int family_charge(struct family *family, unsigned long pages)
 {
-	return family->owner->user;
+	return pool_charge(family->owner->user, family->unlimited, pages);
+}
+
+void family_uncharge(struct family *family, unsigned long pages)
+{
+	pool_uncharge(family->owner->user, pages);
 }
 
 bool family_is_full(const struct family *family)
@@ -90,11 +97,11 @@ static int grow_by_one(struct family *family, u64 process)
 		return -ENOMEM;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (pool_charge(family_user(family), CHUNK_PAGES))
+	if (family_charge(family, CHUNK_PAGES))
 		return -ENOMEM;
 	chunk = pool_donate(process);
 	if (IS_ERR(chunk)) {
-		pool_uncharge(family_user(family), CHUNK_PAGES);
+		family_uncharge(family, CHUNK_PAGES);
 		return PTR_ERR(chunk);
 	}
 	list_add_tail(&chunk->list, &family->chunks);
@@ -106,7 +113,7 @@ static int grow_by_one(struct family *family, u64 process)
 /* `chunk` is not of the family any more. */
 static void lost_one(struct family *family)
 {
-	pool_uncharge(family_user(family), CHUNK_PAGES);
+	family_uncharge(family, CHUNK_PAGES);
 	WRITE_ONCE(family->count, family->count - 1);
 	atomic_long_dec(&donated);
 }
@@ -134,6 +141,7 @@ int family_create(struct family *family, u32 limit, struct hc_regs *regs)
 
 	mutex_lock(&family->lock);
 	WRITE_ONCE(family->limit, limit);
+	family->unlimited = capable(CAP_IPC_LOCK);
 	if (list_empty(&family->chunks))
 		error = grow_by_one(family, 0);
 	if (!error) {

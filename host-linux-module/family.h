@@ -14,7 +14,6 @@
 
 struct family;
 struct hc_regs;
-struct user_struct;
 
 /* The shrinker, by which the kernel asks for chunks in which nothing is. Module init and exit. */
 int family_init(void);
@@ -25,13 +24,17 @@ struct family *family_new(void);
 void family_get(struct family *family);
 void family_put(struct family *family);
 
-struct user_struct *family_user(const struct family *family);
-
 /*
  * CREATE out of a chunk of its own, with regs->rdi yet to be filled in, and room for `limit`
  * chunks in all. 0: the family has one member. Else an errno, and it may still have the chunk.
+ * A current task that has CAP_IPC_LOCK lifts RLIMIT_MEMLOCK for all of the family, for good:
+ * what a service may have must not depend on whether it asks before or after its setuid.
  */
 int family_create(struct family *family, u32 limit, struct hc_regs *regs);
+
+/* Once it is created. -ENOMEM: more than RLIMIT_MEMLOCK. */
+int family_charge(struct family *family, unsigned long pages);
+void family_uncharge(struct family *family, unsigned long pages);
 
 /* One more member, of a family that has some. */
 void family_join(struct family *family);

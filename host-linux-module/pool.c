@@ -2,7 +2,6 @@
 /* Memory that leaves the kernel: chunks to donate, blocks to lend, and what they are charged to. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/capability.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -41,13 +40,13 @@ static void leak(unsigned long pages)
 			pages);
 }
 
-int pool_charge(struct user_struct *user, unsigned long pages)
+int pool_charge(struct user_struct *user, bool unlimited, unsigned long pages)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	long old = atomic_long_read(&user->locked_vm);
 
 	do {
-		if (old + pages > limit && !capable(CAP_IPC_LOCK))
+		if (!unlimited && old + pages > limit)
 			return -ENOMEM;
 	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &old, old + pages));
 	return 0;

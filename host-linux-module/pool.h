@@ -22,10 +22,10 @@ struct chunk {
 };
 
 /*
- * Charges pages that no LRU can reclaim to `user`, against RLIMIT_MEMLOCK of the
- * current task. -ENOMEM above it, unless the task has CAP_IPC_LOCK.
+ * Charges pages that no LRU can reclaim to `user`. -ENOMEM above RLIMIT_MEMLOCK of the
+ * current task, unless `unlimited`.
  */
-int pool_charge(struct user_struct *user, unsigned long pages);
+int pool_charge(struct user_struct *user, bool unlimited, unsigned long pages);
 void pool_uncharge(struct user_struct *user, unsigned long pages);
 
 /*

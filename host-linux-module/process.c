@@ -178,7 +178,6 @@ static int lend_new(struct process *process, unsigned int index)
 
 static int lend(struct process *process, unsigned int index)
 {
-	struct user_struct *user = family_user(process->family);
 	int error;
 
 	if (process->state != CREATED && process->state != STARTED)
@@ -187,11 +186,11 @@ static int lend(struct process *process, unsigned int index)
 		return 0;
 	if (!process->id)
 		return -EINVAL;
-	if (pool_charge(user, BLOCK_PAGES))
+	if (family_charge(process->family, BLOCK_PAGES))
 		return -ENOMEM;
 	error = lend_new(process, index);
 	if (error)
-		pool_uncharge(user, BLOCK_PAGES);
+		family_uncharge(process->family, BLOCK_PAGES);
 	return error;
 }
 
@@ -223,7 +222,7 @@ static void free_blocks(struct process *process)
 		else
 			pool_free_block(process->blocks[i]);
 		process->blocks[i] = NULL;
-		pool_uncharge(family_user(process->family), BLOCK_PAGES);
+		family_uncharge(process->family, BLOCK_PAGES);
 	}
 }
 

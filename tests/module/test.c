@@ -1131,6 +1131,23 @@ static int limited_in_child(void *unused)
 	return !!*why;
 }
 
+/* As limited_in_child(), but its creator was allowed to: who it is by now is no matter. */
+static int allowed_in_child(void *unused)
+{
+	struct rlimit limit = { PAGE, PAGE };
+	int device = open_device();
+
+	(void)unused;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+	if (map_at(device, CARREL_MMAP_SIZE(BLOCKS)) == MAP_FAILED || create(device, LIMIT) ||
+	    start(device) || setgid(1000) || setuid(1000))
+		return 3;
+	EXPECT(!lend_all());
+	EXPECT(!ask(CARREL_REQ_MEMORY));
+	EXPECT(parameter("held") == 2 + BLOCKS);
+	return !!*why;
+}
+
 /* One chunk and one block: the second block must not be touched. */
 static int block_limited_in_child(void *unused)
 {
@@ -1159,6 +1176,8 @@ static void test_memlock(void)
 		EXPECT(in_child(limited_in_child, NULL) == 0);
 	for (i = 0; i < 3; i++)
 		EXPECT(in_child(block_limited_in_child, NULL) == 0);
+	for (i = 0; i < 3; i++)
+		EXPECT(in_child(allowed_in_child, NULL) == 0);
 }
 
 static void write_file(const char *path, const char *text)

@@ -88,6 +88,7 @@ explain()
 	[ -e /tmp/protected ] || head -n 30 /tmp/plain | sed 's/^/#   /'
 	[ ! -e /tmp/protected ] || diff /tmp/plain /tmp/protected | sed 1,2d | head -n 40 | sed 's/^/#   /'
 	[ -z "$protection" ] || hvreg log | tail -n 6 | sed 's/^/# /'
+	dmesg | grep carrel: | tail -n 4 | sed 's/^/# /'
 }
 
 # judge CASE: prints why not.

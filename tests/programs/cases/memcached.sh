@@ -31,8 +31,6 @@ t_commands()
 t_as_another_user()
 {
 	chmod 777 .
-	# Whoever is not root may have as much private memory as this allows.
-	ulimit -l unlimited
 	$P memcached -s "$PWD/socket" -u memcache -d -P "$PWD/pid"
 	wait_for_file pid
 	grep Uid /proc/$(cat pid)/status | tr -d '\t'

@@ -16,6 +16,23 @@ del heap
 print(len(bytearray(1 << 28)))'
 }
 
+# What whoever starts it may have as root, it may have as another user too.
+t_after_setuid()
+{
+	ulimit -l 64
+	$P python3 -c '
+import os
+os.setgid(65534)
+os.setuid(65534)
+kept = [bytes([65 + n]) * (16 << 20) for n in range(4)]
+if os.fork() == 0:
+	heap = bytearray(kept[3])
+	heap[::4096] = bytes(len(heap) >> 12)
+	print(os.getuid(), heap.count(0), flush=True)
+	os._exit(0)
+print(os.wait()[1], [each[-1] for each in kept])'
+}
+
 # More than the process may have, or than there is: an error, and life goes on.
 t_none_left()
 {

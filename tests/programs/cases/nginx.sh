@@ -43,6 +43,22 @@ fetch()
 	$P curl -s -S -m 60 "$@"
 }
 
+workers()
+{
+	cat /proc/$server/task/$server/children
+}
+
+# New workers take over; the old ones end.
+reload()
+{
+	old=$(workers)
+	kill -HUP $(cat pid)
+	for worker in $old; do
+		wait_until test ! -e /proc/$worker
+	done
+	[ "$(workers | wc -w)" = "$(echo $old | wc -w)" ] || echo "workers: $old, $(workers)"
+}
+
 serve_and_fetch()
 {
 	configure $1
@@ -61,8 +77,7 @@ serve_and_fetch()
 		jobs="$jobs $!"
 	done
 	wait $jobs && echo 'all the same'
-	[ "$2" ] || kill -HUP $(cat pid)
-	[ "$2" ] || sleep 1
+	[ "$2" ] || reload
 	fetch http://127.0.0.1:8099/
 	kill -QUIT $server
 	wait $server
