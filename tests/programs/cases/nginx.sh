@@ -68,6 +68,7 @@ serve_and_fetch()
 	fetch http://127.0.0.1:8099/
 	fetch http://127.0.0.1:8099/numbers | cmp - site/numbers && echo same
 	fetch -r 10-19 http://127.0.0.1:8099/numbers
+	echo
 	fetch --compressed http://127.0.0.1:8099/numbers | cmp - site/numbers && echo same
 	fetch -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8099/none
 	fetch --cacert certificate https://localhost:8499/numbers | cmp - site/numbers && echo same
