@@ -2,6 +2,7 @@
 #include <bearssl_hash.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,28 @@ const unsigned char *file_map(int file, const char *path, size_t *size)
 	if (bytes == MAP_FAILED)
 		fail_file(path, NULL);
 	return bytes;
+}
+
+static const char *being_read;
+
+static void cut_short(int signal)
+{
+	(void)signal;
+	fail(EXIT_NOT_EXECUTABLE, "copy it again", "%s: was cut short, or cannot be read", being_read);
+}
+
+void file_hash_mapped(const unsigned char *bytes, size_t size, const char *path, uint8_t sha256[32])
+{
+	const struct sigaction action = { .sa_handler = cut_short };
+	br_sha256_context context;
+	struct sigaction old;
+
+	being_read = path;
+	sigaction(SIGBUS, &action, &old);
+	br_sha256_init(&context);
+	br_sha256_update(&context, bytes, size);
+	br_sha256_out(&context, sha256);
+	sigaction(SIGBUS, &old, NULL);
 }
 
 void file_unmap(const unsigned char *bytes, size_t size)

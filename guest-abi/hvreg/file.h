@@ -21,6 +21,10 @@ void file_hash(int file, const char *path, uint64_t *size, uint8_t sha256[32]);
 
 /* All of it in memory, to be read only; at least one byte is there. */
 const unsigned char *file_map(int file, const char *path, size_t *size);
+
+/* SHA-256 of what file_map gave. */
+void file_hash_mapped(const unsigned char *bytes, size_t size, const char *path, uint8_t sha256[32]);
+
 void file_unmap(const unsigned char *bytes, size_t size);
 
 #endif

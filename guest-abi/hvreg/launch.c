@@ -2,7 +2,6 @@
 #include <bearssl_hash.h>
 #include <elf.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <carrel/hypercall.h>
 #include <carrel/thread.h>
 #include "fail.h"
@@ -26,28 +25,24 @@ static void add_run(struct launch *launch, const unsigned char *bytes, uint64_t 
 	launch->runs[launch->run_count++] = (struct launch_run){ bytes, address, pages, type };
 }
 
-/* All of the segment's pages: the file's bytes, then zeros. */
+/* Whole pages, all of them in the file (shim.lds), so that they need no copy. */
 static void add_segment(struct launch *launch, const Elf64_Phdr *segment)
 {
-	uint64_t size = (segment->p_memsz + PAGE - 1) & ~(PAGE - 1);
 	uint32_t rights = 0;
-	unsigned char *bytes;
 
-	if (segment->p_vaddr % PAGE || segment->p_filesz > segment->p_memsz ||
+	if (segment->p_vaddr % PAGE || segment->p_memsz % PAGE ||
+	    segment->p_filesz != segment->p_memsz ||
 	    segment->p_vaddr < CARREL_SHIM_VA || segment->p_vaddr > CARREL_SHIM_END ||
 	    segment->p_memsz > CARREL_SHIM_END - segment->p_vaddr ||
 	    segment->p_offset > (uint64_t)(shim_elf_end - shim_elf) ||
 	    segment->p_filesz > shim_elf_end - shim_elf - segment->p_offset ||
 	    (segment->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
 		fail_shim();
-	bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bytes == MAP_FAILED)
-		fail(EXIT_OWN, NULL, "out of memory");
-	memcpy(bytes, shim_elf + segment->p_offset, segment->p_filesz);
 	rights |= segment->p_flags & PF_R ? CARREL_R : 0;
 	rights |= segment->p_flags & PF_W ? CARREL_W : 0;
 	rights |= segment->p_flags & PF_X ? CARREL_X : 0;
-	add_run(launch, bytes, segment->p_vaddr, size / PAGE, CARREL_ADD_PAGE | rights);
+	add_run(launch, shim_elf + segment->p_offset, segment->p_vaddr, segment->p_memsz / PAGE,
+		CARREL_ADD_PAGE | rights);
 }
 
 static void add_shim(struct launch *launch)

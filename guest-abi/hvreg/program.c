@@ -68,14 +68,15 @@ static _Noreturn void fail_find(const char *name, const char *path, int error)
 static void find(struct program *program, const char *name)
 {
 	char found[PATH_MAX], real[PATH_MAX];
-	const char *slash;
+	const char *slash, *last;
 	int error;
 
 	if (!*name)
 		fail(EXIT_NOT_FOUND, NULL, "'': %s", strerror(ENOENT));
 	if (strchr(name, '/')) {
-		snprintf(found, sizeof(found), "%s", name);
-		error = strlen(name) >= sizeof(found) ? ENAMETOOLONG : try_path(found);
+		if (strlen(name) >= sizeof(found))
+			fail_find(name, name, ENAMETOOLONG);
+		error = try_path(strcpy(found, name));
 	} else {
 		error = search_path(name, found);
 	}
@@ -91,7 +92,8 @@ static void find(struct program *program, const char *name)
 	if (!program->found)
 		fail(EXIT_OWN, NULL, "out of memory");
 	slash = strrchr(found, '/');
-	snprintf(program->name, sizeof(program->name), "%.15s", slash ? slash + 1 : found);
+	last = slash ? slash + 1 : found;
+	memcpy(program->name, last, strnlen(last, sizeof(program->name) - 1));
 }
 
 static _Noreturn void fail_elf(const char *path, const char *advice, const char *what)
@@ -240,8 +242,9 @@ void program_find(struct program *program, const char *name)
 	look_at(program, bytes, size);
 	if (!program->script)
 		check_privileges(program, file);
-	file_unmap(bytes, size);
-	file_hash(file, program->path, &program->size, program->sha256);
+	program->size = size;
+	file_hash_mapped(bytes, size, program->path, program->sha256);
+	/* It stays mapped, as a program that runs: to unmap it is a good part of a small one's start. */
 	file_close(file);
 }
 

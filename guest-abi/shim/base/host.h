@@ -30,7 +30,7 @@ enum {
 	SYS_readlink = 89, SYS_gettid = 186, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_tgkill = 234,
 	SYS_readlinkat = 267, SYS_dup3 = 292,
 	SYS_execve = 59, SYS_waitid = 247, SYS_close_range = 436, SYS_geteuid = 107, SYS_getegid = 108, SYS_fgetxattr = 193, SYS_openat = 257,
-	SYS_clone = 56, SYS_futex = 202, SYS_rt_tgsigqueueinfo = 297, SYS_memfd_create = 319, SYS_faccessat2 = 439,
+	SYS_clone = 56, SYS_futex = 202, SYS_pselect6 = 270, SYS_rt_tgsigqueueinfo = 297, SYS_memfd_create = 319, SYS_faccessat2 = 439,
 };
 
 /* host_call: a signal came first and the call was not made. No host can answer this. */

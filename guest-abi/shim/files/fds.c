@@ -10,8 +10,9 @@
 #include "files/fds.h"
 
 #define INHERITED_MAX	1024
+#define INHERITED_FIRST	64		/* as many as the smallest table of Linux has */
 #define POLLNVAL	0x20
-_Static_assert(INHERITED_MAX * 8 <= SLOT_ROOM, "they are asked about at once");
+_Static_assert((INHERITED_MAX + 1) * 8 <= SLOT_ROOM, "they are asked about at once");
 
 /* Most processes hide none, and every call asks. */
 bool fds_hiding;
@@ -48,23 +49,59 @@ bool fds_add(int64_t fd)
  * poll tells of all in one call which are none (POLLNVAL), and waits for nothing. It takes no
  * more than the limit on descriptors allows.
  */
-void fds_inherit(struct thread *t)
+static void note_open(struct thread *t, int32_t first, int32_t n)
 {
 	struct {
 		int32_t fd;
 		int16_t events, revents;
-	} p;
-	int32_t n = INHERITED_MAX;
+	} p = { 0 };
 
-	for (p = (typeof(p)){ 0 }; p.fd < INHERITED_MAX; p.fd++)
-		channel_put(SLOT_DATA(t) + p.fd * sizeof(p), &p, sizeof(p));
+	for (int32_t i = 0; i < n; i++) {
+		p.fd = first + i;
+		channel_put(SLOT_DATA(t) + i * sizeof(p), &p, sizeof(p));
+	}
 	while (n && host_call_own(t, SYS_poll, (uint64_t)SLOT_DATA(t), n, 0, 0) < 0)
 		n /= 4;
-	for (int32_t fd = 0; fd < n; fd++) {
-		channel_get(&p, SLOT_DATA(t) + fd * sizeof(p), sizeof(p));
+	for (int32_t i = 0; i < n; i++) {
+		channel_get(&p, SLOT_DATA(t) + i * sizeof(p), sizeof(p));
 		if (!(p.revents & POLLNVAL))
-			fds_add(fd);
+			fds_add(first + i);
 	}
+}
+
+/*
+ * Is none open from this one on? select looks at none behind the end of the host's table of them
+ * (select(2), "Bugs"), and fails if one before that is not open. So where it finds nothing wrong
+ * with one that is not open, the table ends before that. A host that answers so and lies could as
+ * well have lied to poll.
+ */
+static bool none_from(struct thread *t, uint64_t fd)
+{
+	uint8_t *set = SLOT_DATA(t), *wait;
+	uint64_t word = 0, args[6] = { fd + 1, (uint64_t)set };
+
+	if (test(carrier()->open_fds, fd))
+		return false;
+	for (uint64_t i = 0; i < fd / 64; i++)
+		channel_put(set + i * sizeof(word), &word, sizeof(word));
+	wait = set + (fd / 64 + 1) * sizeof(word);
+	channel_put(wait, &(uint64_t[2]){ 0 }, 2 * sizeof(uint64_t));
+	args[4] = (uint64_t)wait;
+	word = 1UL << fd % 64;
+	channel_put(wait - sizeof(word), &word, sizeof(word));
+	return host_call_always(t, SYS_pselect6, args) == 0;
+}
+
+/* To ask about all would be a large part of a small program's start, and most have a few. */
+void fds_inherit(struct thread *t)
+{
+	uint64_t first = 0, end = INHERITED_FIRST;
+
+	do {
+		note_open(t, first, end - first + 1);
+		first = end;
+		end *= 4;
+	} while (first < INHERITED_MAX && !none_from(t, first));
 }
 
 void fds_remove(uint64_t fd)

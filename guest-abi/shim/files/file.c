@@ -18,6 +18,12 @@
 #define DEV_ZERO	0x105
 
 /*
+ * Read at once: a block of the channel, over and over. A larger piece would save calls, but a
+ * block must be lent, and each of its pages costs the host a fault when it is first touched.
+ */
+#define FILE_PIECE	CARREL_BLOCK_SIZE
+
+/*
  * Images lie behind the threads, each in a window of its own, so that where one
  * lies needs no bookkeeping. The program's map knows nothing of them.
  */
@@ -69,27 +75,67 @@ bool file_zeros(const struct file_status *status)
 	return (status->mode & S_IFMT) == S_IFCHR && status->rdev == DEV_ZERO;
 }
 
-int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint64_t size)
+void reader_begin(struct file_reader *r, struct thread *t, uint64_t fd, uint64_t offset,
+		  uint64_t size)
 {
-	uint64_t done = 0, want;
-	size_t room = SLOT_ROOM;
-	uint8_t *part = size > room ? arena_take(t, size, &room) : NULL;
-	uint8_t *piece = part ? part : SLOT_DATA(t);
+	*r = (struct file_reader){ .t = t, .fd = fd, .offset = offset, .left = size };
+	r->room = SLOT_ROOM;
+	if (size > r->room)
+		r->part = arena_take(t, least(size, FILE_PIECE), &r->room);
+	r->piece = r->part ? r->part : SLOT_DATA(t);
+}
+
+void reader_end(struct file_reader *r)
+{
+	if (r->part)
+		arena_give(r->part, r->room);
+}
+
+/* The next piece from the host: its size, 0 at the end, or an error. */
+static int64_t next_piece(struct file_reader *r)
+{
+	uint64_t want = least(r->left, r->room);
 	int64_t got = 0;
 
-	while (done < size) {
-		want = least(size - done, room);
-		got = host_call_own(t, SYS_pread64, fd, (uint64_t)piece, want, offset + done);
+	if (want)
+		got = host_call_own(r->t, SYS_pread64, r->fd, (uint64_t)r->piece, want, r->offset);
+	if (got <= 0)
+		return got;
+	if ((uint64_t)got > want)
+		die(CARREL_DIE_IAGO);
+	r->offset += got;
+	r->left -= got;
+	r->at = r->piece;
+	r->have = got;
+	return got;
+}
+
+int64_t reader_take(struct file_reader *r, void *to, uint64_t size)
+{
+	uint64_t done = 0, n;
+	int64_t got;
+
+	for (; done < size; done += n) {
+		got = r->have ? 1 : next_piece(r);
 		if (got <= 0)
-			break;
-		if ((uint64_t)got > want)
-			die(CARREL_DIE_IAGO);
-		channel_get((uint8_t *)to + done, piece, got);
-		done += got;
+			return got < 0 ? got : (int64_t)done;
+		n = least(size - done, r->have);
+		channel_get((uint8_t *)to + done, r->at, n);
+		r->at += n;
+		r->have -= n;
 	}
-	if (part)
-		arena_give(part, room);
-	return got < 0 ? got : (int64_t)done;
+	return done;
+}
+
+int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint64_t size)
+{
+	struct file_reader r;
+	int64_t got;
+
+	reader_begin(&r, t, fd, offset, size);
+	got = reader_take(&r, to, size);
+	reader_end(&r);
+	return got;
 }
 
 int64_t file_write(struct thread *t, uint64_t fd, uint64_t offset, const void *from, uint64_t size)

@@ -35,9 +35,27 @@ bool file_regular(const struct file_status *status);
 bool file_zeros(const struct file_status *status);
 
 /*
- * Bytes of the file from `offset` on into private memory that stays: as many as there are up to
- * `size`, or an error.
+ * Bytes of a file in order, each from the host but once. They come in large pieces by the channel,
+ * maybe by the thread's slot: until the end, the thread makes no call with data in its slot.
  */
+struct file_reader {
+	struct thread *t;
+	uint64_t fd, offset, left;	/* what the host is asked for next, at most how much */
+	const uint8_t *at;		/* in the channel: what it gave, and is not taken yet */
+	uint64_t have;
+	uint8_t *piece, *part;		/* where it puts it; that of the arena, or NULL */
+	size_t room;
+};
+
+/* `size` bytes from `offset` on will be taken, at most. */
+void reader_begin(struct file_reader *r, struct thread *t, uint64_t fd, uint64_t offset,
+		  uint64_t size);
+
+/* The next ones into private memory that stays: as many as there are up to `size`, or an error. */
+int64_t reader_take(struct file_reader *r, void *to, uint64_t size);
+void reader_end(struct file_reader *r);
+
+/* All at once: as many bytes as there are from `offset` on up to `size`, or an error. */
 int64_t file_read(struct thread *t, uint64_t fd, uint64_t offset, void *to, uint64_t size);
 
 /* All of it into the file, or an error. */

@@ -162,6 +162,20 @@ static const char *check_plan(const struct elf_plan *plan)
 	return NULL;
 }
 
+uint64_t elf_head_size(const void *head, size_t head_size)
+{
+	struct elf_header h;
+	uint64_t end;
+
+	if (head_size < sizeof(h))
+		return 0;
+	memcpy(&h, head, sizeof(h));
+	if (check_header(&h))
+		return 0;
+	return __builtin_add_overflow(h.phoff, h.phnum * sizeof(struct program_header), &end)
+		       ? UINT64_MAX : end;
+}
+
 const char *elf_read(const void *head, size_t head_size, uint64_t file_size,
 		     struct elf_plan *plan)
 {

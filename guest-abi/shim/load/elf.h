@@ -34,6 +34,9 @@ struct elf_plan {
 /* Size of one program header in the file. */
 #define ELF_HEADER_SIZE		56
 
+/* How many bytes of the file, from its first on, hold all headers, as `head` tells; 0: no ELF file. */
+uint64_t elf_head_size(const void *head, size_t head_size);
+
 /*
  * `head` holds the first `head_size` bytes of a file of `file_size` bytes. Fills
  * `plan`, or returns what is wrong with the file, a constant string.

@@ -16,6 +16,7 @@ static struct loaded loaded;
 static uint64_t position, most, lie_at, flip_at;
 static int64_t lie, open_answer;
 static unsigned int closed;
+static bool far;
 
 /* The host's file system. From `lie_at` on a read answers `lie`; `flip_at` has another byte. */
 static int64_t host_file(const struct ocall *c, uint64_t *flags)
@@ -32,6 +33,8 @@ static int64_t host_file(const struct ocall *c, uint64_t *flags)
 		closed++;
 		return 0;
 	case SYS_pread64:
+		if (far && c->arg[3] == 0)
+			position = 0;	/* once more, for headers behind what was read first */
 		CHECK(lie || c->arg[3] == position);
 		CHECK_EQ(c->arg[0], FD);
 		CHECK(in_channel(c->arg[1], n));
@@ -62,6 +65,7 @@ static struct thread *begin(void)
 	lie = 0;
 	open_answer = FD;
 	closed = 0;
+	far = false;
 	program.size = made.size;
 	program.path = "/bin/it";
 	br_sha256_init(&hash);
@@ -121,6 +125,60 @@ static void shared_bytes(void)
 	check_image();
 }
 
+/* Segments behind what is read of each file first, one of them in part, and bytes in none. */
+static void make_long(void)
+{
+	make_elf(&made);
+	made.segment[1].p_offset = 0x3000;
+	made.segment[1].p_filesz = made.segment[1].p_memsz = 0x1801;
+	made.segment[2].p_offset = 0x5700;
+	made.segment[2].p_filesz = 0x8f0;
+}
+
+static void long_file(void)
+{
+	make_long();
+	load_program(begin(), &program, 0, &loaded);
+	check_image();
+	for (uint64_t m = 1; m < 9000; m += 97) {
+		struct thread *t = begin();
+
+		most = m;
+		load_program(t, &program, 0, &loaded);
+		check_image();
+	}
+}
+
+/* Some of the bytes that are in two segments were read with the headers, some later. */
+static void long_shared_bytes(void)
+{
+	make_long();
+	made.header.e_phnum = 5;
+	made.segment[4] = (Elf64_Phdr){ PT_LOAD, PF_R, 0x3800, 0x410800, 0, 0x2400, 0x5000, 0x1000 };
+	load_program(begin(), &program, 0, &loaded);
+	CHECK_EQ(loaded.plan.count, 4);
+	check_image();
+}
+
+static void far_headers(void)
+{
+	struct thread *t;
+
+	make_long();
+	made.header.e_phoff = 0x5800;
+	memcpy(made.bytes + 0x5800, made.segment, 4 * sizeof(made.segment[0]));
+	memset(made.segment, 0, sizeof(made.segment));
+	t = begin();
+	far = true;
+	load_program(t, &program, 0, &loaded);
+	CHECK_EQ(loaded.plan.count, 3);
+	check_image();
+	made.header.e_phoff = MADE_SIZE - 8;
+	t = begin();
+	far = true;
+	CHECK_DIES(CARREL_DIE_MANIFEST, load_program(t, &program, 0, &loaded));
+}
+
 static void relocatable(void)
 {
 	make_elf(&made);
@@ -150,6 +208,9 @@ static void other_bytes(void)
 	make_elf(&made);
 	for (uint64_t at = 0; at < made.size; at += at < 400 ? 1 : 211)
 		try_other(at, 0);
+	make_long();
+	for (uint64_t at = 0; at < made.size; at += 211)
+		try_other(at, 0);
 	try_other(UINT64_MAX, -1);
 	try_other(UINT64_MAX, 1);
 }
@@ -173,7 +234,8 @@ static void bad_host(void)
 	} lies[] = {
 		{ 0, 0x7fffffff, CARREL_DIE_IAGO }, { 0, MADE_SIZE + 1, CARREL_DIE_IAGO },
 		{ 0, -5, CARREL_DIE_MANIFEST }, { 0, -4096, CARREL_DIE_IAGO },
-		{ 0, 63, CARREL_DIE_IAGO }, { 0, INT64_MAX, CARREL_DIE_IAGO },
+		{ 0, 63, CARREL_DIE_MANIFEST }, { 0, INT64_MAX, CARREL_DIE_IAGO },
+		{ 20000, 4095, CARREL_DIE_IAGO }, { 20000, -5, CARREL_DIE_MANIFEST },
 		{ 5000, MADE_SIZE, CARREL_DIE_IAGO }, { 5000, -5, CARREL_DIE_MANIFEST },
 	};
 	struct thread *t;
@@ -214,6 +276,9 @@ const struct test load_tests[] = {
 	{ "a program is loaded", plain },
 	{ "from a host that gives little at a time", slow_host },
 	{ "with bytes in two segments", shared_bytes },
+	{ "longer than what is read first", long_file },
+	{ "with some of the same bytes behind that", long_shared_bytes },
+	{ "with headers behind that", far_headers },
 	{ "anywhere", relocatable },
 	{ "other bytes than the manifest's are not", other_bytes },
 	{ "nor from a host that lies", bad_host },

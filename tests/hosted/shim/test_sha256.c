@@ -21,6 +21,26 @@ static void compare(const uint8_t *from, size_t size)
 	CHECK(!memcmp(ours, theirs, 32));
 }
 
+/* The same in parts, some of them empty. */
+static void parts(void)
+{
+	for (int i = 0; i < 200; i++) {
+		uint8_t ours[32], theirs[32];
+		size_t size = random_below(MAX), at, n;
+		struct sha256 hash;
+
+		sha256_begin(&hash);
+		for (at = 0; at < size; at += n) {
+			n = random_below(i % 2 ? 150 : 9000);
+			n = n < size - at ? n : size - at;
+			sha256_add(&hash, data + at, n);
+		}
+		sha256_end(&hash, ours);
+		sha256(data, size, theirs);
+		CHECK(!memcmp(ours, theirs, 32));
+	}
+}
+
 static void hashes(void)
 {
 	for (size_t i = 0; i < MAX; i++)
@@ -68,6 +88,7 @@ static void registers(void)
 
 const struct test sha256_tests[] = {
 	{ "the hash of what runs", hashes },
+	{ "the same in parts", parts },
 	{ "a hash that is known", known },
 	{ "vector registers outlive it", registers },
 	{ NULL, NULL },
