@@ -25,6 +25,7 @@ static void say_changed(const struct manifest_entry *listed, const uint8_t sha25
 /* Is the file as it is listed? */
 static bool unchanged(const struct manifest_entry *listed)
 {
+	struct stat status;
 	uint8_t sha256[32];
 	uint64_t size;
 	int file;
@@ -36,7 +37,7 @@ static bool unchanged(const struct manifest_entry *listed)
 			listed->path);
 		return false;
 	}
-	file = file_open(listed->path);
+	file = file_open(listed->path, &status);
 	file_hash(file, listed->path, &size, sha256);
 	file_close(file);
 	if (size == listed->size && !memcmp(sha256, listed->sha256, sizeof(sha256)))
@@ -103,14 +104,12 @@ static void check_files(const struct manifest *manifest, const struct options *o
 		     bad == 1 ? " is" : "s are");
 }
 
-static void measure(const struct manifest *manifest, struct launch *launch,
-		    uint8_t identity[CARREL_IDENTITY_SIZE])
+static void build(const struct manifest *manifest, struct launch *launch)
 {
 	uint32_t size;
 	unsigned char *bytes = manifest_binary(manifest, &size);
 
 	launch_build(launch, bytes, size, manifest->limit, manifest->flags);
-	launch_identity(launch, identity);
 }
 
 /* --- The identity ----------------------------------------------------------------------- */
@@ -135,7 +134,8 @@ static const char *other_option(const struct manifest *manifest, const uint8_t e
 
 		other.flags ^= others[i].flags;
 		other.host_chosen ^= others[i].host;
-		measure(&other, &launch, identity);
+		build(&other, &launch);
+		launch_identity(&launch, identity);
 		if (!memcmp(identity, expect, sizeof(identity)))
 			return others[i].text;
 	}
@@ -167,9 +167,11 @@ static _Noreturn void fail_expected(const struct choice *choice, const struct op
 
 static void finish(struct choice *choice, const struct options *options)
 {
-	measure(&choice->manifest, &choice->launch, choice->identity);
-	if (options->given & OPTION_EXPECT &&
-	    memcmp(choice->identity, options->expect, sizeof(options->expect)))
+	build(&choice->manifest, &choice->launch);
+	if (!(options->given & OPTION_EXPECT))
+		return;
+	launch_identity(&choice->launch, choice->identity);
+	if (memcmp(choice->identity, options->expect, sizeof(options->expect)))
 		fail_expected(choice, options);
 }
 

@@ -17,7 +17,7 @@
 struct choice {
 	struct manifest manifest;
 	struct launch launch;
-	uint8_t identity[CARREL_IDENTITY_SIZE];
+	uint8_t identity[CARREL_IDENTITY_SIZE];		/* if one is expected; see launch_identity */
 };
 
 /*

@@ -19,25 +19,17 @@ static _Noreturn void fail_file(const char *path, const char *advice)
 	fail(EXIT_NOT_EXECUTABLE, advice, "%s: %s", path, strerror(errno));
 }
 
-static uint64_t size_of(int file, const char *path)
-{
-	struct stat status;
-
-	if (fstat(file, &status))
-		fail_file(path, NULL);
-	if (!S_ISREG(status.st_mode))
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: is no regular file", path);
-	return status.st_size;
-}
-
 /* O_NONBLOCK: a pipe that nobody writes to must not hold us up. */
-int file_open(const char *path)
+int file_open(const char *path, struct stat *status)
 {
 	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (file < 0)
 		fail_file(path, errno == EACCES ? "it must be readable, to be measured" : NULL);
-	size_of(file, path);
+	if (fstat(file, status))
+		fail_file(path, NULL);
+	if (!S_ISREG(status->st_mode))
+		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: is no regular file", path);
 	return file;
 }
 
@@ -78,14 +70,13 @@ void file_hash(int file, const char *path, uint64_t *size, uint8_t sha256[32])
 	br_sha256_out(&context, sha256);
 }
 
-const unsigned char *file_map(int file, const char *path, size_t *size)
+const unsigned char *file_map(int file, const char *path, size_t size)
 {
 	void *bytes;
 
-	*size = size_of(file, path);
-	if (!*size)
+	if (!size)
 		return (const unsigned char *)"";
-	bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0);
+	bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
 	if (bytes == MAP_FAILED)
 		fail_file(path, NULL);
 	return bytes;

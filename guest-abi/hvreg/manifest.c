@@ -44,11 +44,12 @@ void manifest_add(struct manifest *manifest, const struct manifest_entry *entry)
 void manifest_add_file(struct manifest *manifest, uint32_t kind, const char *path)
 {
 	struct manifest_entry entry = { .kind = kind, .path = (char *)path };
+	struct stat status;
 	int file;
 
 	if (manifest_find(manifest, kind, path))
 		return;
-	file = file_open(path);
+	file = file_open(path, &status);
 	file_hash(file, path, &entry.size, entry.sha256);
 	file_close(file);
 	manifest_add(manifest, &entry);
@@ -78,10 +79,9 @@ unsigned char *manifest_binary(const struct manifest *manifest, uint32_t *size)
 	unsigned int i;
 
 	*size = whole_size(manifest);
-	bytes = aligned_alloc(PAGE, *size);
+	bytes = calloc(1, *size);
 	if (!bytes)
 		fail(EXIT_OWN, NULL, "out of memory");
-	memset(bytes, 0, *size);
 	header = (struct carrel_manifest *)bytes;
 	*header = (struct carrel_manifest){
 		.magic = CARREL_MANIFEST_MAGIC,

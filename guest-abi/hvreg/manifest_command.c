@@ -64,13 +64,13 @@ static void add_program(struct manifest *manifest, struct program *program, cons
 static bool is_elf(const char *path)
 {
 	const unsigned char *bytes;
-	size_t size;
-	int file = file_open(path);
+	struct stat status;
+	int file = file_open(path, &status);
 	bool elf;
 
-	bytes = file_map(file, path, &size);
-	elf = size >= 4 && !memcmp(bytes, "\177ELF", 4);
-	file_unmap(bytes, size);
+	bytes = file_map(file, path, status.st_size);
+	elf = status.st_size >= 4 && !memcmp(bytes, "\177ELF", 4);
+	file_unmap(bytes, status.st_size);
 	file_close(file);
 	return elf;
 }

@@ -59,6 +59,7 @@ int measure_command(int argc, char **argv)
 	} else {
 		choose_manifest(&choice, &options);
 	}
+	launch_identity(&choice.launch, choice.identity);
 	text_hex(hex, choice.identity);
 	if (options.json)
 		print_json(&choice, hex);

@@ -102,15 +102,11 @@ static _Noreturn void fail_elf(const char *path, const char *advice, const char 
 }
 
 /* exec would give it rights that this process cannot have. */
-static void check_privileges(const struct program *program, int file)
+static void check_privileges(const struct program *program, int file, const struct stat *status)
 {
-	struct stat status;
-
-	if (fstat(file, &status))
-		fail(EXIT_NOT_EXECUTABLE, NULL, "%s: %s", program->path, strerror(errno));
-	if ((status.st_mode & S_ISUID && status.st_uid != geteuid()) ||
-	    ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-	     status.st_gid != getegid()))
+	if ((status->st_mode & S_ISUID && status->st_uid != geteuid()) ||
+	    ((status->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+	     status->st_gid != getegid()))
 		fail_elf(program->path, "run it as its owner", "is a set-user-ID or set-group-ID program");
 	if (geteuid() != 0 && fgetxattr(file, "security.capability", NULL, 0) > 0)
 		fail_elf(program->path, "run it as root", "has file capabilities");
@@ -232,18 +228,18 @@ static void look_at(struct program *program, const unsigned char *bytes, size_t 
 void program_find(struct program *program, const char *name)
 {
 	const unsigned char *bytes;
-	size_t size;
+	struct stat status;
 	int file;
 
 	memset(program, 0, sizeof(*program));
 	find(program, name);
-	file = file_open(program->path);
-	bytes = file_map(file, program->path, &size);
-	look_at(program, bytes, size);
+	file = file_open(program->path, &status);
+	bytes = file_map(file, program->path, status.st_size);
+	look_at(program, bytes, status.st_size);
 	if (!program->script)
-		check_privileges(program, file);
-	program->size = size;
-	file_hash_mapped(bytes, size, program->path, program->sha256);
+		check_privileges(program, file, &status);
+	program->size = status.st_size;
+	file_hash_mapped(bytes, program->size, program->path, program->sha256);
 	/* It stays mapped, as a program that runs: to unmap it is a good part of a small one's start. */
 	file_close(file);
 }
@@ -265,17 +261,17 @@ void program_check_interpreter(const char *path, const char *of)
 {
 	const unsigned char *bytes;
 	struct elf_plan plan;
-	size_t size;
+	struct stat status;
 	int file, error = try_path(path);
 
 	if (error)
 		fail(EXIT_NOT_EXECUTABLE, "install the package that holds it", "%s: its interpreter %s: %s",
 		     of, path, strerror(error));
-	file = file_open(path);
-	bytes = file_map(file, path, &size);
-	plan_loading(path, bytes, size, &plan);
+	file = file_open(path, &status);
+	bytes = file_map(file, path, status.st_size);
+	plan_loading(path, bytes, status.st_size, &plan);
 	if (!plan.relocatable || plan.interpreter_size)
 		fail_elf(path, "use a program for Debian's libc6", "is no interpreter that can be loaded");
-	file_unmap(bytes, size);
+	file_unmap(bytes, status.st_size);
 	file_close(file);
 }

@@ -35,6 +35,9 @@ struct regs {
 };
 _Static_assert(sizeof(struct regs) == REGS_SIZE, "entry.S pushes these");
 
+/* Large arrays, behind all other variables: what a small program uses lies in few pages then. */
+#define LARGE	__attribute__((section(".lbss")))
+
 #define SIGINFO_SIZE	128
 
 struct thread {

@@ -11,9 +11,10 @@
  *
  * and a mark of its own is every `nopl MARK+NUMBER(%rax)` (guest/mark.h). A line of the second:
  *
- *	mark NUMBER all A kernel K rep R vmrun V RANGE=COUNT ...
+ *	mark NUMBER all A kernel K rep R vmrun V RANGE=COUNT/REP ...
  *
- * A repeated string instruction counts once an iteration; `rep` tells how many of these there are.
+ * A repeated string instruction counts once an iteration; `rep` and REP tell how many of these there
+ * are.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -48,7 +49,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = API_VERSION;
 struct range {
 	uint64_t start, end;
 	uint8_t *bytes;			/* or NULL */
-	uint64_t count, told;
+	uint64_t count, told, rep, rep_told;
 };
 
 struct mark {
@@ -173,8 +174,10 @@ static void tell(unsigned int cpu, void *data)
 		struct range *r = &ranges[i];
 
 		if (r->count != r->told)
-			fprintf(out, " %zu=%" PRIu64, i, r->count - r->told);
+			fprintf(out, " %zu=%" PRIu64 "/%" PRIu64, i, r->count - r->told,
+				r->rep - r->rep_told);
 		r->told = r->count;
+		r->rep_told = r->rep;
 	}
 	putc('\n', out);
 	fflush(out);
@@ -221,8 +224,11 @@ static void see_insn(struct qemu_plugin_insn *insn)
 		count(insn, &r->count);
 	if (address >= KERNEL_HALF && !(r && r->bytes))
 		count(insn, &totals[KERNEL]);
-	if (repeats(code, size))
+	if (repeats(code, size)) {
 		count(insn, &totals[REP]);
+		if (r)
+			count(insn, &r->rep);
+	}
 	if (size == sizeof(vmrun) && !memcmp(code, vmrun, size))
 		count(insn, &totals[VMRUN]);
 	if (size == sizeof(nop) + sizeof(word) && !memcmp(code, nop, sizeof(nop))) {

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/carrier.h"
 
-struct carrier carriers[CARRIERS_MAX];
+struct carrier carriers[CARRIERS_MAX] LARGE;

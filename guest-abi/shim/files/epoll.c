@@ -63,11 +63,11 @@ struct registration {
 	bool inherited;			/* the parent's, whose epoll the host shares with this one */
 };
 
-static struct registration table[PLACES];
+static struct registration table[PLACES] LARGE;
 static uint16_t heads[HEADS], free_head;
 static uint32_t used = 1;
 /* Descriptors that epoll_create gave, so that a registration's epoll can be known by its number. */
-static uint64_t epolls[CARRIERS_MAX][FDS_MAX / 64];
+static uint64_t epolls[CARRIERS_MAX][FDS_MAX / 64] LARGE;
 
 static uint16_t carrier_number(const struct carrier *c)
 {

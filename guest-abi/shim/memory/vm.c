@@ -6,7 +6,7 @@
 
 struct lock vm_lock;
 
-static struct vm_range ranges[VM_RANGES];
+static struct vm_range ranges[VM_RANGES] LARGE;
 static size_t count;
 
 void vm_reset(void)

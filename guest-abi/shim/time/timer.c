@@ -36,7 +36,7 @@ static struct timer {
 	uint64_t token, value;
 	int32_t id;
 	bool used;
-} timers[TIMERS];
+} timers[TIMERS] LARGE;
 static uint32_t next_place;
 
 /* Places are used in turn, so that a deleted timer's stays for long. NULL if all are used. */
