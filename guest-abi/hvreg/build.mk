@@ -28,6 +28,10 @@ $(B)/guest-abi/hvreg/%.c.o: guest-abi/hvreg/%.c
 	@mkdir -p $(@D)
 	$(CC) $(HVREG_CFLAGS) -c -o $@ $<
 
-$(B)/guest-abi/hvreg/shim.S.o: guest-abi/hvreg/shim.S $(SHIM_ELF)
+# What is loaded of it.
+$(B)/guest-abi/hvreg/shim.elf: $(SHIM_ELF)
 	@mkdir -p $(@D)
-	$(CC) -DSHIM_ELF='"$(SHIM_ELF)"' -c -o $@ $<
+	$(OBJCOPY) -S $< $@
+
+$(B)/guest-abi/hvreg/shim.S.o: guest-abi/hvreg/shim.S $(B)/guest-abi/hvreg/shim.elf
+	$(CC) -DSHIM_ELF='"$(B)/guest-abi/hvreg/shim.elf"' -c -o $@ $<

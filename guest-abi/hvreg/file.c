@@ -58,7 +58,7 @@ void file_close(int file)
 
 void file_hash(int file, const char *path, uint64_t *size, uint8_t sha256[32])
 {
-	static unsigned char piece[PIECE];
+	unsigned char piece[PIECE];
 	br_sha256_context context;
 	ssize_t bytes;
 
