@@ -21,22 +21,55 @@ static struct pass passes[PASS_MAX];
 static u64 newest;		/* number */
 static struct lock pass_lock;
 
+static bool same(const u64 a[4], const u64 b[4])
+{
+	return !memcmp(a, b, sizeof(passes[0].identity));
+}
+
+/* How many `pass`'s identity would have with one more of `identity`; an empty place goes before. */
+static unsigned int weight(const struct pass *pass, const u64 identity[4])
+{
+	unsigned int n = same(pass->identity, identity);
+
+	for (unsigned int i = 0; i < PASS_MAX; i++)
+		n += same(passes[i].identity, pass->identity);
+	return pass->number ? n : PASS_MAX + 1;
+}
+
+/*
+ * An empty place, or that of the oldest of the identity with most: a program that leaves them and
+ * claims none has one identity across its forks and execs, and so pushes out its own.
+ */
+static struct pass *place_for(const u64 identity[4])
+{
+	struct pass *place = &passes[0];
+	unsigned int most = 0;
+
+	for (unsigned int i = 0; i < PASS_MAX; i++) {
+		unsigned int n = weight(&passes[i], identity);
+
+		if (n < most || (n == most && passes[i].number > place->number))
+			continue;
+		place = &passes[i];
+		most = n;
+	}
+	return place;
+}
+
 int pass_leave(const u64 identity[4], const u64 bytes[4], u64 ticket[2])
 {
-	struct pass *oldest = &passes[0];
 	u8 random[RANDOM_SIZE];
+	struct pass *place;
 
 	if (random_get(random))
 		return CARREL_ERANDOM;
-	memcpy(ticket, random, sizeof(oldest->ticket));
+	memcpy(ticket, random, sizeof(place->ticket));
 	lock_take(&pass_lock);
-	for (unsigned int i = 1; i < PASS_MAX; i++)
-		if (passes[i].number < oldest->number)
-			oldest = &passes[i];
-	oldest->number = ++newest;
-	memcpy(oldest->ticket, ticket, sizeof(oldest->ticket));
-	memcpy(oldest->identity, identity, sizeof(oldest->identity));
-	memcpy(oldest->bytes, bytes, sizeof(oldest->bytes));
+	place = place_for(identity);
+	place->number = ++newest;
+	memcpy(place->ticket, ticket, sizeof(place->ticket));
+	memcpy(place->identity, identity, sizeof(place->identity));
+	memcpy(place->bytes, bytes, sizeof(place->bytes));
 	lock_release(&pass_lock);
 	return 0;
 }

@@ -9,7 +9,7 @@
 
 #include <base/types.h>
 
-/* PASS: in place of the oldest if there is no room. 0, or CARREL_ERANDOM. */
+/* PASS: in place of the oldest of the identity with most if there is no room. 0, or CARREL_ERANDOM. */
 int pass_leave(const u64 identity[4], const u64 bytes[4], u64 ticket[2]);
 
 /* CLAIM. 0, or CARREL_ETICKET: no such ticket, or it is for another identity. */

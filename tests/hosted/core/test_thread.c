@@ -454,15 +454,21 @@ static void lend_starved(void)
 
 /* --- PASS and CLAIM ----------------------------------------------------------------------- */
 
+static s64 pass_by(struct test_cpu *cpu, u64 word, u64 ticket[2])
+{
+	const struct vt_regs *r = cpu->cpu.vt.regs;
+	s64 result = exit_call(cpu, CARREL_HC_PASS, word, word + 1, word + 2, word + 3, 5, 6);
+
+	ticket[0] = r->rdi;
+	ticket[1] = r->rsi;
+	if (!result)
+		CHECK(r->rdx == word + 2 && r->r10 == word + 3);
+	return result;
+}
+
 static s64 pass(u64 word, u64 ticket[2])
 {
-	s64 result = exit_call(c, CARREL_HC_PASS, word, word + 1, word + 2, word + 3, 5, 6);
-
-	ticket[0] = c->cpu.vt.regs->rdi;
-	ticket[1] = c->cpu.vt.regs->rsi;
-	if (!result)
-		CHECK(c->cpu.vt.regs->rdx == word + 2 && c->cpu.vt.regs->r10 == word + 3);
-	return result;
+	return pass_by(c, word, ticket);
 }
 
 static s64 claim(struct test_cpu *cpu, const u64 ticket[2], u64 word)
@@ -484,6 +490,7 @@ static void passed_on(void)
 	struct carrier stranger;
 
 	start();
+	pass_wipe();
 	CHECK_EQ(pass(100, ticket), 0);
 	CHECK_EQ(pass(200, other), 0);
 	CHECK(ticket[0] != other[0] && ticket[1] != other[1]);
@@ -519,6 +526,37 @@ static void passed_on(void)
 	CHECK_EQ(claim(c, lost[63], 1630), 0);
 	pass_wipe();
 	CHECK_EQ(claim(c, lost[5], 1050), CARREL_ETICKET);
+	end_process(&stranger);
+	stop();
+	machine_reset();
+}
+
+/* Who leaves too many pushes out its own: another identity's are there until it claims them. */
+static void passed_too_much(void)
+{
+	struct test_cpu *other = &cpus[2];
+	u64 theirs[24][2], ours[80][2];
+	struct carrier stranger;
+
+	start();
+	make_process(&stranger, 1, 2, 1, true);
+	CHECK_EQ(enter(other, &stranger), 0);
+	CHECK_EQ(resume(c, &carrier, 0, 0), 0);
+	CHECK_EQ(pass_by(other, 7000, theirs[0]), 0);
+	for (u64 i = 0; i < 80; i++)
+		CHECK_EQ(pass(1000 + 10 * i, ours[i]), 0);
+	CHECK_EQ(claim(c, ours[16], 1160), CARREL_ETICKET);
+	CHECK_EQ(claim(other, theirs[0], 7000), 0);
+	/* 63 of ours; what others leave takes their places, the oldest first, until all have as many */
+	for (u64 i = 0; i < 24; i++)
+		CHECK_EQ(pass_by(other, 7000 + 10 * i, theirs[i]), 0);
+	CHECK_EQ(claim(c, ours[16 + 23], 1390), CARREL_ETICKET);
+	CHECK_EQ(claim(c, ours[16 + 24], 1400), 0);
+	for (u64 i = 0; i < 24; i++)
+		CHECK_EQ(claim(other, theirs[i], 7000 + 10 * i), 0);
+	for (u64 i = 41; i < 80; i++)
+		CHECK_EQ(claim(c, ours[i], 1000 + 10 * i), 0);
+	exit_reason(other, VT_INTERRUPT);
 	end_process(&stranger);
 	stop();
 	machine_reset();
@@ -591,6 +629,7 @@ const struct test thread_tests[] = {
 	{ "channel blocks lent while threads run", lend_late },
 	{ "no frame for a channel block", lend_starved },
 	{ "PASS and CLAIM", passed_on },
+	{ "PASS: who leaves too many pushes out its own", passed_too_much },
 	{ "RETURN of what a process does not use", shrink },
 	{ 0 },
 };
