@@ -25,7 +25,7 @@ struct bucket {
 	u64 dropped, refill;
 };
 
-static struct bucket guest_lines, kill_lines;
+static struct bucket guest_lines, note_lines, kill_lines;
 
 void (*panic_hook)(void);
 
@@ -110,6 +110,15 @@ void log_guest(const char *format, ...)
 
 	va_start(args, format);
 	log_limited(&guest_lines, format, args);
+	va_end(args);
+}
+
+void log_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_limited(&note_lines, format, args);
 	va_end(args);
 }
 

@@ -24,8 +24,9 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 void log_guest(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for the end of a secure process, with a limit of its own: refused accesses, which are
- * for nothing, cannot push such a line out. */
+/* The same for what a shim has to say, and for the end of a secure process, each with a limit of its
+ * own: refused accesses, which are for nothing, cannot push such a line out, nor notes a kill. */
+void log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_kill(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*

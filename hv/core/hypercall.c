@@ -371,7 +371,7 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 	case RANDOM:
 		return random(regs);
 	case NOTE:
-		log_guest("process %lx: note %lu, %lu", process->id, regs->rdi, regs->rsi);
+		log_note("process %lx: note %lu, %lu", process->id, regs->rdi, regs->rsi);
 		return 0;
 	case IDENTITY:
 		give4(regs, process->identity);

@@ -53,6 +53,11 @@ $(CT)/test-xstate: tests/hosted/core/xstate/test.c tests/hosted/core/xstate/base
 	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -mgeneral-regs-only -DCARREL_HOSTED \
 		-Itests/hosted/core/xstate -Ihv -Iguest-abi/include -o $@ $(filter %.c,$^)
 
+# The log's limits.
+$(CT)/test-log: tests/hosted/core/log/test.c hv/base/log.c hv/base/log.h
+	@mkdir -p $(@D)
+	$(CC) $(CT_CFLAGS) $(CT_ASAN) -o $@ $(filter %.c,$^)
+
 # Ports and ECAM against a model of both; the decoder of stores. Not PIE: policy.c's fixups are
 # absolute.
 CT_PCI := hv/core/pci.c hv/core/policy.c hv/core/store.c hv/virt/svm/npt.c \
@@ -65,7 +70,8 @@ $(CT)/test-pci: $(CT_PCI) $(wildcard tests/hosted/core/pci/*.h hv/base/*.h hv/co
 CT_FUZZ := $(if $(shell command -v $(CLANG)),$(CT)/fuzz)
 
 .PHONY: check-hosted-core fuzz-core
-check-hosted-core: $(CT)/test $(CT)/test-race $(CT)/test-xstate $(CT)/test-pci $(CT_FUZZ)
-	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) test race xstate pci fuzz
+check-hosted-core: $(CT)/test $(CT)/test-race $(CT)/test-xstate $(CT)/test-pci $(CT)/test-log \
+		$(CT_FUZZ)
+	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) test race xstate pci log fuzz
 fuzz-core: $(CT_FUZZ)
 	@tests/hosted/core/run $(CT) $(FUZZ_SECONDS) fuzz

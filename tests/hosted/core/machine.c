@@ -83,6 +83,15 @@ void log_guest(const char *format, ...)
 	va_end(args);
 }
 
+void log_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	take_line(format, args);
+	va_end(args);
+}
+
 void log_kill(const char *format, ...)
 {
 	va_list args;
