@@ -162,10 +162,10 @@ static bool claim(struct process *parent, struct process *child)
 }
 
 /* End a process in the table, by the caller's reference, if it is a child that was not adopted. It
- * is FORKED, or DYING since an earlier step of this. */
+ * is FORKED, or DYING since an earlier step of this. CARREL_ESTATE: it was adopted. */
 static int end_child(struct process *parent, struct process *child)
 {
-	int result = claim(parent, child) ? process_destroy(child) : CARREL_EDEAD;
+	int result = claim(parent, child) ? process_destroy(child) : CARREL_ESTATE;
 
 	if (result)
 		process_put(child);
@@ -186,7 +186,7 @@ static int abort_child(struct process *parent, u64 id)
 {
 	struct process *child = process_get(id);
 
-	return child ? end_child(parent, child) : 0;
+	return child ? end_child(parent, child) : CARREL_ESTATE;
 }
 
 s64 fork_call(struct cpu *cpu, struct process *parent)
@@ -208,10 +208,8 @@ s64 fork_call(struct cpu *cpu, struct process *parent)
 	return result;
 }
 
-int fork_adopt(struct process *child, const struct vt_regs *args)
+int fork_adopt(struct process *child)
 {
-	if ((child->ticket[0] ^ args->rsi) | (child->ticket[1] ^ args->rdx))
-		return CARREL_ETICKET;
 	__atomic_store_n(&child->parent, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&child->state, PROCESS_READY, __ATOMIC_SEQ_CST);
 	return 0;
@@ -226,5 +224,5 @@ int fork_end(struct process *parent)
 	if (!child)
 		return result;
 	result = end_child(parent, child);
-	return result ? result : CARREL_MORE;	/* a call's work for each */
+	return result > 0 ? result : CARREL_MORE;	/* a call's work for each */
 }

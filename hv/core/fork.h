@@ -9,9 +9,8 @@
 /* FORK by the thread on this CPU, whose process's lock is held: GO or ABORT. See docs/abi.md. */
 s64 fork_call(struct cpu *cpu, struct process *parent);
 
-/* ADOPT: `child` is FORKED and its lock is held; its ticket is in RSI and RDX. 0 or
- * CARREL_ETICKET. */
-int fork_adopt(struct process *child, const struct vt_regs *args);
+/* ADOPT, by who has its ticket: `child` is FORKED and its lock is held. 0. */
+int fork_adopt(struct process *child);
 
 /* No thread of `parent` (lock held) calls any more: end the children that nobody adopted. 0, or
  * CARREL_MORE: call again. */

@@ -379,7 +379,7 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 	case DIE:
 		return die(cpu, process);
 	case ADOPT:
-		return fork_adopt(process, regs);
+		return fork_adopt(process);
 	case THREAD:
 		return make_thread(process, (u32)regs->rdi);
 	case FORK:
@@ -439,7 +439,8 @@ static s64 call_on(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 
 	if (rule->locked)
 		lock_take(&subject->lock);
-	result = state_ok(subject, rule);
+	result = call == ADOPT && !ticket_ok(subject, cpu->vt.regs) ? CARREL_ETICKET
+								    : state_ok(subject, rule);
 	if (!result)
 		result = invoke(call, cpu, exit, subject);
 	if (rule->locked)

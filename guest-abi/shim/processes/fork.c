@@ -85,7 +85,8 @@ static int64_t make(struct thread *t, uint64_t words[4])
 	return result ? -LINUX_ENOMEM : 0;
 }
 
-/* No host process will come for that child; 0: the one in the making. */
+/* No host process will come for that child (a kernel lied that had it adopted); 0: the one in the
+ * making. */
 static void undo(struct thread *t, uint64_t child)
 {
 	bool pending = false;
@@ -95,6 +96,8 @@ static void undo(struct thread *t, uint64_t child)
 		uint64_t words[4] = { CARREL_FORK_ABORT, child };
 
 		result = hypercall_words(CARREL_HC_FORK, words);
+		if (result == CARREL_ESTATE)
+			die(CARREL_DIE_IAGO);
 	} while (result && hypercall_help(t, result, &pending));
 	if (result)	/* it takes no memory */
 		die(CARREL_DIE_SHIM);

@@ -190,7 +190,7 @@ static void half_made(const struct frames *frames, uint64_t chunk)
 							    frames->channel / BLOCK_FRAMES, 0, 0),
 	       CARREL_EOWNER);
 	expect("ADOPT of what no fork made", call(CARREL_HC_ADOPT, process, 0, 0, 0),
-	       CARREL_ESTATE);
+	       CARREL_ETICKET);
 	expect("DESTROY", finish(CARREL_HC_DESTROY, process, 0, 0, 0), 0);
 	expect("DESTROY again", call(CARREL_HC_DESTROY, process, 0, 0, 0), CARREL_EARG);
 	expect("ADD to what is no more", call(CARREL_HC_ADD, process, frames->channel, CARREL_SHIM_VA,

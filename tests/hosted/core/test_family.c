@@ -190,8 +190,12 @@ static void undo(struct test_cpu *c, struct proc *p)
 	id = named->used && random_below(8) ? named->carrier.id : 0;
 	result = exit_call(c, CARREL_HC_FORK, CARREL_FORK_ABORT, id, 0, 0, 0, 0);
 
+	if (id && (named->adopted || &procs[named->parent] != p)) {
+		CHECK_EQ(result, CARREL_ESTATE);
+		return;
+	}
 	CHECK(result == 0 || result == CARREL_MORE);
-	if (!id || named->adopted || &procs[named->parent] != p)
+	if (!id)
 		return;
 	named->dying = true;
 	named->used = result != 0;

@@ -165,7 +165,11 @@ static void both_ways(void)
 	CHECK_EQ(adopt(&parent), CARREL_ESTATE);
 	CHECK_EQ(adopt(&child), 0);
 	CHECK_EQ(adopt(&child), CARREL_ESTATE);
-	CHECK_EQ(fork_abort(one, child.id), 0);		/* too late, and nothing is undone */
+	CHECK_EQ(adopt(&wrong), CARREL_ETICKET);	/* whatever state it is in */
+	wrong = parent;
+	wrong.ticket[0] ^= 1UL << 63;
+	CHECK_EQ(adopt(&wrong), CARREL_ETICKET);
+	CHECK_EQ(fork_abort(one, child.id), CARREL_ESTATE);	/* too late, and nothing is undone */
 	CHECK_EQ(fork_abort(one, 0), 0);
 	CHECK(memcmp(object(&child)->identity, object(&parent)->identity, 32) == 0);
 	CHECK(object(&child)->slots == 4 && object(&child)->blocks == 4);
@@ -321,8 +325,9 @@ static void half_made(void)
 		abort_all(whole ? child.id : 0);
 		if (whole)
 			CHECK_EQ(adopt(&child), CARREL_EARG);
-		abort_all(whole ? child.id : 0);	/* nothing more to undo */
-		abort_all(0);
+		abort_all(0);				/* nothing more to undo */
+		if (whole)
+			CHECK_EQ(fork_abort(one, child.id), CARREL_ESTATE);
 		check_undone();
 		for (unsigned int i = 0; i < steps; i++)
 			CHECK(fork_step(one) >= 0);
@@ -448,13 +453,13 @@ static void undone_by_name(void)
 		check_machine();
 	CHECK_EQ(adopt(&first), CARREL_EARG);
 	CHECK(object(&parent)->making);
-	CHECK_EQ(fork_abort(one, parent.id), 0);
-	CHECK_EQ(fork_abort(one, 1), 0);
+	CHECK_EQ(fork_abort(one, parent.id), CARREL_ESTATE);
+	CHECK_EQ(fork_abort(one, 1), CARREL_ESTATE);
 	fork_to(one, &child);
 	CHECK_EQ(adopt(&second), 0);
-	CHECK_EQ(fork_abort(one, second.id), 0);
+	CHECK_EQ(fork_abort(one, second.id), CARREL_ESTATE);
 	CHECK_EQ(enter(two, &second), 0);
-	CHECK_EQ(fork_abort(two, child.id), 0);		/* not its child */
+	CHECK_EQ(fork_abort(two, child.id), CARREL_ESTATE);	/* not its child */
 	CHECK_EQ(adopt(&child), 0);
 	CHECK_EQ(destroy(&second), 0);
 	CHECK_EQ(destroy(&child), 0);

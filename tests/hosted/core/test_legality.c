@@ -137,14 +137,14 @@ static void arguments(u64 number, u64 a[6])
 	case CARREL_HC_LEND:
 		values[0] = process, values[1] = lend_block(20), values[2] = 3;
 		break;
-	case CARREL_HC_ENTER: case CARREL_HC_RESUME:
+	case CARREL_HC_ENTER: case CARREL_HC_RESUME: case CARREL_HC_ADOPT:
 		values[0] = process, values[1] = carrier.ticket[0], values[2] = carrier.ticket[1];
 		break;
 	case CARREL_HC_MAP: case CARREL_HC_UNMAP: case CARREL_HC_PROTECT:
 		values[0] = number == CARREL_HC_PROTECT ? CARREL_SHIM_VA : 0x10000;
 		values[1] = 1, values[2] = CARREL_R;
 		break;
-	case CARREL_HC_INIT: case CARREL_HC_DESTROY: case CARREL_HC_ADOPT:
+	case CARREL_HC_INIT: case CARREL_HC_DESTROY:
 		values[0] = process;
 		break;
 	case CARREL_HC_DIE:

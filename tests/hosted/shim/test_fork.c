@@ -18,7 +18,7 @@
 static const int64_t *answers;
 static unsigned int gos, aborts, requests, clones;
 static uint64_t whom;		/* ABORT names */
-static int64_t clone_answer, request_answer;
+static int64_t clone_answer, request_answer, abort_answer;
 static uint64_t blocked;
 
 static bool all_held(void)
@@ -46,7 +46,7 @@ static int64_t fork_call(uint64_t number, uint64_t words[4])
 {
 	CHECK_EQ(number, CARREL_HC_FORK);
 	if (words[0] == CARREL_FORK_ABORT)
-		return CHECK_EQ(words[1], whom), ++aborts == 1 ? CARREL_MORE : 0;
+		return CHECK_EQ(words[1], whom), ++aborts == 1 ? CARREL_MORE : abort_answer;
 	CHECK(all_held());
 	CHECK_EQ(self()->start, START_FORKED);
 	CHECK_EQ(blocked, UINT64_MAX);
@@ -97,7 +97,7 @@ static struct thread *begin(const int64_t *moods)
 	gos = aborts = requests = clones = 0;
 	whom = 0;
 	clone_answer = 77;
-	request_answer = 0;
+	request_answer = abort_answer = 0;
 	t->mask = 0x1000;
 	t->regs.rsp = 0x5000;
 	free_locks();
@@ -167,6 +167,12 @@ static void lies(void)
 	CHECK_DIES(CARREL_DIE_IAGO, forked(t));
 	t = begin(fine);
 	clone_answer = 1L << 31;
+	CHECK_DIES(CARREL_DIE_IAGO, forked(t));
+	/* it failed, but somebody came for the child */
+	t = begin(fine);
+	clone_answer = -LINUX_EAGAIN;
+	whom = 0xaaa;
+	abort_answer = CARREL_ESTATE;
 	CHECK_DIES(CARREL_DIE_IAGO, forked(t));
 	t = begin(wrong);
 	CHECK_DIES(CARREL_DIE_SHIM, forked(t));
