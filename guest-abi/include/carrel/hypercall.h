@@ -161,5 +161,6 @@
 #define CARREL_DIE_SHIM		19	/* the shim met a fault of its own */
 #define CARREL_DIE_RANDOM	20
 #define CARREL_DIE_FRAME	21	/* a signal frame that cannot be returned to */
+#define CARREL_DIE_HELD		22	/* a child of vfork was killed while it held a lock of the shim's */
 
 #endif

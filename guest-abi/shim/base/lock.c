@@ -6,9 +6,11 @@
 
 void lock_take(struct lock *lock)
 {
+	uint32_t free, me = (uint32_t)self()->index + 1;
 	unsigned int spins = 0;
 
-	while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE)) {
+	while (free = 0, !__atomic_compare_exchange_n(&lock->word, &free, me, false, __ATOMIC_ACQUIRE,
+						      __ATOMIC_RELAXED)) {
 		while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED)) {
 			if (++spins % SPINS)
 				__builtin_ia32_pause();

@@ -15,7 +15,7 @@
 #include "shim.h"
 
 struct lock {
-	uint32_t word;
+	uint32_t word;			/* index of the thread that holds it + 1; 0: free */
 };
 
 void lock_take(struct lock *lock);

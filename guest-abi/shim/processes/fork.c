@@ -228,12 +228,34 @@ static struct thread *vfork_child(struct thread *t, const struct clone_request *
 }
 
 /*
+/*
+ * What a thread of this carrier holds, which runs no more, nobody gives back; and what it guards may
+ * be half changed.
+ */
+static bool holds_any(const struct carrier *c)
+{
+	static const struct lock *const locks[] = {
+		&thread_lock, &memory_lock, &arena_lock, &futex_lock, &token_lock, &time_lock, &vm_lock,
+	};
+
+	for (unsigned int i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+		uint32_t holder = __atomic_load_n(&locks[i]->word, __ATOMIC_ACQUIRE);
+
+		if (holder && thread_at(holder - 1)->carrier == c)
+			return true;
+	}
+	return false;
+}
+
  * The child has ended, or execed, says the kernel; if it execed, so have threads that it made
  * ended. Whatever it says, none of them runs any more when they are revoked.
  */
 static void end_carrier(struct thread *t, struct carrier *c)
 {
 	lock_take(&thread_lock);
+	thread_stop(t, c);
+	if (holds_any(c))
+		die(CARREL_DIE_HELD);
 	thread_revoke(t, c);
 	c->used = false;
 	lock_release(&thread_lock);

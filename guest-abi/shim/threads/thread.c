@@ -187,6 +187,22 @@ void thread_live(struct thread *child)
  * What has not begun finds nothing to start; what is out is made anew by the hypervisor, and so
  * cannot come back; what runs is waited for.
  */
+static void stop(struct thread *t, uint64_t index)
+{
+	thread_at(index)->start = START_DONE;
+	if (!create(t, index))
+		die(CARREL_DIE_SHIM);
+}
+
+/* Who has left holds no lock, and its index may be another's meanwhile. */
+void thread_stop(struct thread *t, const struct carrier *c)
+{
+	for (uint64_t i = 0; i < CARREL_SLOTS_MAX; i++)
+		if (state_of(i) == LIVE && thread_at(i)->carrier == c)
+			stop(t, i);
+}
+
+/* Again for each: those that ran could make others as long as there was no lock. */
 void thread_revoke(struct thread *t, const struct carrier *c)
 {
 	for (uint64_t i = 0; i < CARREL_SLOTS_MAX; i++) {
@@ -194,9 +210,7 @@ void thread_revoke(struct thread *t, const struct carrier *c)
 
 		if (state_of(i) == FREE || of->carrier != c)
 			continue;
-		of->start = START_DONE;
-		if (!create(t, i))
-			die(CARREL_DIE_SHIM);
+		stop(t, i);
 		futex_forget(of);
 		if (of->arena_part)
 			arena_give(of->arena_part, of->arena_size);

@@ -33,6 +33,10 @@ void thread_unmake(struct thread *child);
 /* Under the lock: it has not told its number yet, but a carrier will come for it. */
 void thread_live(struct thread *child);
 
+/* Without the lock, which one of them may have: threads of that carrier run no more, unless these
+ * made others meanwhile. */
+void thread_stop(struct thread *t, const struct carrier *carrier);
+
 /*
  * Under the lock: all threads of that carrier, which the kernel says has ended, are gone when this
  * returns, wherever they were. t is not one of them.

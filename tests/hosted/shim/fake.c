@@ -235,6 +235,9 @@ struct answer hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 		fake.noted[1] = b;
 		fake.notes++;
 		return (struct answer){ 0, 0 };
+	case CARREL_HC_THREAD:
+		CHECK(fake.thread);
+		return (struct answer){ fake.thread(a), b };
 	default:
 		return (struct answer){ memory_call(number, a, b, c), b };
 	}

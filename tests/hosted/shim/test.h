@@ -64,6 +64,7 @@ struct fake {
 	struct ocall last;		/* the last OCALL */
 	unsigned int ocalls;
 	int64_t (*words)(uint64_t number, uint64_t words[4]);	/* PASS, CLAIM, FORK */
+	int64_t (*thread)(uint64_t index);	/* THREAD */
 	bool requests;			/* it answers those to the module, too */
 	uint64_t noted[2];		/* code and number of the last NOTE */
 	unsigned int notes;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parent's side of fork: with the hypervisor and the host in every mood. */
+#include <sys/mman.h>
+
 #include "guest-abi/shim/base/carrier.h"
 #include "guest-abi/shim/base/channel.h"
 #include "guest-abi/shim/calls/emulate.h"
@@ -200,6 +202,90 @@ static void refused(void)
 	CHECK(gos == 0 && fake.ocalls == 0 && fake.notes == 3);
 }
 
+/* --- vfork -------------------------------------------------------------------------------- */
+
+static struct lock *left;	/* what the child holds when its parent goes on */
+static unsigned int made, yields;
+static bool alive;
+
+/* THREAD: the first time is the child's birth, then its end. */
+static int64_t make_thread(uint64_t index)
+{
+	CHECK(index < 2);
+	made++;
+	if (made > 1 && alive && left && left->word) {
+		left->word = 0;		/* it runs, and gives the lock back */
+		return CARREL_EBUSY;
+	}
+	return 0;
+}
+
+static int64_t vfork_host(const struct ocall *c, uint64_t *flags)
+{
+	(void)flags;
+	switch (c->number) {
+	case SYS_rt_sigprocmask:
+		memcpy(&blocked, (void *)c->arg[1], sizeof(blocked));
+		return 0;
+	case SYS_gettid:
+		return 4321;
+	case SYS_sched_yield:
+		CHECK(++yields < 10);		/* it would wait for ever */
+		return 0;
+	case SYS_clone:
+		CHECK(none_held());
+		CHECK_EQ(blocked, UINT64_MAX);
+		if (left)
+			left->word = 1 + 1;
+		return 77;
+	default:
+		CHECK_EQ(c->number, 0);
+		return 0;
+	}
+}
+
+static struct thread *begin_vfork(struct lock *held)
+{
+	struct thread *t = begin(NULL);
+
+	for (uint64_t i = 0; i < 2; i++)
+		CHECK(mmap((void *)CARREL_THREAD_PAGE(i), CARREL_THREAD_STRIDE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+	fake.host = vfork_host;
+	fake.thread = make_thread;
+	thread_forked(t);
+	carriers[0].used = true;
+	carriers[1].used = false;
+	left = held;
+	made = yields = 0;
+	return t;
+}
+
+/* The parent of a child that was killed inside the shim does not wait for ever for what it held. */
+static void killed_inside(void)
+{
+	struct lock *const locks[] = {
+		&thread_lock, &memory_lock, &arena_lock, &futex_lock, &token_lock, &time_lock, &vm_lock,
+	};
+	const uint64_t none[6] = { 0 };
+	struct thread *t = begin_vfork(NULL);
+
+	alive = false;
+	CHECK_EQ(call_vfork(t, none), 77);
+	CHECK(none_held() && made == 3 && !carriers[1].used);
+	for (unsigned int i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+		t = begin_vfork(locks[i]);
+		CHECK_DIES(CARREL_DIE_HELD, call_vfork(t, none));
+	}
+	/* the kernel lied: it goes on, and is stopped where it holds nothing */
+	alive = true;
+	for (unsigned int i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+		t = begin_vfork(locks[i]);
+		CHECK_EQ(call_vfork(t, none), 77);
+	}
+	thread_forked(self());
+}
+
 /* --- Limits ------------------------------------------------------------------------------- */
 
 #define NR_SETRLIMIT	160
@@ -258,5 +344,6 @@ const struct test fork_tests[] = {
 	{ "fork: no host process", no_process },
 	{ "fork: a host that lies", lies },
 	{ "fork: what is refused", refused },
+	{ "vfork: a child that is killed in the shim", killed_inside },
 	{ NULL, NULL },
 };
