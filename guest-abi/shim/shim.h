@@ -65,7 +65,8 @@ struct thread {
 		struct thread *next;
 		uint32_t bitset;
 		bool owner;		/* waits to own the word: FUTEX_LOCK_PI */
-		uint64_t reserved;
+		uint32_t seen;		/* how often it was woken by processes of the family */
+		uint32_t reserved;
 	} futex;
 	uint64_t set_tid;		/* from clone to START: where its number goes, 0 none */
 	uint8_t *arena_part;		/* what it holds while it execs: its parent may have to give it */

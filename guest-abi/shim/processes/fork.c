@@ -49,6 +49,7 @@ static int64_t take_all(struct thread *t)
 	lock_take(&thread_lock);
 	lock_take(&memory_lock);
 	error = memory_settle_shared(t);
+	error = error ?: futex_share(t);
 	for (unsigned int i = 0; i < CARRIERS_MAX; i++)
 		lock_take(&carriers[i].lock);
 	lock_take(&arena_lock);
@@ -228,7 +229,6 @@ static struct thread *vfork_child(struct thread *t, const struct clone_request *
 }
 
 /*
-/*
  * What a thread of this carrier holds, which runs no more, nobody gives back; and what it guards may
  * be half changed.
  */
@@ -247,15 +247,16 @@ static bool holds_any(const struct carrier *c)
 	return false;
 }
 
+/*
  * The child has ended, or execed, says the kernel; if it execed, so have threads that it made
  * ended. Whatever it says, none of them runs any more when they are revoked.
  */
 static void end_carrier(struct thread *t, struct carrier *c)
 {
-	lock_take(&thread_lock);
 	thread_stop(t, c);
 	if (holds_any(c))
 		die(CARREL_DIE_HELD);
+	lock_take(&thread_lock);
 	thread_revoke(t, c);
 	c->used = false;
 	lock_release(&thread_lock);

@@ -15,8 +15,10 @@
  * else: then that one wakes, finds itself queued, and sleeps again.
  *
  * A word in memory that is shared with other processes of the family may be woken by one whose
- * shim does not know of this waiter. So that one sleeps 10 ms at most and looks at the word,
- * and a word that has changed counts as a wake; a wake without a change is not seen.
+ * shim does not know of this waiter. So that one sleeps 10 ms at most and looks: a word that has
+ * changed counts as a wake, and so does a change of the number of wakes at that place of any page,
+ * which processes that share memory count together. Words at the same place of two pages, and a
+ * wake of fewer than there are, wake too many: every waiter must expect that.
  */
 #include <string.h>
 
@@ -55,6 +57,7 @@
 #define SECONDS_MAX		(1L << 33)	/* centuries are for ever */
 #define BUCKETS			64
 #define LOOK_EVERY		10000000L	/* ns */
+#define WAKES_VA		0x7E0060000000UL	/* behind the threads, before the images */
 #define ROBUST_MAX		2048		/* as many as the kernel follows */
 
 struct timespec {
@@ -75,11 +78,45 @@ struct woken {
 
 struct lock futex_lock;
 static struct thread *buckets[BUCKETS];
+static uint32_t *wakes;		/* one number for each word of a page; NULL: nothing is shared yet */
 
 void futex_forked(void)
 {
 	memset(buckets, 0, sizeof(buckets));
 	futex_lock.word = 0;
+}
+
+/* --- Memory of several processes ----------------------------------------------------------- */
+
+/* There before whatever two processes share, so it is the same page for both. */
+int64_t futex_share(struct thread *t)
+{
+	struct vm_range part;
+	bool any = false;
+	int64_t error;
+
+	for (uint64_t at = 0; !any && vm_next(at, VM_HIGH, &part); at = part.end)
+		any = part.kind & VM_SHARED;
+	if (wakes || !any)
+		return 0;
+	error = memory_hypercall(t, CARREL_HC_MAP, WAKES_VA, PAGE_SIZE,
+				 CARREL_R | CARREL_W | CARREL_MAP_SHARED);
+	if (!error)
+		wakes = (uint32_t *)WAKES_VA;
+	return error;
+}
+
+static bool is_shared(uint64_t address)
+{
+	struct vm_range range;
+
+	return vm_find(address, &range) && range.start <= address && range.kind & VM_SHARED;
+}
+
+/* At which place: an address may be another in each process. */
+static uint32_t wakes_of(uint64_t address)
+{
+	return wakes ? __atomic_load_n(&wakes[(address & PAGE_MASK) / 4], __ATOMIC_SEQ_CST) : 0;
 }
 
 /* --- Queues, under the lock ---------------------------------------------------------------- */
@@ -103,6 +140,7 @@ static void append(struct thread *t, uint64_t address)
 	while (*link)
 		link = &(*link)->futex.next;
 	t->futex.address = address;
+	t->futex.seen = wakes_of(address);
 	t->futex.next = NULL;
 	*link = t;
 }
@@ -149,12 +187,23 @@ static struct thread *next_waiter(struct thread *t, uint64_t address, uint32_t b
 	return t;
 }
 
+/* Other processes hear of it when they look; who waits in this one is woken, or not. */
+static void tell_family(uint64_t address)
+{
+	if (!wakes || !is_shared(address))
+		return;
+	__atomic_fetch_add(&wakes[(address & PAGE_MASK) / 4], 1, __ATOMIC_SEQ_CST);
+	for (struct thread *t = *bucket_of(address); t; t = t->futex.next)
+		t->futex.seen += t->futex.address == address;
+}
+
 /* Like the kernel, one at least. */
 static void wake_some(uint64_t address, int32_t count, uint32_t bits, struct woken *woken)
 {
 	struct thread *t = *bucket_of(address), *next;
 	int32_t done = 0;
 
+	tell_family(address);
 	while ((t = next_waiter(t, address, bits, false))) {
 		next = t->futex.next;
 		take_off(t, woken);
@@ -251,16 +300,17 @@ static bool wait_ended(struct thread *t, int64_t slept, const struct limit *limi
 	return ended;
 }
 
-static bool is_shared(uint64_t address)
+/* Under the lock: a queued thread sees that another process changed its word or woke who waits. */
+static bool is_told(const struct thread *t, uint32_t expected)
 {
-	struct vm_range range;
+	uint32_t word;
 
-	return vm_find(address, &range) && range.start <= address && range.kind & VM_SHARED;
+	return !user_load(&word, t->futex.address) || word != expected ||
+	       wakes_of(t->futex.address) != t->futex.seen;
 }
 
 /*
  * One sleep of a waiter on shared memory: as sleep_on_shadow(), but it ends in time to look.
- * A word that has changed, or has gone, takes the waiter off its queue.
  */
 static int64_t sleep_and_look(struct thread *t, const struct limit *limit, uint32_t expected)
 {
@@ -268,7 +318,6 @@ static int64_t sleep_and_look(struct thread *t, const struct limit *limit, uint3
 	struct limit look = { .timed = true, .realtime = limit->realtime };
 	bool last = false;
 	int64_t value;
-	uint32_t word;
 
 	look.time = host_time(t, limit->realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC);
 	advance(&look.time, &step);
@@ -278,7 +327,7 @@ static int64_t sleep_and_look(struct thread *t, const struct limit *limit, uint3
 	}
 	value = sleep_on_shadow(t, &look);
 	lock_take(&futex_lock);
-	if (t->futex.address && (!user_load(&word, t->futex.address) || word != expected))
+	if (t->futex.address && is_told(t, expected))
 		unqueue(t);
 	lock_release(&futex_lock);
 	return value == -LINUX_ETIMEDOUT && !last ? 0 : value;
@@ -372,6 +421,8 @@ static int64_t move_some(uint64_t from, uint64_t to, int32_t count)
 	struct thread *t = *bucket_of(from), *next;
 	int64_t done = 0;
 
+	if (count > 0)
+		tell_family(from);
 	/* What was appended to the same bucket is behind, and does not wait on `from`. */
 	while (done < count && (t = next_waiter(t, from, ALL_BITS, false))) {
 		next = t->futex.next;

@@ -22,6 +22,10 @@ void futex_robust(struct thread *t);
 /* It will never run again: nor does it wait. */
 void futex_forget(struct thread *t);
 
+/* Before FORK, with all locks: if the child will share memory, each hears of the other's wakes. 0 or
+ * an error. */
+int64_t futex_share(struct thread *t);
+
 /* In the child of a fork: nobody waits. */
 void futex_forked(void);
 

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS	200
@@ -18,6 +20,7 @@ static struct {
 	pthread_barrier_t barrier;
 	sem_t ping, pong;
 	long counter, turn;
+	int word, other;
 } *shared;
 
 static int failures;
@@ -108,6 +111,67 @@ static int dying(int who)
 	       pthread_mutex_unlock(&shared->mutex) == 0;
 }
 
+#define FUTEX_WAIT	0
+#define FUTEX_WAKE	1
+#define FUTEX_REQUEUE	3
+
+/* The word stays as it is; 1 if the call came back in time, woken. */
+static int is_woken(void)
+{
+	const struct timespec long_enough = { 20, 0 };
+
+	return syscall(SYS_futex, &shared->word, FUTEX_WAIT, 0, &long_enough, NULL, 0) == 0;
+}
+
+/* What only the address tells: a wake, and a requeue of none. */
+static int woken(int how)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(!is_woken());
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		usleep(50000);
+		syscall(SYS_futex, &shared->word, how, how == FUTEX_WAKE ? 1 : 0, 1L, &shared->other, 0);
+		if (how == FUTEX_REQUEUE)
+			syscall(SYS_futex, &shared->other, FUTEX_WAKE, 1, NULL, NULL, 0);
+	}
+	return status == 0;
+}
+
+static volatile int waiting, came;
+
+static void *waiter(void *unused)
+{
+	__atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
+	if (is_woken())
+		__atomic_fetch_add(&came, 1, __ATOMIC_SEQ_CST);
+	return unused;
+}
+
+/* A wake of one of the same process does not wake the other, although there is a family. */
+static int one_of_two(void)
+{
+	pthread_t threads[2];
+	int good;
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, waiter, NULL);
+	while (waiting < 2)
+		usleep(1000);
+	usleep(300000);
+	good = syscall(SYS_futex, &shared->word, FUTEX_WAKE, 1, NULL, NULL, 0) == 1;
+	while (good && !came)
+		usleep(1000);
+	usleep(100000);		/* the other looks several times */
+	good = good && came == 1;
+	good = syscall(SYS_futex, &shared->word, FUTEX_WAKE, 5, NULL, NULL, 0) == 1 && good;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	return good && came == 2;
+}
+
 int main(void)
 {
 	pthread_mutexattr_t mutex;
@@ -135,5 +199,8 @@ int main(void)
 	pthread_mutex_init(&shared->mutex, &mutex);
 	shared->turn = 0;
 	report("a robust mutex whose owner ends", both(dying));
+	report("a wake that changes no word", woken(FUTEX_WAKE));
+	report("a requeue that changes no word", woken(FUTEX_REQUEUE));
+	report("a wake of one of two", one_of_two());
 	return failures;
 }
