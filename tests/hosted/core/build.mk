@@ -14,9 +14,11 @@ FUZZ_SECONDS ?= 5
 
 CT_CORE := owner family process fork destroy thread hypercall info pass random fixed leaves
 CT_MM := cache check dma flush frame guest_format scrub share space table view
+# The machine that the tests are in.
+CT_MACHINE := machine backend surroundings devices module trace invariants
 CT_SHA := hash/sha2small codec/dec32be codec/enc32be codec/enc64be
 CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) hv/crypto/sha256.c hv/virt/svm/npt.c \
-	tests/hosted/core/machine.c tests/hosted/core/devices.c
+	$(CT_MACHINE:%=tests/hosted/core/%.c)
 CT_TESTS := main test_legality test_owner test_life test_crossing test_thread test_fork test_family \
 	test_order test_race test_random
 
