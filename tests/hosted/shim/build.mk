@@ -71,7 +71,7 @@ $(HS)/gate: $(HS_DIR)/gate.c $(HS_HEADERS)
 HS_PROGRAMS := $(patsubst $(HS_DIR)/programs/%.c,$(HS)/%,$(wildcard $(HS_DIR)/programs/*.c))
 HS_PROGRAM_CFLAGS := -O1 -g -D_GNU_SOURCE $(HS_WARN) -mno-red-zone
 
-$(HS_PROGRAMS): $(HS)/%: $(HS_DIR)/programs/%.c
+$(HS_PROGRAMS): $(HS)/%: $(HS_DIR)/programs/%.c $(wildcard $(HS_DIR)/programs/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(HS_PROGRAM_CFLAGS) -static -no-pie -o $@ $< -lm
 
