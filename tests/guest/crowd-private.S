@@ -11,7 +11,6 @@
 #define SYS_write	1
 #define SYS_exit_group	231
 #define SHADOWS		40
-#define ROUNDS		30000000
 #define PATTERN		0x1122334455667788
 
 	.macro	each op
@@ -41,11 +40,14 @@
 	jne	wrong
 	.endm
 
-	.section .rodata
+	.data
 	.balign	4096
-	.globl	private_code
+	.globl	private_code, private_rounds
 private_code:
 	jmp	start
+	.balign	8
+private_rounds:			/* crowd.c's, before the page is added */
+	.quad	0
 	.org	private_code + 0x40, 0xcc	/* SYSCALL: there is none */
 	ud2
 	.org	private_code + 0x80, 0xcc	/* UPCALL: nothing is expected */
@@ -55,7 +57,7 @@ start:
 	each	fill
 	movq	%rax, %xmm0
 	movq	%rbx, %xmm15
-	movq	$ROUNDS, %r15
+	movq	private_rounds(%rip), %r15
 1:	each	check
 	movq	%xmm0, %rdi
 	cmpq	%rax, %rdi

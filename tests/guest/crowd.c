@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * crowd THREADS: a hostile carrier. It makes a secure process of one page of code
+ * crowd THREADS ROUNDS: a hostile carrier. It makes a secure process of one page of code
  * (crowd-private.S), whose single thread all of its host threads enter and resume at
- * the same time, on all CPUs. The code checks its registers all along and ends with
+ * the same time, on all CPUs. The code checks its registers ROUNDS times and ends with
  * status 42; any other status means that it was entered wrongly.
  *
- * crowd shadow: one host thread, which resumes with single steps and MOV SS shadows
+ * crowd shadow ROUNDS: one host thread, which resumes with single steps and MOV SS shadows
  * pending. It has the attacking module write a jump to shadow_resume into the gate.
  */
 #include <errno.h>
@@ -27,6 +27,7 @@
 #define LIMIT	4U
 
 extern const char private_code[], shadow_resume[];
+extern uint64_t private_rounds;
 static volatile unsigned int traps;
 
 static void must(const char *what, int error)
@@ -115,9 +116,10 @@ int main(int argc, char **argv)
 	int device = open(CARREL_DEVICE, O_RDWR | O_CLOEXEC), threads;
 	pthread_t thread;
 
-	if (argc != 2)
+	if (argc != 3)
 		return 2;
 	threads = atoi(argv[1]);
+	private_rounds = strtoull(argv[2], NULL, 10);
 	must(CARREL_DEVICE, device < 0);
 	make_process(device);
 	if (!strcmp(argv[1], "shadow"))

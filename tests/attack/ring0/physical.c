@@ -59,18 +59,37 @@ static void note_refused(struct scan *scan, u64 frame)
 	scan->refused++;
 }
 
-/* Two words side by side: one alone may be chance in so much memory. */
+/* How many words of zero a page begins with: most of memory is zero, and emulators take their time. */
+static unsigned int zeros(const u64 *words)
+{
+	u64 left = PAGE_WORDS;
+
+	asm volatile("repe scasq" : "+D" (words), "+c" (left) : "a" (0UL) : "cc", "memory");
+	return max_t(u64, PAGE_WORDS - left, 1) - 1;
+}
+
+static void scan_pair(struct scan *scan, u64 frame, const u64 *words, unsigned int first)
+{
+	if (!secret_is(scan->key, words[first]) || !secret_is(scan->key, words[first + 1]))
+		return;
+	if (!scan->found++)
+		scan->first = (frame << PAGE_SHIFT) + first * sizeof(u64);
+}
+
+/*
+ * Two words side by side: one alone may be chance in so much memory. One of the two has an even
+ * place, and no secret is zero.
+ */
 static void scan_words(struct scan *scan, u64 frame, const u64 *words)
 {
 	unsigned int i;
 
-	for (i = 0; i + 1 < PAGE_WORDS; i++) {
-		/* most memory is zero, and no secret is */
-		if (likely(!words[i]) || likely(!secret_is(scan->key, words[i])) ||
-		    !secret_is(scan->key, words[i + 1]))
+	for (i = zeros(words) & ~1U; i < PAGE_WORDS; i += 2) {
+		if (!words[i] || likely(!secret_is(scan->key, words[i])))
 			continue;
-		if (!scan->found++)
-			scan->first = (frame << PAGE_SHIFT) + i * sizeof(u64);
+		if (i)
+			scan_pair(scan, frame, words, i - 1);
+		scan_pair(scan, frame, words, i);
 	}
 }
 

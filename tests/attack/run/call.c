@@ -22,7 +22,7 @@
 #include "victim.h"
 
 #define VECTOR_UD	6
-#define FUZZ_CALLS	100000
+#define FUZZ_CALLS	(brief ? 20000U : 100000U)
 
 /* --- who may call -------------------------------------------------------------------------- */
 
@@ -179,7 +179,7 @@ static void instructions(void)
 
 /* --- what comes before a hypercall --------------------------------------------------------- */
 
-#define SHADOWS	1000
+#define SHADOWS	(brief ? 200U : 1000U)
 
 static const uint32_t stack_selector __attribute__((aligned(8))) = 0x2b;
 

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "child.h"
 #include "module.h"
 #include "report.h"
 #include "trusting.h"
@@ -18,41 +15,26 @@
 #define READY_SECONDS	120
 #define DONE_SECONDS	60
 
-static _Noreturn void become(const struct start *start, int in, int out)
+static void become(const void *argument)
 {
+	const struct start *start = argument;
 	char byte;
 
-	dup2(in, 0);
-	dup2(out, 1);
 	if (start->errors)
-		dup2(out, 2);
+		dup2(1, 2);
 	if (start->variable)
 		putenv((char *)start->variable);
 	(void)!read(0, &byte, 1);
 	if (start->traced)
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
 	execvp(start->argv[0], start->argv);
-	_exit(127);
 }
 
 void trusting_launch(struct trusting *t, const struct start *start)
 {
-	int to[2], from[2];
-
 	*t = (struct trusting){ 0 };
 	carrel_new_log();
-	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
-		die("pipe: %s", strerror(errno));
-	fflush(stdout);
-	t->pid = fork();
-	if (t->pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!t->pid)
-		become(start, to[0], from[1]);
-	close(to[0]);
-	close(from[1]);
-	t->to = to[1];
-	t->from = from[0];
+	t->pid = child_start(become, start, &t->to, &t->from);
 }
 
 void trusting_go(struct trusting *t)
@@ -81,36 +63,14 @@ static const char *line_of(const struct trusting *t, const char *word)
 	return strchr(at, '\n') ? at + strlen(word) : NULL;
 }
 
-/* By the clock that no attack sets. */
-static time_t seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 bool trusting_read_until(struct trusting *t, const char *word, int limit)
 {
-	struct pollfd ready = { .fd = t->from, .events = POLLIN };
-	time_t deadline = seconds() + limit;
-	size_t used = strlen(t->text);
+	time_t deadline = child_clock() + limit;
 
-	for (;;) {
-		ssize_t got;
-
-		if (line_of(t, word))
-			return true;
-		if (seconds() >= deadline || used == sizeof(t->text) - 1)
+	while (!line_of(t, word))
+		if (!child_read(t->from, t->text, sizeof(t->text), deadline))
 			return false;
-		if (poll(&ready, 1, 1000) <= 0)
-			continue;
-		got = read(t->from, t->text + used, sizeof(t->text) - 1 - used);
-		if (got <= 0)
-			return false;
-		used += (size_t)got;
-		t->text[used] = '\0';
-	}
+	return true;
 }
 
 void trusting_ready(struct trusting *t)
@@ -143,17 +103,10 @@ uint64_t poke(pid_t pid, uint64_t address, const void *bytes, uint64_t size)
 
 void finish(struct trusting *t)
 {
-	time_t deadline;
-
 	let_go(t);
 	t->done = trusting_read_until(t, "done ", DONE_SECONDS) &&
 		sscanf(line_of(t, "done "), "%" SCNx64, &t->c) == 1;
-	deadline = seconds() + 10;
-	while (waitpid(t->pid, &t->status, WNOHANG) == 0) {
-		if (seconds() >= deadline)
-			kill(t->pid, SIGKILL);
-		usleep(1000);
-	}
+	t->status = child_reap(t->pid);
 	close(t->to);
 	close(t->from);
 	t->log = carrel_new_log();

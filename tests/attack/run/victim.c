@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "child.h"
 #include "report.h"
 #include "victim.h"
 
@@ -48,70 +46,37 @@ static uint64_t fresh_key(void)
 	return key;
 }
 
-static _Noreturn void become(const struct victim *victim, int in, int out)
+static void become(const void *argument)
 {
+	const struct victim *victim = argument;
 	char key[20];
 	char *plain[] = { PROGRAM, key, NULL };
 	char *guarded[] = { "hvreg", "run", "--", PROGRAM, key, NULL };
 	char **argv = victim->protection == PROTECTED ? guarded : plain;
 
 	snprintf(key, sizeof(key), "%" PRIx64, victim->key);
-	dup2(in, 0);
-	dup2(out, 1);
 	run_on(victim_cpu());
 	execvp(argv[0], argv);
-	_exit(127);
 }
 
 void victim_launch(struct victim *victim, enum protection protection)
 {
-	int to[2], from[2];
-
 	*victim = (struct victim){ .protection = protection, .key = fresh_key() };
-	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
-		die("pipe: %s", strerror(errno));
-	fflush(stdout);
-	victim->pid = fork();
-	if (victim->pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!victim->pid)
-		become(victim, to[0], from[1]);
-	close(to[0]);
-	close(from[1]);
-	victim->to = to[1];
-	victim->from = from[0];
-}
-
-static time_t seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	victim->pid = child_start(become, victim, &victim->to, &victim->from);
 }
 
 /* Read until a whole line that begins with `word` is there. False: it ended, or time is up. */
 static bool read_until(struct victim *victim, const char *word, int limit)
 {
-	time_t deadline = seconds() + limit;
-	struct pollfd ready = { .fd = victim->from, .events = POLLIN };
-	size_t used = strlen(victim->text);
+	time_t deadline = child_clock() + limit;
 
 	for (;;) {
-		const char *at = word ? strstr(victim->text, word) : NULL;
-		ssize_t got;
+		const char *at = strstr(victim->text, word);
 
 		if (at && strchr(at, '\n'))
 			return true;
-		if (seconds() >= deadline || used == sizeof(victim->text) - 1)
+		if (!child_read(victim->from, victim->text, sizeof(victim->text), deadline))
 			return false;
-		if (poll(&ready, 1, 1000) <= 0)
-			continue;
-		got = read(victim->from, victim->text + used, sizeof(victim->text) - 1 - used);
-		if (got <= 0)
-			return false;
-		used += (size_t)got;
-		victim->text[used] = '\0';
 	}
 }
 
@@ -136,13 +101,7 @@ void victim_start(struct victim *victim, enum protection protection)
 
 static void reap(struct victim *victim)
 {
-	time_t deadline = seconds() + 10;
-
-	while (waitpid(victim->pid, &victim->status, WNOHANG) == 0) {
-		if (seconds() >= deadline)
-			kill(victim->pid, SIGKILL);
-		usleep(1000);
-	}
+	victim->status = child_reap(victim->pid);
 	close(victim->from);
 }
 

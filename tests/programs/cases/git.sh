@@ -11,7 +11,7 @@ prepare_git()
 }
 
 # The dates are fixed, so the names of commits are the same.
-t_init_add_commit_log()
+t_init_add_commit_log() # now and then
 {
 	prepare_git
 	$P git init -q work

@@ -21,7 +21,7 @@ t_keys_and_agent()
 	$P gpgconf --kill gpg-agent
 }
 
-t_symmetric()
+t_symmetric() # now and then
 {
 	export GNUPGHOME=$PWD/home
 	mkdir -m 700 home

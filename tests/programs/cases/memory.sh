@@ -2,7 +2,7 @@
 # packages: python3
 
 # A GiB, each page written and read, in a guest of two.
-t_gibibyte()
+t_gibibyte() # now and then
 {
 	${P:+hvreg run --memory 1200 --} python3 -c '
 size = 1 << 30

@@ -38,9 +38,10 @@ configure()
 	END
 }
 
+# By a client that is protected, where there is time.
 fetch()
 {
-	$P curl -s -S -m 60 "$@"
+	$client curl -s -S -m 60 "$@"
 }
 
 workers()
@@ -65,13 +66,13 @@ serve_and_fetch()
 	$P /usr/sbin/nginx -c "$PWD/nginx.conf" -p "$PWD" -g "daemon off; $2" &
 	server=$!
 	wait_for_port 8499
-	fetch http://127.0.0.1:8099/
+	$P curl -s -S -m 60 http://127.0.0.1:8099/
 	fetch http://127.0.0.1:8099/numbers | cmp - site/numbers && echo same
 	fetch -r 10-19 http://127.0.0.1:8099/numbers
 	echo
 	fetch --compressed http://127.0.0.1:8099/numbers | cmp - site/numbers && echo same
 	fetch -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8099/none
-	fetch --cacert certificate https://localhost:8499/numbers | cmp - site/numbers && echo same
+	$P curl -s -S -m 60 --cacert certificate https://localhost:8499/numbers | cmp - site/numbers && echo same
 	fetch --cacert certificate -w '%{ssl_verify_result} %{http_version}\n' https://localhost:8499/
 	for i in 1 2 3 4 5 6; do
 		curl -s -S -m 60 --cacert certificate https://localhost:8499/numbers | cmp - site/numbers &
@@ -86,13 +87,15 @@ serve_and_fetch()
 	! grep -E 'emerg|alert|crit' error.log
 }
 
-t_one_process()
+t_one_process() # now and then
 {
+	client=$P
 	serve_and_fetch 1 'master_process off;'
 }
 
 # A master and two workers, which share zones of memory; HUP makes two more and ends the first.
 t_workers()
 {
+	client=
 	serve_and_fetch 2 ''
 }

@@ -50,13 +50,13 @@ t_enc()
 }
 
 # An alarm ends each measurement.
-t_speed()
+t_speed() # now and then
 {
 	$P openssl speed -seconds 1 -bytes 1024 sha256 2>&1 | sed -n '/^Doing/p; /^sha/p' |
 		sed 's/[0-9][0-9.]*/N/g; s/  */ /g'
 }
 
-t_rand()
+t_rand() # now and then
 {
 	$P openssl rand -hex 32 >one
 	$P openssl rand -hex 32 >two

@@ -41,7 +41,7 @@ t_commands()
 t_benchmark()
 {
 	start_redis
-	redis-benchmark -p 6399 -n 2000 -c 20 -P 4 -t set,get,incr,lpush,mset --csv |
+	redis-benchmark -p 6399 -n 500 -c 20 -P 4 -t set,get,incr,lpush,mset --csv |
 		sed 's/[0-9][0-9.]*/N/g'
 	$P redis-benchmark -p 6399 -n 500 -c 5 -t set,get -q | tr '\r' '\n' | grep -c 'requests per second'
 	ask dbsize | grep -q '[1-9]' && echo keys
