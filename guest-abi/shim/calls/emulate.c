@@ -5,7 +5,7 @@
 #include <carrel/hypercall.h>
 #include <carrel/identity.h>
 #include "calls/call.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "files/fds.h"
 #include "files/self.h"
 #include "base/host.h"

@@ -5,7 +5,7 @@
  */
 #include <carrel/hypercall.h>
 #include "calls/call.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/host.h"
 #include "calls/marshal.h"
 

@@ -9,8 +9,8 @@
 #include "base/channel.h"
 #include "base/host.h"
 #include "calls/call.h"
-#include "calls/emulate.h"
 #include "calls/marshal.h"
+#include "emulate.h"
 #include "memory/user.h"
 
 #define IPC_STAT	2

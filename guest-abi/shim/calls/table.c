@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The rows of calls.def as a table, and the tables of calls that are several. */
 #include "calls/call.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "time/time.h"
 
 /* The words of calls.def. Constants, not macros, where RESULT_ is pasted before the same word. */

@@ -21,7 +21,7 @@
 
 #include <carrel/hypercall.h>
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "files/epoll.h"
 #include "files/fds.h"
 #include "base/host.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* madvise, mincore, mlock, msync: what a program says and asks about memory that it has. */
 #include <carrel/hypercall.h>
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/host.h"
 #include "memory/memory.h"
 #include "memory/user.h"

@@ -8,7 +8,7 @@
  */
 #include <carrel/hypercall.h>
 #include "base/host.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "memory/memory.h"
 
 #define CMD_QUERY		0

@@ -4,7 +4,7 @@
  * nor learns an address. Reservations without rights exist in the shim's map alone.
  */
 #include <carrel/hypercall.h>
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/host.h"
 #include "load/manifest.h"
 #include "memory/memory.h"

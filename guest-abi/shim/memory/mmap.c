@@ -6,7 +6,7 @@
  * choose the code, no other file may run.
  */
 #include <carrel/hypercall.h>
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "files/checked.h"
 #include "files/fds.h"
 #include "files/file.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include <carrel/hypercall.h>
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/host.h"
 #include "memory/memory.h"
 

@@ -17,7 +17,7 @@
 
 #include <carrel/hypercall.h>
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "files/file.h"
 #include "files/self.h"
 #include "processes/handover.h"

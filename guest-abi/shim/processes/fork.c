@@ -21,7 +21,7 @@
 #include <carrel/hypercall.h>
 #include "base/carrier.h"
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "files/epoll.h"
 #include "processes/fork.h"
 #include "threads/futex.h"

@@ -4,8 +4,8 @@
 #include "base/carrier.h"
 #include "base/channel.h"
 #include "base/host.h"
-#include "calls/emulate.h"
 #include "calls/marshal.h"
+#include "emulate.h"
 #include "processes/limits.h"
 
 #define RLIMIT_DATA	2

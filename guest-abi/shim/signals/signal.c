@@ -6,7 +6,7 @@
 #include <carrel/hypercall.h>
 #include "base/carrier.h"
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/host.h"
 #include "signals/sigframe.h"
 #include "signals/signal.h"

@@ -5,7 +5,7 @@
 #include <carrel/hypercall.h>
 #include "base/carrier.h"
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "files/fds.h"
 #include "base/host.h"
 #include "calls/marshal.h"

@@ -2,7 +2,7 @@
 /* clone and clone3: what they ask for, and who makes it. */
 #include <string.h>
 
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "processes/fork.h"
 #include "base/host.h"
 #include "threads/thread.h"

@@ -25,7 +25,7 @@
 #include <carrel/channel.h>
 #include <carrel/hypercall.h>
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "threads/futex.h"
 #include "base/host.h"
 #include "threads/thread.h"

@@ -7,7 +7,7 @@
 #ifndef SHIM_TIME_H
 #define SHIM_TIME_H
 
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/lock.h"
 
 /* Taken inside, and behind all others; fork takes it too. */

@@ -8,7 +8,7 @@
 
 #include <carrel/hypercall.h>
 #include "base/channel.h"
-#include "calls/emulate.h"
+#include "emulate.h"
 #include "base/host.h"
 #include "calls/marshal.h"
 #include "time/timer.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "guest-abi/shim/files/checked.h"
-#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/files/file.h"
 #include "guest-abi/shim/base/host.h"
 #include "guest-abi/shim/memory/memory.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What exec hands over, and to whom, with a host that lies. */
-#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/processes/handover.h"
 #include "guest-abi/shim/base/host.h"
 #include "guest-abi/shim/processes/seal.h"

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 
 #include "guest-abi/shim/files/checked.h"
-#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/files/fds.h"
 #include "guest-abi/shim/files/file.h"
 #include "guest-abi/shim/base/host.h"

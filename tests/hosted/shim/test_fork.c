@@ -4,7 +4,7 @@
 
 #include "guest-abi/shim/base/carrier.h"
 #include "guest-abi/shim/base/channel.h"
-#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/processes/fork.h"
 #include "guest-abi/shim/processes/limits.h"
 #include "guest-abi/shim/threads/futex.h"

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "guest-abi/shim/calls/emulate.h"
+#include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/load/program.h"
 #define sigcontext shim_sigcontext	/* the C library has one, too */
 #include "guest-abi/shim/signals/sigframe.h"
