@@ -29,7 +29,8 @@ enum attack_op {
 	/*
 	 * Read every page of the machine's RAM by the kernel's own map, and the ranges
 	 * beyond it that the firmware reserved, for two adjacent words of the secret
-	 * with key in[0]. out: pages read, pages refused, places found, address of the first.
+	 * with key in[0]. out: pages read, pages refused, places found, address of the first and
+	 * its words.
 	 * buffer takes the frame numbers of refused pages.
 	 */
 	ATTACK_SCAN = 1,

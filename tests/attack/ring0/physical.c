@@ -47,7 +47,7 @@ int probe_write(void *to, u64 value)
 /* --- every page ---------------------------------------------------------------------------- */
 
 struct scan {
-	u64 key, read, refused, found, first;
+	u64 key, read, refused, found, first, words[2];
 	u64 __user *list;
 	u64 room;
 };
@@ -72,8 +72,10 @@ static void scan_pair(struct scan *scan, u64 frame, const u64 *words, unsigned i
 {
 	if (!secret_is(scan->key, words[first]) || !secret_is(scan->key, words[first + 1]))
 		return;
-	if (!scan->found++)
-		scan->first = (frame << PAGE_SHIFT) + first * sizeof(u64);
+	if (scan->found++)
+		return;
+	scan->first = (frame << PAGE_SHIFT) + first * sizeof(u64);
+	memcpy(scan->words, words + first, sizeof(scan->words));
 }
 
 /*
@@ -177,6 +179,8 @@ long physical_scan(struct attack *a)
 	a->out[1] = scan.refused;
 	a->out[2] = scan.found;
 	a->out[3] = scan.first;
+	a->out[4] = scan.words[0];
+	a->out[5] = scan.words[1];
 	return error;
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "frames.h"
+
+#define FEW	8	/* not the whole of a secret, of which nobody wonders where it is */
 
 uint64_t frames[FRAMES_MAX];
 
@@ -13,6 +16,9 @@ struct attack scan(uint64_t key)
 	};
 
 	module_do(&a);
+	if (a.out[2] && a.out[2] < FEW)
+		printf("# at %llx are %016llx %016llx; the key is %" PRIx64 "\n", a.out[3], a.out[4],
+		       a.out[5], key);
 	return a;
 }
 
