@@ -4,8 +4,8 @@
 # configure WORKERS: files to serve, a certificate, and what nginx is to do.
 configure()
 {
-	mkdir -p site && seq 1 100000 >site/numbers && echo 'a page' >site/index.html
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout key -subj /CN=localhost -days 9 \
+	mkdir -p site && seq 1 40000 >site/numbers && echo 'a page' >site/index.html
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key -subj /CN=localhost -days 9 \
 		-addext subjectAltName=DNS:localhost -out certificate 2>/dev/null
 	chmod -R a+rX . && chmod a+x /tmp
 	cat >nginx.conf <<-END
