@@ -126,7 +126,7 @@ kill_at_any_time()
 		kill -9 $protected
 		killed $protected
 		everything_is_back
-		delay=$((delay + 6000))
+		delay=$((delay + 9000))
 	done
 }
 
