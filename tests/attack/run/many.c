@@ -12,7 +12,7 @@
 
 #define TOGETHER	40	/* twice as many as an emulated SVM machine has ASIDs */
 #define TOGETHER_BRIEF	8
-#define STARTED		(brief ? 15U : 50U)
+#define STARTED		(brief ? 20U : 50U)
 #define ALIVE		8
 
 /* VMX has more tags than any machine has room for processes. */
