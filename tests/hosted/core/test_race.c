@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <core/destroy.h>
 #include <core/stats.h>
 
 #define SHARED	6U		/* the first three are created, the others are children of forks */
@@ -353,6 +354,92 @@ static void adopted_meanwhile(void)
 		CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_RETURN, parent.chunk[i], 0, 0, 0), 0);
 }
 
+static void *abort_child(void *result)
+{
+	*(s64 *)result = exit_call(&cpus[1], CARREL_HC_FORK, CARREL_FORK_ABORT, child.id, 0, 0, 0, 0);
+	return NULL;
+}
+
+static void *adopt_child(void *result)
+{
+	*(s64 *)result = kernel_call(&cpus[2], CARREL_HC_ADOPT, child.id, child.ticket[0],
+				     child.ticket[1], 0);
+	return NULL;
+}
+
+/* Until so many wait for the lock, which is handed on in order. */
+static void wait_for_waiters(struct process *process, u32 waiters)
+{
+	const u32 *next = &process->lock.next, *serving = &process->lock.serving;
+
+	while (__atomic_load_n(next, __ATOMIC_SEQ_CST) - __atomic_load_n(serving, __ATOMIC_SEQ_CST) !=
+	       waiters + 1)
+		usleep(1000);
+}
+
+/* A child whose lock is held here; its parent, inside, waits for that to undo it. */
+static struct process *undoing(pthread_t *thread, s64 *result)
+{
+	struct process *process;
+
+	make_family(2);
+	process = process_slots[child.id % PROCESS_MAX].process;
+	CHECK_EQ(resume(&cpus[1], &parent, 0, 0), 0);
+	lock_take(&process->lock);
+	pthread_create(thread, NULL, abort_child, result);
+	wait_for_waiters(process, 1);
+	return process;
+}
+
+static void end_both(void)
+{
+	end_process(&parent);
+	CHECK_EQ(stats.chunks_donated, 0);
+}
+
+/* ABORT waits for the child's lock, whose holder has just ended it: nothing is left to undo. */
+static void gone_meanwhile(void)
+{
+	pthread_t thread;
+	s64 result;
+	struct process *process = undoing(&thread, &result);
+
+	CHECK(process_get(child.id) == process);	/* as DESTROY has it */
+	process->state = PROCESS_DYING;
+	process_retire(process);
+	process_put(process);
+	pthread_join(thread, NULL);
+	CHECK_EQ(result, CARREL_ESTATE);
+	CHECK_EQ(process_state(process), PROCESS_GONE);
+	/* it comes back, so that its end can be a whole one */
+	process->state = PROCESS_DYING;
+	process_slots[child.id % PROCESS_MAX].process = process;
+	process_slots[child.id % PROCESS_MAX].id = child.id;
+	exit_reason(&cpus[1], VT_INTERRUPT);
+	CHECK_EQ(finish(&cpus[0], CARREL_HC_DESTROY, child.id, 0, 0, 0), 0);
+	end_both();
+}
+
+/* ADOPT comes between the first two steps of ABORT: from the first on the child is nobody's. */
+static void adopted_too_late(void)
+{
+	pthread_t threads[2];
+	s64 undone, adopted;
+	struct process *process = undoing(&threads[0], &undone);
+
+	pthread_create(&threads[1], NULL, adopt_child, &adopted);
+	wait_for_waiters(process, 2);
+	lock_release(&process->lock);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	CHECK_EQ(adopted, CARREL_EDEAD);
+	while (undone == CARREL_MORE)
+		abort_child(&undone);
+	CHECK_EQ(undone, 0);
+	exit_reason(&cpus[1], VT_INTERRUPT);
+	end_both();
+}
+
 /* Each holds its own process's lock; both are where they wait for frame_lock. */
 static void last_chunk(void)
 {
@@ -381,6 +468,8 @@ static void last_chunk(void)
 
 const struct test race_tests[] = {
 	{ "a child adopted at once with its parent's end", adopted_meanwhile },
+	{ "a child ended at once with its parent's ABORT", gone_meanwhile },
+	{ "a child adopted at once with its parent's ABORT", adopted_too_late },
 	{ "two processes at once want the last chunk of their family", last_chunk },
 	{ "four CPUs at once on the same processes and chunks", race },
 	{ 0 },
