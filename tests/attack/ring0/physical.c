@@ -70,7 +70,9 @@ static unsigned int zeros(const u64 *words)
 
 static void scan_pair(struct scan *scan, u64 frame, const u64 *words, unsigned int first)
 {
-	if (!secret_is(scan->key, words[first]) || !secret_is(scan->key, words[first + 1]))
+	/* a word that repeats, as fillings do, is one chance and not two; those of a secret differ */
+	if (words[first] == words[first + 1] || !secret_is(scan->key, words[first]) ||
+	    !secret_is(scan->key, words[first + 1]))
 		return;
 	if (scan->found++)
 		return;
