@@ -88,10 +88,11 @@ run check check-all bench shell: packages
 run-built: all demo-files
 	@tests/demo/run
 
-check-built: all attacks bench-files
+# what make run needs, too: so that no check passes where it could not be built
+check-built: all attacks bench-files demo-files
 	@tests/check
 
-check-all-built: all attacks bench-files
+check-all-built: all attacks bench-files demo-files
 	@tests/check --all
 
 bench-built: bench-files

@@ -2,7 +2,7 @@
 #
 # What `make run` shows, besides what tests/attack/build.mk makes.
 
-DEMO_SOURCES := tests/demo/demo.c $(addprefix tests/attack/run/,module.c report.c victim.c)
+DEMO_SOURCES := tests/demo/demo.c $(addprefix tests/attack/run/,child.c module.c report.c victim.c)
 
 .PHONY: demo-files
 demo-files: $(addprefix $(ATTACK_GUEST)/,attack.ko victim demo)
