@@ -7,6 +7,7 @@
 #include "phys.h"
 
 #ifdef CARREL_HOSTED
+u8 mmio_read8(u64 pa);
 u32 mmio_read32(u64 pa);
 u64 mmio_read64(u64 pa);
 void mmio_write32(u64 pa, u32 value);
@@ -22,6 +23,7 @@ static inline u32 mmio_read32(u64 pa)
 	return value;
 }
 
+static inline u8 mmio_read8(u64 pa) { return *(volatile u8 *)phys(pa); }
 static inline u64 mmio_read64(u64 pa) { return *(volatile u64 *)phys(pa); }
 static inline void mmio_write32(u64 pa, u32 value) { *(volatile u32 *)phys(pa) = value; }
 static inline void mmio_write64(u64 pa, u64 value) { *(volatile u64 *)phys(pa) = value; }

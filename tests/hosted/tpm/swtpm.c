@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* swtpm as a child: commands go as they are through its socket. The locality is set by a command
+ * that it has for that alone, as Linux's vtpm proxy has (--locality allow-set-locality). */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/carrel-tpm-XXXXXX";
+static pid_t child;
+static int wire = -1;
+static u32 at_locality = NO_LOCALITY;
+
+static void run_swtpm(const char *state, const char *server)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!freopen("/dev/null", "w", stdout))
+		_exit(1);
+	execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server,
+	       "--flags", "not-need-init,startup-clear", "--locality", "allow-set-locality",
+	       (char *)NULL);
+	_exit(127);
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(address.sun_path, path);
+	for (unsigned int i = 0; i < 500; i++) {
+		if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+			return fd;
+		usleep(10000);
+	}
+	close(fd);
+	return -1;
+}
+
+void swtpm_start(void)
+{
+	char state[64], server[96], path[64];
+
+	if (child)
+		return;
+	CHECK(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/sock", folder);
+	snprintf(state, sizeof(state), "dir=%s", folder);
+	snprintf(server, sizeof(server), "type=unixio,path=%s", path);
+	fflush(stdout);
+	child = fork();
+	CHECK(child >= 0);
+	if (!child)
+		run_swtpm(state, server);
+	wire = dial(path);
+	CHECK(wire >= 0);
+}
+
+static bool all(ssize_t (*io)(int, void *, size_t), void *bytes, u32 size)
+{
+	for (u32 done = 0; done < size; ) {
+		ssize_t n = io(wire, (char *)bytes + done, size - done);
+
+		if (n <= 0)
+			return false;
+		done += (u32)n;
+	}
+	return true;
+}
+
+static ssize_t send_some(int fd, void *bytes, size_t size)
+{
+	return send(fd, bytes, size, MSG_NOSIGNAL);
+}
+
+static u32 exchange(const u8 *command, u32 size, u8 *response)
+{
+	u32 length;
+
+	CHECK(all(send_some, (void *)command, size));
+	CHECK(all(read, response, 10));
+	length = (u32)response[4] << 8 | response[5];
+	CHECK(length >= 10 && length <= 4096);
+	CHECK(all(read, response + 10, length - 10));
+	return length;
+}
+
+u32 swtpm_execute(u32 locality, const u8 *command, u32 size, u8 *response)
+{
+	u8 set[11] = { 0x80, 1, 0, 0, 0, 11, 0x20, 0, 0x10, 0, (u8)locality };
+
+	if (locality != at_locality) {
+		exchange(set, sizeof(set), response);
+		CHECK(!(response[6] | response[7] | response[8] | response[9]));
+		at_locality = locality;
+	}
+	return exchange(command, size, response);
+}
+
+void swtpm_stop(void)
+{
+	char command[64];
+
+	if (!child)
+		return;
+	kill(child, SIGTERM);
+	waitpid(child, NULL, 0);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	if (system(command))
+		printf("     %s is left\n", folder);
+}
