@@ -38,6 +38,11 @@ enum tpm_error {		/* no response code of a TPM */
 #define TPM_RC_YIELDED		0x908
 #define TPM_RC_TESTING		0x90A
 
+/* Part 2, 7.4: hierarchies, and the empty password of what they or an index guard. */
+#define TPM_RH_OWNER		0x40000001
+#define TPM_RH_NULL		0x40000007	/* keys of it last until the next reset */
+#define TPM_RS_PW		0x40000009
+
 #define TPM_DIGEST_SIZE		32	/* SHA-256, the only bank and name algorithm used */
 #define TPM_BUFFER_SIZE		1024U	/* more than any command here, or response to it */
 #define TPM_RANDOM_MAX		32U	/* at once: what every TPM gives */
@@ -66,5 +71,88 @@ void tpm_relinquish(struct tpm *tpm);
 u32 tpm_get_random(struct tpm *tpm, u8 *to, u32 size);
 u32 tpm_pcr_read(struct tpm *tpm, u32 pcr, u8 digest[TPM_DIGEST_SIZE]);
 u32 tpm_pcr_extend(struct tpm *tpm, u32 pcr, const u8 digest[TPM_DIGEST_SIZE]);
+
+/* --- Policies: Part 3, 23. Who begins a session flushes it, whatever came of it. ------------- */
+
+/* A trial session only computes a policy's digest: tpm_policy_digest(). */
+u32 tpm_start_policy(struct tpm *tpm, bool trial, u32 *session);
+/* PCRs by bits; `digest` is SHA-256 of their values one after the other, NULL: as they are. */
+u32 tpm_policy_pcr(struct tpm *tpm, u32 session, u32 pcrs, const u8 *digest);
+/* Localities by bits: locality 2 is 04h. */
+u32 tpm_policy_locality(struct tpm *tpm, u32 session, u8 localities);
+/* A counter's value, 64 bits, equals this one. */
+u32 tpm_policy_nv(struct tpm *tpm, u32 session, u32 index, u64 value);
+u32 tpm_policy_digest(struct tpm *tpm, u32 session, u8 digest[TPM_DIGEST_SIZE]);
+
+u32 tpm_flush(struct tpm *tpm, u32 handle);
+
+/* --- Objects -------------------------------------------------------------------------------- */
+
+#define TPM_BLOB_PRIVATE	256U
+#define TPM_BLOB_PUBLIC		128U
+#define TPM_SEAL_MAX		128U	/* bytes of data: MAX_SYM_DATA, Part 2, 11.1.14 */
+#define TPM_QUALIFYING_MAX	32U
+#define TPM_ATTEST_MAX		256U
+#define TPM_COORDINATE		32U	/* bytes, of a P-256 point or a signature's half */
+
+/* What tpm_create() gave and tpm_load() takes; opaque to all but its TPM. */
+struct tpm_blob {
+	u16 private_size, public_size;
+	u8 private[TPM_BLOB_PRIVATE], public[TPM_BLOB_PUBLIC];
+};
+
+/* A public key of P-256, big-endian. */
+struct tpm_point {
+	u8 x[TPM_COORDINATE], y[TPM_COORDINATE];
+};
+
+struct tpm_quote {
+	u32 attest_size;
+	u8 attest[TPM_ATTEST_MAX];	/* TPMS_ATTEST, which is what was signed */
+	u8 r[TPM_COORDINATE], s[TPM_COORDINATE];
+};
+
+/* The hierarchy's P-256 key of a fixed template: the same each time, as long as its seed is. One
+ * that only wraps other objects, or one that only signs what the TPM itself says. */
+u32 tpm_create_storage_key(struct tpm *tpm, u32 hierarchy, u32 *handle);
+u32 tpm_create_quote_key(struct tpm *tpm, u32 hierarchy, u32 *handle, struct tpm_point *point);
+/* Data that comes out only by the policy. */
+u32 tpm_create(struct tpm *tpm, u32 parent, const u8 policy[TPM_DIGEST_SIZE], const u8 *data,
+	       u32 size, struct tpm_blob *blob);
+u32 tpm_load(struct tpm *tpm, u32 parent, const struct tpm_blob *blob, u32 *handle);
+u32 tpm_unseal(struct tpm *tpm, u32 handle, u32 session, u8 *data, u32 max, u32 *size);
+u32 tpm_make_quote(struct tpm *tpm, u32 key, u32 pcrs, const u8 *qualifying, u32 size,
+		   struct tpm_quote *quote);
+
+/* --- NV indices: Part 3, 31. `session`: TPM_RS_PW or a policy of the index. ------------------- */
+
+/* Part 2, 13.4: TPMA_NV. */
+#define TPMA_NV_OWNERWRITE	(1U << 1)
+#define TPMA_NV_AUTHWRITE	(1U << 2)
+#define TPMA_NV_POLICYWRITE	(1U << 3)
+#define TPMA_NV_COUNTER		(1U << 4)	/* TPM_NT */
+#define TPMA_NV_OWNERREAD	(1U << 17)
+#define TPMA_NV_AUTHREAD	(1U << 18)
+#define TPMA_NV_POLICYREAD	(1U << 19)
+#define TPMA_NV_NO_DA		(1U << 25)
+#define TPMA_NV_WRITTEN		(1U << 29)
+
+#define TPM_NV_MAX		512U	/* bytes at once */
+
+struct tpm_nv_public {
+	u32 attributes;
+	u16 size;
+	bool has_policy;
+	u8 policy[TPM_DIGEST_SIZE];
+};
+
+/* By the owner, with the empty password. */
+u32 tpm_nv_define(struct tpm *tpm, u32 index, const struct tpm_nv_public *public);
+u32 tpm_nv_undefine(struct tpm *tpm, u32 index);
+u32 tpm_nv_read_public(struct tpm *tpm, u32 index, struct tpm_nv_public *public);
+u32 tpm_nv_read(struct tpm *tpm, u32 index, u32 session, u32 offset, u8 *to, u32 size);
+u32 tpm_nv_write(struct tpm *tpm, u32 index, u32 session, u32 offset, const u8 *from, u32 size);
+u32 tpm_nv_increment(struct tpm *tpm, u32 index, u32 session);
+u32 tpm_nv_counter(struct tpm *tpm, u32 index, u64 *value);
 
 #endif

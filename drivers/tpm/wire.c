@@ -222,7 +222,7 @@ static u32 split(u16 command_tag, u16 tag, u32 *handle, struct tpm_reader *reade
 		size = tpm_take32(reader);
 		sessions = *reader;
 		tpm_take_bytes(&sessions, NULL, size);
-		tpm_expect16(&sessions, 0);
+		tpm_take_sized(&sessions, NULL, TPM_DIGEST_SIZE);	/* nonceTPM */
 		tpm_take8(&sessions);
 		tpm_expect16(&sessions, 0);
 		if (sessions.failed || sessions.left)
