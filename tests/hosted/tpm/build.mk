@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Hosted tests of drivers/tpm: the real driver against models of a TPM's registers, which misbehave,
-# and with swtpm behind them, under the address and undefined-behaviour sanitizers. Works by
-# itself too: make -f tests/hosted/tpm/build.mk check-hosted-tpm
+# and with swtpm behind them, under the address and undefined-behaviour sanitizers; before them some
+# seconds of libFuzzer, which plays the TPM (FUZZ_SECONDS=600 for longer). Works by itself too: make -f tests/hosted/tpm/build.mk check-hosted-tpm
 
 B ?= build
 TPM_TEST := $(B)/tests/tpm/test-tpm
@@ -20,8 +20,26 @@ $(B)/tests/tpm/%.o: %.c
 $(TPM_TEST): $(TPM_TEST_OBJS)
 	$(CC) -fsanitize=address,undefined -o $@ $^
 
+TPM_FUZZ := $(B)/tests/tpm/fuzz-tpm
+FUZZ_SECONDS ?= 10
+
+$(TPM_FUZZ): tests/hosted/tpm/fuzz.c $(wildcard drivers/tpm/*.[ch])
+	@mkdir -p $(@D)
+	clang -O1 -g -std=gnu11 -DCARREL_HOSTED -Ihv -I. -Iguest-abi/include -Wall -Wextra -Werror \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+
+# Nothing of the image uses the driver yet: that it builds with the image's flags is held here.
+ifdef HV_CFLAGS
+TPM_HV_OBJS := $(patsubst %,$(B)/%.o,$(wildcard drivers/tpm/*.c))
+endif
+
+# What the fuzzer says is shown if it finds something.
 .PHONY: check-hosted-tpm
-check-hosted-tpm: $(TPM_TEST)
+check-hosted-tpm: $(TPM_TEST) $(TPM_FUZZ) $(TPM_HV_OBJS)
+	$(TPM_FUZZ) -max_total_time=$(FUZZ_SECONDS) -max_len=1100 -timeout=10 \
+		-artifact_prefix=$(B)/tests/tpm/ >$(B)/tests/tpm/fuzz.log 2>&1 || \
+		{ cat $(B)/tests/tpm/fuzz.log; exit 1; }
+	grep '^Done' $(B)/tests/tpm/fuzz.log
 	$(TPM_TEST)
 
 -include $(TPM_TEST_OBJS:.o=.d)
