@@ -2,7 +2,8 @@
 #
 # Hosted tests of drivers/tpm: the real driver against models of a TPM's registers, which misbehave,
 # and with swtpm behind them, under the address and undefined-behaviour sanitizers; before them some
-# seconds of libFuzzer, which plays the TPM (FUZZ_SECONDS=600 for longer). Works by itself too: make -f tests/hosted/tpm/build.mk check-hosted-tpm
+# seconds of libFuzzer, which plays the TPM (FUZZ_SECONDS=600 for longer). Works by itself too:
+# make -f tests/hosted/tpm/build.mk check-hosted-tpm
 
 B ?= build
 TPM_TEST := $(B)/tests/tpm/test-tpm
@@ -36,7 +37,7 @@ endif
 # What the fuzzer says is shown if it finds something.
 .PHONY: check-hosted-tpm
 check-hosted-tpm: $(TPM_TEST) $(TPM_FUZZ) $(TPM_HV_OBJS)
-	$(TPM_FUZZ) -max_total_time=$(FUZZ_SECONDS) -max_len=1100 -timeout=10 \
+	$(TPM_FUZZ) -max_total_time=$(FUZZ_SECONDS) -max_len=1100 -len_control=0 -timeout=10 \
 		-artifact_prefix=$(B)/tests/tpm/ >$(B)/tests/tpm/fuzz.log 2>&1 || \
 		{ cat $(B)/tests/tpm/fuzz.log; exit 1; }
 	grep '^Done' $(B)/tests/tpm/fuzz.log
