@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Hosted tests of drivers/tpm: the real driver against models of a TPM's registers, which misbehave,
-# and with swtpm behind them, under the address and undefined-behaviour sanitizers; before them some
-# seconds of libFuzzer, which plays the TPM (FUZZ_SECONDS=600 for longer). Works by itself too:
-# make -f tests/hosted/tpm/build.mk check-hosted-tpm
+# and with swtpm behind them, under the address and undefined-behaviour sanitizers; then some
+# seconds of libFuzzer, which plays the TPM and begins with what swtpm said (FUZZ_SECONDS=600 for
+# longer). Works by itself too: make -f tests/hosted/tpm/build.mk check-hosted-tpm
 
 B ?= build
 TPM_TEST := $(B)/tests/tpm/test-tpm
@@ -34,13 +34,15 @@ ifdef HV_CFLAGS
 TPM_HV_OBJS := $(patsubst %,$(B)/%.o,$(wildcard drivers/tpm/*.c))
 endif
 
-# What the fuzzer says is shown if it finds something.
+# What the tests say comes last, what the fuzzer says only if it finds something.
 .PHONY: check-hosted-tpm
 check-hosted-tpm: $(TPM_TEST) $(TPM_FUZZ) $(TPM_HV_OBJS)
+	rm -rf $(TPM_FUZZ).corpus && mkdir $(TPM_FUZZ).corpus
+	TPM_CORPUS=$(TPM_FUZZ).corpus $(TPM_TEST) >$(TPM_TEST).log || { cat $(TPM_TEST).log; exit 1; }
 	$(TPM_FUZZ) -max_total_time=$(FUZZ_SECONDS) -max_len=1100 -len_control=0 -timeout=10 \
-		-artifact_prefix=$(B)/tests/tpm/ >$(B)/tests/tpm/fuzz.log 2>&1 || \
-		{ cat $(B)/tests/tpm/fuzz.log; exit 1; }
-	grep '^Done' $(B)/tests/tpm/fuzz.log
-	$(TPM_TEST)
+		-artifact_prefix=$(B)/tests/tpm/ $(TPM_FUZZ).corpus >$(TPM_FUZZ).log 2>&1 || \
+		{ cat $(TPM_FUZZ).log; exit 1; }
+	grep '^Done' $(TPM_FUZZ).log
+	cat $(TPM_TEST).log
 
 -include $(TPM_TEST_OBJS:.o=.d)

@@ -121,7 +121,8 @@ static void objects(struct tpm *tpm, u8 choice)
 	if (choice == 3 && !tpm_load(tpm, 1, &blob, &handle))
 		require(handle >> 24 == 0x80);
 	if (choice == 4)
-		require(tpm_unseal(tpm, 1, 2, data, sizeof(data), &size) || size <= sizeof(data));
+		require(tpm_unseal(tpm, 1, 2, data, sizeof(data), &size) ||
+			size <= sizeof(data));
 	if (choice == 5 && !tpm_make_quote(tpm, 1, 0, digest, sizeof(digest), &quote))
 		require(quote.attest_size >= 6 && quote.attest_size <= TPM_ATTEST_MAX);
 }
@@ -144,7 +145,7 @@ static void others(struct tpm *tpm, u8 choice)
 	if (choice == 10)
 		tpm_policy_nv(tpm, 1, 2, 3);
 	if (choice == 11)
-		tpm_nv_read_public(tpm, 1, &public);
+		tpm_nv_read_public(tpm, 0x01C10200, &public);
 	if (choice == 12)
 		tpm_nv_read(tpm, 1, TPM_RS_PW, 0, bytes, sizeof(bytes));
 	if (choice == 13)

@@ -90,8 +90,34 @@ static u32 exchange(const u8 *command, u32 size, u8 *response)
 	return length;
 }
 
+/* A response as fuzz.c takes it, for the fuzzer to begin with: the command's number there, then
+ * what follows the header. One of each length is enough. */
+static void keep_for_fuzzer(const u8 *command, const u8 *response, u32 length)
+{
+	static const u16 codes[] = {
+		0x131, 0x131, 0x153, 0x157, 0x15E, 0x158, 0x17B, 0x17E, 0x176, 0x189, 0x149,
+		0x169, 0x14E, 0x14E, 0x165,
+	};
+	const char *to = getenv("TPM_CORPUS");
+	char path[256];
+
+	for (u32 i = 0; to && i < ARRAY_SIZE(codes); i++) {
+		FILE *file;
+
+		if (codes[i] != (command[8] << 8 | command[9]))
+			continue;
+		snprintf(path, sizeof(path), "%s/%u-%u", to, i, length);
+		file = fopen(path, "w");
+		CHECK(file);
+		fprintf(file, "%c%c", i, 0);
+		fwrite(response + 10, length - 10, 1, file);
+		fclose(file);
+	}
+}
+
 u32 swtpm_execute(u32 locality, const u8 *command, u32 size, u8 *response)
 {
+	u32 length;
 	u8 set[11] = { 0x80, 1, 0, 0, 0, 11, 0x20, 0, 0x10, 0, (u8)locality };
 
 	if (locality != at_locality) {
@@ -99,7 +125,9 @@ u32 swtpm_execute(u32 locality, const u8 *command, u32 size, u8 *response)
 		CHECK(!(response[6] | response[7] | response[8] | response[9]));
 		at_locality = locality;
 	}
-	return exchange(command, size, response);
+	length = exchange(command, size, response);
+	keep_for_fuzzer(command, response, length);
+	return length;
 }
 
 void swtpm_stop(void)
