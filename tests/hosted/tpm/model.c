@@ -117,6 +117,8 @@ static void fifo_write(u32 locality, u32 at, u32 value)
 
 static u32 crb_read(u32 locality, u32 at)
 {
+	u64 response = model.response_at ? model.response_at : model.buffer;
+
 	switch (at) {
 	case 0x00:
 		return model.hang == REG_VALID ? 0 : 0x80;
@@ -131,14 +133,17 @@ static u32 crb_read(u32 locality, u32 at)
 	case 0x4C:
 		return model.busy;
 	case 0x58:
-	case 0x64:
 		return model.buffer_size;
 	case 0x5C:
-	case 0x68:
 		return (u32)model.buffer;
 	case 0x60:
-	case 0x6C:
 		return (u32)(model.buffer >> 32);
+	case 0x64:
+		return model.response_at ? model.response_size : model.buffer_size;
+	case 0x68:
+		return (u32)response;
+	case 0x6C:
+		return (u32)(response >> 32);
 	}
 	model.strays++;
 	return 0xFFFFFFFF;

@@ -205,9 +205,12 @@ static void other_counter(void)
 
 	seal(FIFO, AT_2);
 	value = counter_value();
+	CHECK_EQ(unseal(AT_2, value + 1), 0x126);		/* TPM_RC_POLICY: not so */
+	CHECK_EQ(unseal(AT_2, value - 1), 0x126);
+	CHECK_EQ(unseal(AT_2, value), 0);
 	CHECK_EQ(tpm_nv_increment(&tpm, COUNTER, TPM_RS_PW), 0);
 	CHECK_EQ(counter_value(), value + 1);
-	CHECK_EQ(unseal(AT_2, value), 0x126);			/* TPM_RC_POLICY: not so */
+	CHECK_EQ(unseal(AT_2, value), 0x126);
 	CHECK_EQ(unseal(AT_2, value + 1), TPM_RC_POLICY_FAIL);	/* so, but not the policy */
 	end_seal();
 }

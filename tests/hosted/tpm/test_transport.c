@@ -260,6 +260,7 @@ static void try_again_later(void)
 static void crb_buffers(void)
 {
 	static const struct { u64 at; u32 size; } bad[] = {
+		/* The last two are bad for a command only. */
 		{ 0, 0xF80 }, { 0x1000, 0xF80 }, { TPM_BASE, 0xF80 }, { TPM_BASE + 0x7F, 0xF80 },
 		{ TPM_BASE + 0x80, 0xF81 }, { TPM_BASE + 0x80, 0xFFFFFFFF },
 		{ TPM_BASE + 0xFFF, 2 }, { TPM_BASE + 0x5080, 0x80 }, { TPM_BASE - 0x80, 0x80 },
@@ -273,6 +274,13 @@ static void crb_buffers(void)
 		model.buffer_size = bad[i].size;
 		CHECK_EQ(ask(), TPM_E_BUFFER);
 		CHECK_EQ(model.commands, 0);
+		if (i >= ARRAY_SIZE(bad) - 2)
+			continue;
+		open_for_random(CRB);
+		model.response_at = bad[i].at ? bad[i].at : 8;
+		model.response_size = bad[i].size;
+		CHECK_EQ(ask(), TPM_E_BUFFER);
+		CHECK_EQ(model.commands, 1);
 	}
 	open_for_random(CRB);
 	model.buffer_size = 27;		/* one less than the response */
