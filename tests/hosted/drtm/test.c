@@ -227,6 +227,8 @@ static void test_sinit(void)
 	expect_heap32(EXT_AT + 4, 7, LAUNCH_EXT_DAMAGED);
 	expect_heap32(EXT_AT + 4, 0xFFFFFFFF, LAUNCH_EXT_DAMAGED);
 	expect_heap32(EXT_AT + 4, SINIT_TABLE - 8 - 148, LAUNCH_EXT_DAMAGED);
+	expect_heap32(EXT_AT + 20, 7, LAUNCH_EXT_DAMAGED);	/* of the last one, too */
+	expect_heap32(EXT_AT + 20, SINIT_TABLE - 8 - 148, LAUNCH_EXT_DAMAGED);
 }
 
 static void test_memory(void)
