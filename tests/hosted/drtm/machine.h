@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A machine after a good launch, of which a test changes one field. Numbers of the registers are
- * those of published reports of measured launches. */
+/* A machine after a good launch, of which a test changes one field. STS, E2STS,
+ * ERRORCODE and FSBIF are those of published reports of measured launches, the rest is plausible. */
 #ifndef TEST_DRTM_MACHINE_H
 #define TEST_DRTM_MACHINE_H
 
