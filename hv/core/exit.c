@@ -162,12 +162,12 @@ void exit_handle(void *object, const struct vt_exit *exit)
 	struct cpu *cpu = object;
 
 	cpu->exits[exit->reason]++;
-	if (exit->reason == VT_CPUID && !exit->process)	/* the one exit of the steady state */
-		policy_cpuid(cpu, exit);
-	else if (exit->reason == VT_HYPERCALL)
+	if (exit->reason == VT_HYPERCALL)
 		hypercall(cpu, exit);
 	else if (exit->process)
 		process_exit(cpu, exit);
+	else if (exit->reason == VT_CPUID)	/* the one exit of the steady state */
+		policy_cpuid(cpu, exit);
 	else
 		host_exit(cpu, exit);
 }

@@ -138,6 +138,9 @@ static bool add_ok(const struct vt_regs *args)
 /* Everything that can be judged by the numbers alone. Arguments are in RDI RSI RDX R10 R8 R9. */
 static bool args_ok(enum call call, const struct vt_regs *args)
 {
+	if (call == RESUME)	/* each call and each interruption ends in one */
+		return args->r10 < CARREL_SLOTS_MAX &&
+			!(args->r9 & ~(u64)(CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED));
 	switch (call) {
 	case DONATE: case RETURN:
 		return args->rdi < frame_chunk_count();
@@ -151,9 +154,6 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 			args->rdx < CARREL_BLOCKS_MAX;
 	case ENTER:
 		return args->r10 < CARREL_SLOTS_MAX;
-	case RESUME:
-		return args->r10 < CARREL_SLOTS_MAX &&
-			!(args->r9 & ~(u64)(CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED));
 	case MAP:
 		return range_ok(args->rdi, args->rsi) && rights_ok(args->rdx & CARREL_RIGHTS) &&
 			!(args->rdx & ~(u64)(CARREL_RIGHTS | CARREL_MAP_DEMAND | CARREL_MAP_SHARED));
@@ -173,7 +173,7 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 	case ADMIT:
 		return args->rdi <= 0xFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
-	case IDENTITY: case ADOPT: case PASS: case CLAIM:
+	case IDENTITY: case ADOPT: case PASS: case CLAIM: case RESUME:
 		return true;
 	}
 	return false;

@@ -141,7 +141,7 @@ static bool is_carrier(const struct thread *thread, u64 caller)
 {
 	u64 bound = __atomic_load_n(&thread->carrier, __ATOMIC_RELAXED);
 
-	return !bound || bound == caller;
+	return bound == caller || !bound;
 }
 
 static int refusal(enum thread_state state)

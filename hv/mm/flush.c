@@ -15,12 +15,6 @@ void cpu_mask_set(struct cpu_mask *mask, unsigned int cpu)
 	__atomic_fetch_or(&mask->bits[cpu / 64], BIT(cpu % 64), __ATOMIC_SEQ_CST);
 }
 
-bool cpu_mask_test(const struct cpu_mask *mask, unsigned int cpu)
-{
-	ASSERT(cpu < MAX_CPUS);
-	return __atomic_load_n(&mask->bits[cpu / 64], __ATOMIC_SEQ_CST) & BIT(cpu % 64);
-}
-
 u64 flush_stamp(void)
 {
 	return __atomic_add_fetch(&changes, 1, __ATOMIC_SEQ_CST);
@@ -96,10 +90,4 @@ bool flush_alone(const struct cpu_mask *mask)
 			inside += is_inside(word * 64 + __builtin_ctzll(bits), mask);
 	}
 	return inside <= 1;
-}
-
-u64 flush_seen(unsigned int cpu)
-{
-	ASSERT(cpu < MAX_CPUS);
-	return __atomic_load_n(&flush_cpus[cpu].seen, __ATOMIC_RELAXED);
 }

@@ -21,6 +21,7 @@
 #ifndef HV_MM_FLUSH_H
 #define HV_MM_FLUSH_H
 
+#include <base/log.h>
 #include <base/types.h>
 
 /* CPUs that ever entered a view (or one of a family's) since it was made; only grows. */
@@ -38,7 +39,11 @@ struct flush_cpu {
 extern struct flush_cpu flush_cpus[MAX_CPUS];
 
 void cpu_mask_set(struct cpu_mask *mask, unsigned int cpu);	/* atomic */
-bool cpu_mask_test(const struct cpu_mask *mask, unsigned int cpu);
+static inline bool cpu_mask_test(const struct cpu_mask *mask, unsigned int cpu)
+{
+	ASSERT(cpu < MAX_CPUS);
+	return __atomic_load_n(&mask->bits[cpu / 64], __ATOMIC_SEQ_CST) & BIT(cpu % 64);
+}
 
 /* Draw a stamp for a change just made. */
 u64 flush_stamp(void);
@@ -78,6 +83,10 @@ bool flush_alone(const struct cpu_mask *mask);
 
 /* What `cpu` last published: a CPU about to enter a view whose last change is newer
  * than this flushes first. */
-u64 flush_seen(unsigned int cpu);
+static inline u64 flush_seen(unsigned int cpu)
+{
+	ASSERT(cpu < MAX_CPUS);
+	return __atomic_load_n(&flush_cpus[cpu].seen, __ATOMIC_RELAXED);
+}
 
 #endif
