@@ -26,15 +26,15 @@ def prepare(engine_arguments, run, files, work):
     command = [paths.need_package(QEMU, "qemu-system-x86"), *engine_arguments,
                *monitor.arguments(), *devices(run, files, far), *boot(run, files, work),
                *run.qemu_args]
-    inherited = (monitor.peer, far) if far else (monitor.peer,)
-    return emulator.Emulator(command, inherited=inherited, monitor=monitor, port=near)
+    inherited = [monitor.peer, *([far] if far else []), *([run.device.peer] if run.device else [])]
+    return emulator.Emulator(command, inherited=tuple(inherited), monitor=monitor, port=near)
 
 
 def devices(run, files, terminal=None):
     """Arguments for CPUs, memory and ports; `terminal` stands in for the second serial port."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std",
-                 *iommu.arguments(run)]
+                 *iommu.arguments(run), *(run.device.arguments() if run.device else [])]
     for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
         backend = f"file,path={escape(path)}"
         if terminal and path == files.output:
