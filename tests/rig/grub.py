@@ -82,6 +82,8 @@ def write_disk(path, run, initrd):
             hypervisor = paths.need(run.hypervisor or paths.HYPERVISOR, "hypervisor",
                                     "build first: make")
             disk.add(hypervisor, "carrel.elf", filter=_plain)
+        if run.first:
+            disk.add(run.first[0], "first", filter=_plain)
         kernel = paths.need(run.kernel or paths.KERNEL, "guest kernel",
                             "run scripts/packages install")
         disk.add(os.path.realpath(kernel), "vmlinuz", filter=_plain)
@@ -103,8 +105,11 @@ def _config(run):
         hypervisor = _quote(run.hypervisor_arguments)
         multiboot, module = {1: ("multiboot", "module"), 2: ("multiboot2", "module2")}[
             run.multiboot]
-        lines = [f"{multiboot} ($run)/carrel.elf {hypervisor}",
-                 f"{module} ($run)/vmlinuz {words}"]
+        lines = [f"{multiboot} ($run)/carrel.elf {hypervisor}"]
+        if run.first:
+            lines = [f"{multiboot} ($run)/first {_quote(run.first[1:])}",
+                     f"{module} ($run)/carrel.elf {hypervisor}"]
+        lines += [f"{module} ($run)/vmlinuz {words}"]
         lines += [f"{module} {loaded}"] if loaded else []
     return "\n".join([*lines, f'echo "{STARTING}"', "boot", ""])
 

@@ -26,7 +26,9 @@ def prepare(engine_arguments, run, files, work):
     command = [paths.need_package(QEMU, "qemu-system-x86"), *engine_arguments,
                *monitor.arguments(), *devices(run, files, far), *boot(run, files, work),
                *run.qemu_args]
-    inherited = [monitor.peer, *([far] if far else []), *([run.device.peer] if run.device else [])]
+    inherited = [monitor.peer, *([far] if far else [])]
+    for beside in run.beside:
+        inherited += beside.peers
     return emulator.Emulator(command, inherited=tuple(inherited), monitor=monitor, port=near)
 
 
@@ -34,7 +36,8 @@ def devices(run, files, terminal=None):
     """Arguments for CPUs, memory and ports; `terminal` stands in for the second serial port."""
     arguments = ["-display", "none", "-nodefaults", "-no-user-config",
                  "-smp", str(run.smp), "-m", str(run.mem), "-vga", "std",
-                 *iommu.arguments(run), *(run.device.arguments() if run.device else [])]
+                 *iommu.arguments(run),
+                 *(word for beside in run.beside for word in beside.arguments())]
     for number, path in enumerate((files.kernel_log, files.output, files.carrel_log), start=1):
         backend = f"file,path={escape(path)}"
         if terminal and path == files.output:

@@ -57,7 +57,7 @@ def fault(text):
 
 
 class Tpm:
-    """A running TPM; `peer` is the end of the control connection that QEMU shall inherit."""
+    """A running TPM; `peers` is what QEMU inherits: its end of the control connection."""
 
     def __init__(self, run, work, log):
         paths.need_package(SWTPM, "swtpm")
@@ -78,11 +78,12 @@ class Tpm:
                  "--log", f"file={log}.swtpm,level=1"],
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 pass_fds=[far.fileno()])
-        self._near, self.peer = socket.socketpair()
+        self._near, far = socket.socketpair()
+        self.peers = [far]
         self._start(self._serve)
 
     def arguments(self):
-        return ["-chardev", f"socket,id=tpm,fd={self.peer.fileno()}",
+        return ["-chardev", f"socket,id=tpm,fd={self.peers[0].fileno()}",
                 "-tpmdev", "emulator,id=tpm,chardev=tpm",
                 "-device", f"{self._device},tpmdev=tpm"]
 

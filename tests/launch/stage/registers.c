@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The TXT registers (TXT, appendix B): 128 KiB of the rig's, which an ivshmem device shows where
+ * its BAR says. One copy is the private space, one the public; the rig acts on commands that are
+ * written to either. Its last page is for the rig and the stage.
+ */
+#include "stage.h"
+
+#define IVSHMEM		0x11101AF4U	/* device and vendor */
+#define PCI_COMMAND	0x04U
+#define PCI_COMMAND_MEMORY	2U
+#define PCI_BAR2	0x18U
+
+#define TXT_PRIVATE	0xFED20000U
+#define TXT_PUBLIC	0xFED30000U
+#define TXT_STS		0x000U
+#define TXT_ESTS	0x008U
+#define TXT_ERRORCODE	0x030U
+#define TXT_VER_FSBIF	0x100U
+#define TXT_DIDVID	0x110U
+#define TXT_VER_QPIIF	0x200U
+#define TXT_SINIT_BASE	0x270U
+#define TXT_SINIT_SIZE	0x278U
+#define TXT_HEAP_BASE	0x300U
+#define TXT_HEAP_SIZE	0x308U
+#define TXT_DPR		0x330U
+#define TXT_PUBLIC_KEY	0x400U
+#define TXT_E2STS	0x8F0U
+#define EVENT_DONE	(TXT_PRIVATE + 0x1F000U)	/* the rig writes 1 */
+
+#define TICKS_MAX	(60ULL << 30)
+
+static u32 config(u32 device, u32 offset)
+{
+	outl(0xCF8, 0x80000000U | device << 11 | offset);
+	return inl(0xCFC);
+}
+
+static void set_config(u32 device, u32 offset, u32 value)
+{
+	outl(0xCF8, 0x80000000U | device << 11 | offset);
+	outl(0xCFC, value);
+}
+
+void registers_open(void)
+{
+	u32 device = 0;
+
+	while (device < 32 && config(device, 0) != IVSHMEM)
+		device++;
+	if (device == 32)
+		fail("no register window");
+	set_config(device, PCI_COMMAND, config(device, PCI_COMMAND) & ~PCI_COMMAND_MEMORY);
+	set_config(device, PCI_BAR2, TXT_PRIVATE);
+	set_config(device, PCI_BAR2 + 4, 0);
+	set_config(device, PCI_COMMAND, config(device, PCI_COMMAND) | PCI_COMMAND_MEMORY);
+}
+
+static void set(u32 offset, u64 value)
+{
+	put64(TXT_PRIVATE + offset, value);
+	put64(TXT_PUBLIC + offset, value);
+}
+
+void registers_set(void)
+{
+	u32 size = (places.dpr_end - places.dpr) / MIB;
+
+	set(TXT_STS, 0x1C091);		/* as a measured launch was seen to leave it */
+	set(TXT_ESTS, 0);
+	set(TXT_ERRORCODE, 0);
+	set(TXT_VER_FSBIF, 0xFFFFFFFF);
+	set(TXT_VER_QPIIF, 0x80000000);	/* production fused */
+	set(TXT_DIDVID, 0x1B0018086ULL);
+	set(TXT_SINIT_BASE, places.sinit);
+	set(TXT_SINIT_SIZE, places.sinit_size);
+	set(TXT_HEAP_BASE, places.heap);
+	set(TXT_HEAP_SIZE, places.heap_size);
+	set(TXT_DPR, places.dpr_end | size << 4 | 1);
+	for (u32 i = 0; i < 4; i++)
+		set(TXT_PUBLIC_KEY + 8 * i, 0x0101010101010101ULL * (0xA0 + i));
+	set(TXT_E2STS, 6);
+	each_option("reg", set);
+}
+
+/* The rig has swtpm hash what SENTER would: nobody but the CPU can, at locality 4. */
+void event(void)
+{
+	u64 begin = now();
+
+	put32(EVENT_DONE, 0);
+	say("event\n");
+	while (!get32(EVENT_DONE))
+		if (now() - begin > TICKS_MAX)
+			fail("the rig has not made the event");
+}

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A dynamic launch for a machine without TXT: the description, the registers, the event.
+
+tests/launch/stage plays SENTER, SINIT and tboot inside the machine; here is what it cannot do: the
+hash at locality 4, and registers that act on commands. tests/launch/description.md tells what a
+description may say.
+"""
+
+import hashlib
+import mmap
+import os
+import socket
+import struct
+import threading
+import time
+
+import paths
+
+STAGE = os.path.join(paths.BUILD, "tests", "launch", "stage.elf")
+WINDOW_SIZE = 0x20000
+SPACES = {"private": 0, "public": 0x10000}
+DONE = 0x1F000          # stage/registers.c
+POLL_SECONDS = 0.002
+EVENT = "sinit"
+
+STS, E2STS = 0x000, 0x8F0
+# TXT registers that are commands (315168, appendix B): offset, name, and what it does: a register
+# and the bits that it sets or clears there.
+COMMANDS = (
+    (0x038, "RESET", None), (0x048, "CLOSE-PRIVATE", (STS, 0, 1 << 7)),
+    (0x218, "UNLOCK-MEM-CONFIG", None),
+    (0x380, "OPEN-LOCALITY1", (STS, 1 << 15, 0)), (0x388, "CLOSE-LOCALITY1", (STS, 0, 1 << 15)),
+    (0x390, "OPEN-LOCALITY2", (STS, 1 << 16, 0)), (0x398, "CLOSE-LOCALITY2", (STS, 0, 1 << 16)),
+    (0x8E0, "SECRETS", (E2STS, 1 << 1, 0)), (0x8E8, "NO-SECRETS", (E2STS, 0, 1 << 1)),
+)
+
+
+def read(text):
+    """A description as a list of (name, value)."""
+    lines = (line.partition("#")[0].split(None, 1) for line in text.splitlines())
+    return [(words[0], words[1].strip() if len(words) > 1 else "1") for words in lines if words]
+
+
+def words(description):
+    """The stage's command line: all but what is the rig's own."""
+    for name, value in description:
+        if name in ("flip", "late"):
+            module, at = (int(part, 16) for part in value.split(":"))
+            value = f"{module << 32 | at:x}"
+        if name != "drtm":
+            yield f"{name}={value}"
+
+
+def digest(data):
+    return hashlib.sha256(data).digest()
+
+
+def pcrs(description, modules):
+    """What PCRs 17 and on hold after the launch as it should be; `modules` are pairs of a command
+    line and a file's bytes. (What a description flips is not in it.)"""
+    values = {number: bytes(32) for number in range(17, 23)}
+    stated = dict(description)
+
+    def extend(number, value):
+        values[number] = digest(values[number] + value)
+
+    extend(17, digest(stated.get("drtm", EVENT).encode()))
+    extend(18, digest(b"sinit-key"))
+    for number in (17, 18):
+        extend(number, digest(b"policy"))
+    for index, (line, content) in enumerate(modules):
+        number = int(stated.get("others", "11"), 16) if index else 17
+        extend(number, digest(digest(line.encode()) + digest(content)))
+    return values
+
+
+class Launch:
+    """What stands beside the machine; `peers` is what QEMU inherits."""
+
+    def __init__(self, description, tpm, work, log):
+        self._event = dict(description).get("drtm", EVENT).encode()
+        self._tpm = tpm
+        self._log = open(log, "w", encoding="ascii", errors="replace", buffering=1)
+        self._path = os.path.join(work, "txt.registers")
+        with open(self._path, "wb") as file:
+            file.truncate(WINDOW_SIZE)
+        with open(self._path, "r+b") as file:
+            self._window = mmap.mmap(file.fileno(), WINDOW_SIZE)
+        self._near, far = socket.socketpair()
+        self.peers = [far]
+        self._ended = False
+        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._obey, daemon=True).start()
+
+    def arguments(self):
+        path = self._path.replace(",", ",,")
+        return ["-object", f"memory-backend-file,id=txt,size={WINDOW_SIZE},share=on,"
+                f"mem-path={path}", "-device", "ivshmem-plain,memdev=txt",
+                "-chardev", f"socket,id=launch,fd={self.peers[0].fileno()}",
+                "-device", "isa-debugcon,iobase=0xe9,chardev=launch"]
+
+    def close(self):
+        self._ended = True
+        self._near.close()
+
+    def expect(self, values):
+        for number, value in values.items():
+            self._log.write(f"expected {number} {value.hex()}\n")
+
+    def _listen(self):
+        """The stage's words, line by line, of which one asks for the event."""
+        try:
+            with self._near.makefile("r", encoding="ascii", errors="replace") as lines:
+                for line in lines:
+                    self._log.write(f"stage: {line}")
+                    if line == "event\n":
+                        done = self._tpm.launch(self._event)
+                        self._put(DONE, 1 if done else 0)
+        except (OSError, ValueError):
+            pass        # the machine has ended
+
+    def _get(self, offset):
+        return struct.unpack_from("<Q", self._window, offset)[0]
+
+    def _put(self, offset, value):
+        struct.pack_into("<Q", self._window, offset, value)
+
+    def _obey(self):
+        """Acts on the commands of both spaces; a write of 0 is not seen."""
+        while not self._ended:
+            for space, base in SPACES.items():
+                for offset, name, effect in COMMANDS:
+                    if self._get(base + offset):
+                        self._put(base + offset, 0)
+                        self._log.write(f"command {name} in the {space} space\n")
+                        self._change(effect)
+            time.sleep(POLL_SECONDS)
+
+    def _change(self, effect):
+        if not effect:
+            return
+        offset, bits, others = effect
+        for base in SPACES.values():
+            self._put(base + offset, (self._get(base + offset) | bits) & ~others)
