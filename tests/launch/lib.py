@@ -40,7 +40,8 @@ class Run:
         self.logs = os.path.join(WORK, "log", re.sub(r"[^a-z0-9]+", "-", name.lower()))
         shutil.rmtree(self.logs, ignore_errors=True)
         result = subprocess.run(
-            [RIG, "--rig", "tcg", "--log", self.logs, *arguments, *(["--", command] if command else [])],
+            [RIG, "--rig", "tcg", "--log", self.logs, *arguments,
+             *(["--", command] if command else [])],
             check=False, stdin=subprocess.DEVNULL, capture_output=True)
         self.status = result.returncode
         self.output = result.stdout.decode("utf-8", "replace")
@@ -69,7 +70,8 @@ class Run:
         return {int(number): value for number, value in found}
 
     def extended(self, event):
-        """What follows from what the stage says that it extended; `event`: SENTER's data, or None."""
+        """What follows from what the stage says that it extended; `event`: SENTER's data, if it
+        was made."""
         values = dict.fromkeys(PCRS, b"\xFF" * 32 if event is None else bytes(32))
         if event is not None:
             values[17] = extend(values[17], hashlib.sha256(event).digest())

@@ -97,6 +97,7 @@ class Tpm:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._log.close()
 
     def launch(self, data):
         """The event of a dynamic launch: TPM_HASH_START, DATA, END, as the CPU sends them at
@@ -151,7 +152,7 @@ class Tpm:
                 command = receive(guest)
                 device.sendall(command)
                 guest.sendall(self._spoil(command, receive(device)))
-        except (OSError, EOFError):
+        except (OSError, EOFError, ValueError):     # the machine or the log has ended
             guest.close()
             device.close()
 

@@ -21,6 +21,8 @@ static void move_modules(void)
 		u32 size = module->end - module->base;
 
 		to = ROUND_UP(to, PAGE_SIZE);
+		if (to > places.dpr || size > places.dpr - to)
+			fail("no room to move the modules to");
 		copy((void *)to, (void *)module->base, size);
 		module->base = to;
 		to = module->end = to + size;
@@ -176,8 +178,8 @@ void stage(u32 magic, u32 from)
 	if (!info.modules)
 		fail("no next kernel");
 	registers_open();
-	move_modules();
 	find_places();
+	move_modules();
 	if (option("flip", nothing) != nothing)
 		flip(option("flip", 0));
 	if (option("event", 1))
