@@ -6,7 +6,7 @@ import re
 
 import grub
 
-NAMES = ("emulator", "carrel", "kernel")
+NAMES = ("emulator", "launch", "carrel", "kernel")
 TAIL_LINES = 12
 # What the hypervisor prints before it stops for good.
 HYPERVISOR_STOPS = re.compile(rb"carrel: (PANIC: .*|halted)")
