@@ -57,14 +57,14 @@ def digest(data):
 
 def pcrs(description, modules):
     """What PCRs 17 and on hold after the launch as it should be; `modules` are pairs of a command
-    line and a file's bytes. (What a description flips is not in it.)"""
+    line and a file's bytes. (Another `drtm`, and what a description flips or adds, is not in it.)"""
     values = {number: bytes(32) for number in range(17, 23)}
     stated = dict(description)
 
     def extend(number, value):
         values[number] = digest(values[number] + value)
 
-    extend(17, digest(stated.get("drtm", EVENT).encode()))
+    extend(17, digest(EVENT.encode()))
     extend(18, digest(b"sinit-key"))
     for number in (17, 18):
         extend(number, digest(b"policy"))
