@@ -23,18 +23,19 @@ END_SECONDS = 5
 START_SECONDS = 10
 
 # swtpm's tpm_ioctl.h: requests of the control connection.
-SET_LOCALITY, HASH_START, HASH_DATA, HASH_END, SET_DATAFD = 5, 6, 7, 8, 16
+INIT, SET_LOCALITY, HASH_START, HASH_DATA, HASH_END, SET_DATAFD = 2, 5, 6, 7, 8, 16
 HASH_DATA_MAX = 4096
 
 # TPM 2.0 Library, Part 2, 6.5.2: what tpm.log calls by name.
-NAMES = {0x122: "NV_UndefineSpace", 0x121: "HierarchyControl", 0x12A: "NV_DefineSpace",
-         0x131: "CreatePrimary", 0x134: "NV_Increment",
-         0x137: "NV_Write", 0x144: "Startup", 0x145: "Shutdown", 0x149: "PolicyNV",
-         0x14E: "NV_Read", 0x153: "Create", 0x157: "Load", 0x158: "Quote", 0x15E: "Unseal",
-         0x165: "FlushContext", 0x169: "NV_ReadPublic", 0x16F: "PolicyLocality",
-         0x173: "ReadPublic", 0x176: "StartAuthSession", 0x17A: "GetCapability",
-         0x17B: "GetRandom", 0x17E: "PCR_Read", 0x17F: "PolicyPCR", 0x182: "PCR_Extend",
-         0x143: "SelfTest"}
+NAMES = {
+    0x121: "HierarchyControl", 0x122: "NV_UndefineSpace", 0x129: "HierarchyChangeAuth",
+    0x12A: "NV_DefineSpace", 0x131: "CreatePrimary", 0x134: "NV_Increment", 0x137: "NV_Write",
+    0x143: "SelfTest", 0x144: "Startup", 0x145: "Shutdown", 0x146: "StirRandom",
+    0x149: "PolicyNV", 0x14E: "NV_Read", 0x153: "Create", 0x157: "Load", 0x158: "Quote",
+    0x15E: "Unseal", 0x165: "FlushContext", 0x169: "NV_ReadPublic", 0x16F: "PolicyLocality",
+    0x173: "ReadPublic", 0x176: "StartAuthSession", 0x17A: "GetCapability", 0x17B: "GetRandom",
+    0x17E: "PCR_Read", 0x17F: "PolicyPCR", 0x181: "ReadClock", 0x182: "PCR_Extend",
+}
 
 # --tpm-fault CODE:KIND spoils the answers to commands of that code (hexadecimal; `any`: to all).
 FAULTS = {
@@ -65,6 +66,7 @@ class Tpm:
         self._faults = dict(run.tpm_faults)
         self._lock = threading.Lock()           # one request of the control connection at a time
         self._locality = 0
+        self._on = False        # before, it is QEMU that asks which TPM this is
         self._log = open(log, "w", encoding="ascii", buffering=1)
         state = os.path.abspath(run.tpm_state or os.path.join(work, "tpm"))
         os.makedirs(state, exist_ok=True)
@@ -132,6 +134,8 @@ class Tpm:
 
     def _answer(self, message, files):
         code, = struct.unpack(">I", message[:4])
+        if code == INIT:
+            self._on = True
         if code == SET_LOCALITY:
             self._locality = message[4]
         if code != SET_DATAFD or len(files) != 1:
@@ -159,7 +163,7 @@ class Tpm:
     def _spoil(self, command, answer):
         code, = struct.unpack(">I", command[6:10])
         result, = struct.unpack(">I", answer[6:10])
-        kind = self._faults.get(code) or self._faults.get(0)
+        kind = self._on and (self._faults.get(code) or self._faults.get(0))
         self._log.write(f"L{self._locality} {NAMES.get(code, 'command')} {code:08x} -> "
                         f"{result:08x}{f' spoilt: {kind}' if kind else ''}\n")
         return FAULTS[kind](answer) if kind else answer

@@ -32,23 +32,23 @@
 
 static u32 config(u32 device, u32 offset)
 {
-	outl(0xCF8, 0x80000000U | device << 11 | offset);
+	outl(0xCF8, 0x80000000U | device << 8 | offset);
 	return inl(0xCFC);
 }
 
 static void set_config(u32 device, u32 offset, u32 value)
 {
-	outl(0xCF8, 0x80000000U | device << 11 | offset);
+	outl(0xCF8, 0x80000000U | device << 8 | offset);
 	outl(0xCFC, value);
 }
 
 void registers_open(void)
 {
-	u32 device = 0;
+	u32 device = 0;		/* and function: it has no function 0, so that others pass it by */
 
-	while (device < 32 && config(device, 0) != IVSHMEM)
+	while (device < 256 && config(device, 0) != IVSHMEM)
 		device++;
-	if (device == 32)
+	if (device == 256)
 		fail("no register window");
 	set_config(device, PCI_COMMAND, config(device, PCI_COMMAND) & ~PCI_COMMAND_MEMORY);
 	set_config(device, PCI_BAR2, TXT_PRIVATE);
