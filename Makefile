@@ -68,6 +68,7 @@ $(B)/carrel.elf: boot/entry.S boot/image.ld $(B)/hv.bin
 include guest-abi/build.mk
 include guest-abi/hvreg/build.mk
 include host-linux-module/build.mk
+include packaging/install.mk
 include $(sort $(wildcard tests/*/build.mk tests/hosted/*/build.mk))
 
 # --- What people ask for --------------------------------------------------------------------
@@ -116,5 +117,8 @@ help:
 	@echo 'make size     the trusted code, in lines, against the budget'
 	@echo 'make          build/carrel.elf, build/carrel.ko, build/hvreg'
 	@echo 'make packages install what all this needs (root, Debian 12), or say what is missing'
+	@echo 'make install  the image, hvreg, sources of carrel.ko, a GRUB fragment (DESTDIR, PREFIX)'
+	@echo 'make uninstall  remove what make install put there'
+	@echo 'make measure  the hashes of the image and of modules, as tboot extends them (MEASURE=...)'
 	@echo 'make clean    remove build/'
 	@echo 'B=DIR builds elsewhere; V=1 shows the commands.'
