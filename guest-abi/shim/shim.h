@@ -40,6 +40,13 @@ _Static_assert(sizeof(struct regs) == REGS_SIZE, "entry.S pushes these");
 
 #define SIGINFO_SIZE	128
 
+/* What becomes of a call that a signal kept from starting, or ended, once a handler is to run. */
+enum interrupted {
+	INTERRUPTED_NO,			/* made again if it did not start */
+	INTERRUPTED_RESTARTS,		/* made again if the handler has SA_RESTART, else EINTR */
+	INTERRUPTED_ENDS,		/* EINTR, if it could sleep. All are made again without one. */
+};
+
 struct thread {
 	struct carrel_thread_page *page;
 	uint8_t *slot;			/* in the channel: hostile */
@@ -49,7 +56,7 @@ struct thread {
 	uint32_t altstack_flags;
 	bool noted;			/* siginfo holds a signal that was not acted upon */
 	bool rewind;			/* the call did not start: make it again after the signal */
-	bool interrupted;		/* it failed with EINTR and may be made again */
+	uint8_t interrupted;		/* enum interrupted */
 	uint8_t start;			/* enum start_kind: what START is for */
 	uint8_t siginfo[SIGINFO_SIZE] __attribute__((aligned(8)));
 	uint64_t saved_mask;		/* while `temporary`: what a handler's frame goes back to */

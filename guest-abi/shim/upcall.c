@@ -34,15 +34,11 @@ static int64_t pass(struct thread *t, const struct call *row, uint64_t number,
 		return marshal(t, row, number, arg);
 	for (int i = 0; i < CALL_ARGS && row->arg[i] != KIND_NONE; i++)
 		host[i] = arg[i] & mask[row->arg[i]];
-	value = host_call(t, number, host);
-	if (value == HOST_NOT_STARTED) {
-		t->rewind = true;
+	value = marshal_call(t, number, host, row->restart);
+	if (value == HOST_NOT_STARTED)
 		return 0;
-	}
-	if (value < 0) {
-		t->interrupted = value == -LINUX_EINTR && t->noted && row->restart == RESTART_YES;
+	if (value < 0)
 		return value;
-	}
 	if ((row->result == RESULT_ZERO && value != 0) ||
 	    (row->result == RESULT_INT && value > INT32_MAX))
 		die(CARREL_DIE_IAGO);

@@ -19,8 +19,9 @@ enum how {
 
 /* What EINTR means when a handler with SA_RESTART has run. */
 enum restart {
-	RESTART_NO,			/* it does not sleep, or never restarts (poll, nanosleep) */
+	RESTART_NO,			/* it does not sleep */
 	RESTART_YES,			/* the kernel would make it again: so does the shim */
+	RESTART_NEVER,			/* it ends with EINTR all the same (poll, nanosleep) */
 };
 
 /* What a successful result may be. Anything else is a lie and kills the process. */

@@ -20,6 +20,7 @@
 #define DIRENT_LENGTH		16		/* offset of d_reclen */
 #define ADDRESS_MAX		128		/* the longest socket address: sockaddr_storage */
 #define MSG_TRUNC		0x20
+#define TIMER_ABSTIME		1
 #define POLL_ALWAYS		0x38		/* POLLERR, POLLHUP, POLLNVAL */
 
 struct pollfd {
@@ -348,11 +349,31 @@ int64_t marshal_call(struct thread *t, uint64_t number, const uint64_t host[CALL
 {
 	int64_t value = host_call(t, number, host);
 
-	if (value == HOST_NOT_STARTED)
+	/*
+	 * The program is in its call since its SYSCALL: what would have slept and never restarts
+	 * fails by the signal now, or who checks a flag and then sleeps would sleep on. What
+	 * might have ended at once, as a read of a file, shows no EINTR that Linux would not.
+	 */
+	if (value == HOST_NOT_STARTED) {
 		t->rewind = true;
-	else if (value == -LINUX_EINTR && t->noted && restart == RESTART_YES)
-		t->interrupted = true;
+		t->interrupted = restart == RESTART_NEVER ? INTERRUPTED_ENDS : INTERRUPTED_NO;
+	} else if (value == -LINUX_EINTR && t->noted && restart == RESTART_YES) {
+		t->interrupted = INTERRUPTED_RESTARTS;
+	}
 	return value;
+}
+
+/*
+ * A sleep that was not begun has all of its time left; an absolute one has no rest. It follows
+ * the argument with the time, and the flags are the second.
+ */
+static void rest_is_all(const struct call *row, const uint64_t arg[CALL_ARGS],
+			const struct plan *plan)
+{
+	for (unsigned int i = 1; i < plan->count; i++)
+		if (ARG_KIND(row->arg[i]) == KIND_FIX_REST && plan->channel[i] &&
+		    (i == 1 || !(arg[1] & TIMER_ABSTIME)))
+			user_put(arg[i], plan->channel[i - 1], plan->size[i]);
 }
 
 /* Copy, call, check, copy, as planned. */
@@ -368,8 +389,10 @@ static int64_t carry(struct thread *t, const struct call *row, uint64_t number,
 	if (!copy_in(row, arg, plan))
 		return -LINUX_EFAULT;
 	value = marshal_call(t, number, plan->host, row->restart);
-	if (value == HOST_NOT_STARTED)
+	if (value == HOST_NOT_STARTED) {
+		rest_is_all(row, arg, plan);
 		return 0;
+	}
 	if (row->result == RESULT_FD && value >= FDS_MAX && value <= INT32_MAX) {
 		host_call_own(t, SYS_close, value, 0, 0, 0);
 		return -LINUX_EMFILE;

@@ -20,7 +20,7 @@ int64_t marshal_once(struct thread *t, const struct call *row, uint64_t number,
 
 /*
  * A call whose arguments are laid out already. HOST_NOT_STARTED if a signal came first, with
- * t->rewind set; t->interrupted is set if it is to be made again after the signal.
+ * t->rewind set; t->interrupted tells what becomes of it after the signal.
  */
 int64_t marshal_call(struct thread *t, uint64_t number, const uint64_t host[CALL_ARGS],
 		     enum restart restart);

@@ -339,7 +339,8 @@ static int64_t several(struct thread *t, const uint64_t arg[6], bool sending)
 	}
 	if (!done)
 		return value;
-	t->rewind = t->interrupted = false;
+	t->rewind = false;
+	t->interrupted = INTERRUPTED_NO;
 	return done;
 }
 

@@ -151,6 +151,7 @@ int64_t marshal(struct thread *t, const struct call *row, uint64_t number,
 		done += n;
 	}
 	/* What was done counts, whatever stopped the rest. */
-	t->rewind = t->interrupted = false;
+	t->rewind = false;
+	t->interrupted = INTERRUPTED_NO;
 	return done;
 }

@@ -46,7 +46,7 @@ static int64_t all_values(struct thread *t, const uint64_t arg[6])
 		return count == HOST_NOT_STARTED ? 0 : count;
 	if (host[2] == SETALL && !user_get(SLOT_DATA(t), arg[3], size))
 		return -LINUX_EFAULT;
-	value = marshal_call(t, NR_semctl, host, RESTART_NO);
+	value = marshal_call(t, NR_semctl, host, RESTART_NEVER);
 	if (value > 0)
 		die(CARREL_DIE_IAGO);
 	if (value == 0 && host[2] == GETALL && !user_put(arg[3], SLOT_DATA(t), size))
@@ -127,7 +127,7 @@ static int64_t receive(struct thread *t, const uint64_t arg[6], const struct roo
 	const uint64_t host[6] = {
 		(uint32_t)arg[0], (uint64_t)r->at, most, arg[3], (uint32_t)arg[4],
 	};
-	int64_t value = marshal_call(t, NR_msgrcv, host, RESTART_NO);
+	int64_t value = marshal_call(t, NR_msgrcv, host, RESTART_NEVER);
 
 	if (value == HOST_NOT_STARTED)
 		return 0;

@@ -350,7 +350,7 @@ static int64_t wait_events(struct thread *t, uint64_t number, const uint64_t arg
 	host[1] = (uint64_t)SLOT_DATA(t);
 	host[2] = (uint32_t)arg[2] < room ? (uint32_t)arg[2] : room;
 	do {
-		value = marshal_call(t, number, host, RESTART_NO);
+		value = marshal_call(t, number, host, RESTART_NEVER);
 		if (value <= 0)
 			return value == HOST_NOT_STARTED ? 0 : value;
 		if ((uint64_t)value > host[2])

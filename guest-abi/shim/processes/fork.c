@@ -286,7 +286,8 @@ void fork_started(struct thread *t)
 	bool alone = t->forked;
 
 	t->start = START_DONE;
-	t->noted = t->rewind = t->interrupted = t->forked = false;
+	t->noted = t->rewind = t->forked = false;
+	t->interrupted = INTERRUPTED_NO;
 	if (alone)
 		forget_others(t);
 	else

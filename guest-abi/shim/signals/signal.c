@@ -10,6 +10,7 @@
 #include "base/host.h"
 #include "signals/sigframe.h"
 #include "signals/signal.h"
+#include "signals/wait.h"
 #include "time/timer.h"
 #include "memory/user.h"
 #include "memory/vm.h"
@@ -385,11 +386,25 @@ static void give_back(struct thread *t, uint64_t signal, const uint8_t *siginfo)
 	host_call_own(t, SYS_rt_tgsigqueueinfo, pid, t->tid, signal, (uint64_t)SLOT_DATA(t));
 }
 
+static void call_over(struct thread *t)
+{
+	t->rewind = false;
+	t->interrupted = INTERRUPTED_NO;
+}
+
 /* Make the call again that a signal kept from starting, or ended early. */
 static void call_again(struct thread *t, uint64_t number)
 {
 	t->regs.rip -= SYSCALL_SIZE;
 	t->regs.rax = number;
+}
+
+/* Is it to be made again although a handler runs? */
+static bool is_again(const struct thread *t, uint64_t number, uint64_t flags)
+{
+	if (t->interrupted == INTERRUPTED_RESTARTS)
+		return flags & SA_RESTART;
+	return t->rewind && !(t->interrupted == INTERRUPTED_ENDS && wait_sleeps(t, number));
 }
 
 /* The handler of the noted signal. False if it has none to run now. */
@@ -416,9 +431,11 @@ static bool deliver_one(struct thread *t, uint64_t number)
 		return false;
 	}
 	timer_restore(siginfo);
-	if (t->rewind || (t->interrupted && action.flags & SA_RESTART))
+	if (is_again(t, number, action.flags))
 		call_again(t, number);
-	t->rewind = t->interrupted = false;
+	else if (t->interrupted)
+		t->regs.rax = -LINUX_EINTR;
+	call_over(t);
 	run_handler(t, signal, &action, siginfo, NULL);
 	return true;
 }
@@ -437,7 +454,7 @@ void signal_deliver(struct thread *t, uint64_t number)
 	/* No handler ran: the program need not notice anything. */
 	if (t->rewind || t->interrupted)
 		call_again(t, number);
-	t->rewind = t->interrupted = false;
+	call_over(t);
 }
 
 /*

@@ -17,8 +17,11 @@
 #define MASK_SIZE	8
 #define SIGKILL		9
 #define SIGSTOP		19
+#define IPC_NOWAIT	04000
 
 enum {
+	NR_poll = 7, NR_select = 23, NR_nanosleep = 35, NR_msgsnd = 69, NR_msgrcv = 70,
+	NR_semtimedop = 220, NR_epoll_wait = 232, NR_epoll_pwait = 281, NR_epoll_pwait2 = 441,
 	NR_rt_sigtimedwait = 128, NR_rt_sigsuspend = 130, NR_pselect6 = 270, NR_ppoll = 271,
 	NR_signalfd4 = 289,
 };
@@ -58,7 +61,7 @@ EMULATED(call_ppoll)
 	static const struct call row = {
 		.arg = { ARG_ARRAY(KIND_POLLFDS, 1, 8), KIND_INT, ARG_FIX(KIND_FIX_UPDATE, 16),
 			 ARG_FIX(KIND_FIX_IN, 8), KIND_LONG },
-		.how = HOW_MARSHAL, .result = RESULT_LENGTH,
+		.how = HOW_MARSHAL, .restart = RESTART_NEVER, .result = RESULT_LENGTH,
 	};
 
 	return masked(t, &row, NR_ppoll, arg, arg[3], arg[4]);
@@ -70,7 +73,7 @@ EMULATED(call_pselect6)
 	static const struct call row = {
 		.arg = { KIND_INT, ARG_BUF(KIND_FDSET, 0), ARG_BUF(KIND_FDSET, 0),
 			 ARG_BUF(KIND_FDSET, 0), ARG_FIX(KIND_FIX_UPDATE, 16), KIND_LONG },
-		.how = HOW_MARSHAL, .result = RESULT_SETS,
+		.how = HOW_MARSHAL, .restart = RESTART_NEVER, .result = RESULT_SETS,
 	};
 	uint64_t pair[2] = { 0, 0 }, own[6], mask;
 	uint8_t *at = SLOT_TAIL(t);
@@ -109,7 +112,7 @@ EMULATED(call_rt_sigsuspend)
 	signal_mask_temporary(t, mask);
 	do {
 		channel_put(SLOT_DATA(t), &mask, sizeof(mask));
-		value = marshal_call(t, NR_rt_sigsuspend, host, RESTART_NO);
+		value = marshal_call(t, NR_rt_sigsuspend, host, RESTART_NEVER);
 	} while (value == -LINUX_EINTR && !t->noted);
 	wait_unmask(t, value);
 	/* It ends by a signal only. */
@@ -123,7 +126,7 @@ EMULATED(call_rt_sigtimedwait)
 	static const struct call row = {
 		.arg = { ARG_FIX(KIND_FIX_IN, 8), ARG_FIX(KIND_FIX_OUT, SIGINFO_SIZE),
 			 ARG_FIX(KIND_FIX_IN, 16), KIND_LONG },
-		.how = HOW_MARSHAL, .result = RESULT_INT,
+		.how = HOW_MARSHAL, .restart = RESTART_NEVER, .result = RESULT_INT,
 	};
 	uint64_t set;
 	int64_t value;
@@ -141,6 +144,44 @@ EMULATED(call_rt_sigtimedwait)
 	if (arg[1] && !timer_take(arg[1], value))
 		return -LINUX_EFAULT;
 	return value;
+}
+
+/* How each of them says that it would rather not sleep. */
+static const struct {
+	uint16_t number;
+	uint8_t arg;
+	enum { ZERO, ZERO_TIME, NOWAIT } by;
+} unsleeping[] = {
+	{ NR_poll, 2, ZERO }, { NR_epoll_wait, 3, ZERO }, { NR_epoll_pwait, 3, ZERO },
+	{ NR_select, 4, ZERO_TIME }, { NR_pselect6, 4, ZERO_TIME }, { NR_ppoll, 2, ZERO_TIME },
+	{ NR_epoll_pwait2, 3, ZERO_TIME }, { NR_nanosleep, 0, ZERO_TIME },
+	{ NR_rt_sigtimedwait, 2, ZERO_TIME }, { NR_semtimedop, 3, ZERO_TIME },
+	{ NR_msgsnd, 3, NOWAIT }, { NR_msgrcv, 4, NOWAIT },
+};
+
+static uint64_t argument(const struct regs *r, unsigned int i)
+{
+	const uint64_t arg[] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 };
+
+	return arg[i];
+}
+
+bool wait_sleeps(const struct thread *t, uint64_t number)
+{
+	uint64_t value, time[2];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(unsleeping) / sizeof(unsleeping[0]); i++)
+		if (unsleeping[i].number == number)
+			break;
+	if (i == sizeof(unsleeping) / sizeof(unsleeping[0]))
+		return true;
+	value = argument(&t->regs, unsleeping[i].arg);
+	if (unsleeping[i].by == ZERO)
+		return (uint32_t)value != 0;
+	if (unsleeping[i].by == NOWAIT)
+		return !(value & IPC_NOWAIT);
+	return !user_get(time, value, sizeof(time)) || time[0] || time[1];
 }
 
 /* A new descriptor, or the one that was given: then it must be that one. */

@@ -12,4 +12,7 @@
 /* After the call; `value` as it came back, t->rewind if it was not made. See signal_mask_temporary. */
 void wait_unmask(struct thread *t, int64_t value);
 
+/* Could this call, whose arguments are in t->regs, sleep? Of those that never restart. */
+bool wait_sleeps(const struct thread *t, uint64_t number);
+
 #endif

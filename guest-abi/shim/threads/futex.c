@@ -348,9 +348,10 @@ static int64_t wait_queued(struct thread *t, const struct limit *limit, uint32_t
 	}
 	if (result != -LINUX_EINTR)
 		return result;
-	/* Not begun, or to own: again after any handler. Timed: never. Else as the handler says. */
+	/* To own: again after any handler. Timed: never. Else as the handler says. */
 	t->rewind = !slept || t->futex.owner;
-	t->interrupted = !t->rewind && !limit->timed;
+	if (!t->futex.owner)
+		t->interrupted = limit->timed ? INTERRUPTED_ENDS : INTERRUPTED_RESTARTS;
 	return result;
 }
 

@@ -4,11 +4,13 @@
 #include "guest-abi/shim/files/epoll.h"
 #include "guest-abi/shim/files/fds.h"
 #include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/signals/sigframe.h"
 #include "guest-abi/shim/time/timer.h"
 #include "test.h"
 
 enum {
-	CLOSE = 3, SIGTIMEDWAIT = 128, SIGSUSPEND = 130, EPOLL_CREATE = 213, TIMER_CREATE = 222,
+	READ = 0, CLOSE = 3, SIGACTION = 13, SIGPROCMASK = 14, PAUSE = 34, NANOSLEEP = 35,
+	GETUID = 102, CLOCK_NANOSLEEP = 230, SIGTIMEDWAIT = 128, SIGSUSPEND = 130, EPOLL_CREATE = 213, TIMER_CREATE = 222,
 	TIMER_DELETE = 226, EPOLL_WAIT = 232, EPOLL_CTL = 233, PSELECT6 = 270, PPOLL = 271,
 	EPOLL_PWAIT = 281, SIGNALFD4 = 289, EPOLL_PWAIT2 = 441,
 };
@@ -314,6 +316,125 @@ static void masks_of_calls(void)
 	CHECK(t->noted && t->mask == BIT(SIGUSR1) && !t->temporary);
 }
 
+/* --- A signal between the program's SYSCALL and the kernel's ------------------------------------ */
+
+#define SA_RESTART	0x10000000UL
+#define SA_RESTORER	0x04000000UL
+#define HANDLER		0x402000UL
+#define AFTER		0x401002UL	/* the SYSCALL's */
+
+static int64_t signal_first(const struct ocall *c, uint64_t *flags)
+{
+	struct carrel_slot *slot = (struct carrel_slot *)CARREL_CHANNEL_VA;
+
+	if (c->number == SIGACTION || c->number == SIGPROCMASK)
+		return 0;
+	*flags = CARREL_RESUME_SIGNAL | CARREL_RESUME_NOTSTARTED;
+	slot->pending = SIGUSR1;
+	memset(slot->siginfo, 0, sizeof(slot->siginfo));
+	return 0;
+}
+
+/* upcall.c; entry.S calls it */
+void syscall_main(struct thread *t);
+
+/* The frame of the handler that ran instead: where the program goes on, and with what. */
+static const struct sigframe *kept_from(struct thread *t, uint64_t number, uint64_t a, uint64_t b,
+					uint64_t c, uint64_t d, uint64_t sa_flags)
+{
+	uint64_t stack = (uint64_t)program_block(PAGE_SIZE * 4, CARREL_R | CARREL_W) + PAGE_SIZE * 4;
+	uint64_t *action = (uint64_t *)program_block(32, CARREL_R);
+
+	fake.host = signal_first;
+	action[0] = HANDLER;
+	action[1] = SA_RESTORER | sa_flags;
+	t->mask = 0;
+	CHECK_EQ(call(t, SIGACTION, SIGUSR1, (uint64_t)action, 0, 8, 0, 0), 0);
+	t->regs = (struct regs){ .rax = number, .rdi = a, .rsi = b, .rdx = c, .r10 = d,
+				 .rip = AFTER, .rsp = stack };
+	syscall_main(t);
+	CHECK_EQ(t->regs.rip, HANDLER);
+	CHECK(!t->rewind && !t->interrupted && !t->noted);
+	return (const struct sigframe *)t->regs.rsp;
+}
+
+/* What would have slept is over, whatever the handler's flags, as if it had begun to sleep. */
+static void kept_from_sleeping(void)
+{
+	const uint64_t flags[] = { 0, SA_RESTART };
+
+	for (int i = 0; i < 2; i++) {
+		struct thread *t = fresh();
+		const struct sigframe *f;
+		uint64_t *time, *rest;
+
+		time = (uint64_t *)program_block(16, CARREL_R);
+		rest = (uint64_t *)program_block(16, CARREL_R | CARREL_W);
+		time[0] = 1000;
+		time[1] = 5;
+		f = kept_from(t, NANOSLEEP, (uint64_t)time, (uint64_t)rest, 0, 0, flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+		CHECK(rest[0] == 1000 && rest[1] == 5);
+		rest[0] = 1;
+		f = kept_from(t, CLOCK_NANOSLEEP, 0, 0, (uint64_t)time, (uint64_t)rest, flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+		CHECK_EQ(rest[0], 1000);
+		/* an absolute time has no rest */
+		rest[0] = 1;
+		f = kept_from(t, CLOCK_NANOSLEEP, 0, 1, (uint64_t)time, (uint64_t)rest, flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+		CHECK_EQ(rest[0], 1);
+		f = kept_from(t, PAUSE, 0, 0, 0, 0, flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+		f = kept_from(t, EPOLL_WAIT, 5, (uint64_t)program_block(16, CARREL_R | CARREL_W), 1, -1,
+			      flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+		f = kept_from(t, SIGSUSPEND, mask_block(0), 8, 0, 0, flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+	}
+}
+
+/* What might have ended at once is made after the handler: a read of a file has no EINTR. */
+static void kept_from_reading(void)
+{
+	const uint64_t flags[] = { 0, SA_RESTART };
+
+	for (int i = 0; i < 2; i++) {
+		struct thread *t = fresh();
+		const struct sigframe *f;
+
+		f = kept_from(t, READ, 6, (uint64_t)program_block(8, CARREL_R | CARREL_W), 8, 0, flags[i]);
+		CHECK(f->context.rip == AFTER - 2 && f->context.rax == READ);
+		f = kept_from(t, GETUID, 0, 0, 0, 0, flags[i]);
+		CHECK(f->context.rip == AFTER - 2 && f->context.rax == GETUID);
+		/* nor has a look that does not sleep */
+		f = kept_from(t, EPOLL_WAIT, 5, (uint64_t)program_block(16, CARREL_R | CARREL_W), 1, 0,
+			      flags[i]);
+		CHECK(f->context.rip == AFTER - 2 && f->context.rax == EPOLL_WAIT);
+		f = kept_from(t, PSELECT6, 0, 0, 0, 0, flags[i]);
+		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
+		f = kept_from(t, NANOSLEEP, (uint64_t)memset(program_block(16, CARREL_R), 0, 16), 0, 0, 0,
+			      flags[i]);
+		CHECK(f->context.rip == AFTER - 2 && f->context.rax == NANOSLEEP);
+	}
+}
+
+/* No handler, so no EINTR: the program need not notice a signal that it ignores. */
+static void kept_from_sleeping_unhandled(void)
+{
+	uint64_t *action, *time;
+	struct thread *t = fresh();
+
+	action = (uint64_t *)program_block(32, CARREL_R);
+	time = (uint64_t *)program_block(16, CARREL_R);
+	fake.host = signal_first;
+	action[0] = 1;					/* SIG_IGN */
+	CHECK_EQ(call(t, SIGACTION, SIGUSR1, (uint64_t)action, 0, 8, 0, 0), 0);
+	t->regs = (struct regs){ .rax = NANOSLEEP, .rdi = (uint64_t)time, .rip = AFTER };
+	syscall_main(t);
+	CHECK(t->regs.rip == AFTER - 2 && t->regs.rax == NANOSLEEP);
+}
+
 static int64_t pselect_kernel(const struct ocall *c, uint64_t *flags)
 {
 	uint64_t pair[2], *sets = (uint64_t *)c->arg[1];
@@ -472,6 +593,9 @@ const struct test event_tests[] = {
 	{ "as many registrations as there is room for", many_registrations },
 	{ "masks of calls", masks_of_calls },
 	{ "pselect's mask, and sets of other descriptors", pselect_mask },
+	{ "a signal keeps a call from sleeping", kept_from_sleeping },
+	{ "a signal keeps a call from reading", kept_from_reading },
+	{ "a signal without a handler keeps a call from sleeping", kept_from_sleeping_unhandled },
 	{ "rt_sigsuspend", sigsuspend },
 	{ "rt_sigtimedwait", sigtimedwait },
 	{ "signalfd", signal_descriptors },

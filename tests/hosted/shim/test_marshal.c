@@ -569,7 +569,8 @@ static void signals(void)
 	host_take_signal(t);
 	CHECK_EQ(t->siginfo[8], 0x11);
 	/* EINTR out of nowhere is passed on */
-	t->noted = t->interrupted = false;
+	t->noted = false;
+	t->interrupted = INTERRUPTED_NO;
 	answer_flags = 0;
 	CHECK_EQ(call(t, READ), -LINUX_EINTR);
 	CHECK(!t->interrupted && !t->rewind);
