@@ -74,7 +74,7 @@ TP_BEARSSL := $(addprefix codec/,ccopy dec16be dec32be dec32le dec64be dec64le e
 	$(addprefix hash/,sha1 sha2small sha2big ghash_ctmul64) \
 	mac/hmac kdf/hkdf rand/aesctr_drbg rand/hmac_drbg aead/gcm \
 	$(addprefix symcipher/,aes_common aes_ct64 aes_ct64_ctr aes_ct64_ctrcbc aes_ct64_enc) \
-	$(addprefix ec/,ec_keygen ec_p256_m31 ec_pubkey ec_secp256r1 ec_secp384r1 \
+	$(addprefix ec/,ec_c25519_m31 ec_keygen ec_p256_m31 ec_pubkey ec_secp256r1 ec_secp384r1 \
 		ec_secp521r1 ecdsa_i31_bits ecdsa_i31_sign_raw ecdsa_i31_vrfy_raw) \
 	$(addprefix int/i31_,add bitlen decmod decode decred encode fmont iszero moddiv modpow \
 		montmul mulacc muladd ninv31 reduce rshift sub tmont) \

@@ -337,6 +337,24 @@ static void test_ecdsa(void)
 				    sizeof(signature)) == 0);
 }
 
+/* RFC 7748, 6.1: Alice's public key, and the secret that both have. */
+static void test_x25519(void)
+{
+	static const unsigned char alice[32] = {
+		0x77, 0x07, 0x6d, 0x0a, 0x73, 0x18, 0xa5, 0x7d, 0x3c, 0x16, 0xc1, 0x72, 0x51, 0xb2, 0x66, 0x45,
+		0xdf, 0x4c, 0x2f, 0x87, 0xeb, 0xc0, 0x99, 0x2a, 0xb1, 0x77, 0xfb, 0xa5, 0x1d, 0xb9, 0x2c, 0x2a,
+	}, bob[32] = {
+		0x5d, 0xab, 0x08, 0x7e, 0x62, 0x4a, 0x8a, 0x4b, 0x79, 0xe1, 0x7f, 0x8b, 0x83, 0x80, 0x0e, 0xe6,
+		0x6f, 0x3b, 0xb1, 0x29, 0x26, 0x18, 0xb6, 0xfd, 0x1c, 0x2f, 0x8b, 0x27, 0xff, 0x88, 0xe0, 0xeb,
+	};
+	unsigned char public[32];
+
+	CHECK(br_ec_c25519_m31.mulgen(public, alice, sizeof(alice), BR_EC_curve25519) == 32);
+	CHECK(is_hex(public, "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"));
+	CHECK(br_ec_c25519_m31.mul(public, sizeof(public), bob, sizeof(bob), BR_EC_curve25519) == 1);
+	CHECK(is_hex(public, "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"));
+}
+
 static void run(const char *name, void (*test)(void))
 {
 	int before = failures;
@@ -356,5 +374,6 @@ int main(void)
 	run("BearSSL: SHA-256", test_sha256);
 	run("BearSSL: HMAC, HKDF, AES-GCM", test_keyed);
 	run("BearSSL: ECDSA on P-256", test_ecdsa);
+	run("BearSSL: X25519", test_x25519);
 	return failures != 0;
 }
