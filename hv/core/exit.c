@@ -10,6 +10,7 @@
 #include "hypercall.h"
 #include "pass.h"
 #include "pci.h"
+#include "platform.h"
 #include "policy.h"
 #include "process.h"
 #include "stats.h"
@@ -53,6 +54,7 @@ void exit_wipe(void)
 	apic_stop_others();	/* nobody works on what is wiped */
 	process_wipe();
 	pass_wipe();
+	platform_wipe();
 	wipe_control();
 	wbinvd();
 }

@@ -8,6 +8,7 @@
 #include "hypercall.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <base/log.h>
 #include <base/x86.h>
@@ -19,6 +20,7 @@
 #include "info.h"
 #include "owner.h"
 #include "pass.h"
+#include "platform.h"
 #include "process.h"
 #include "random.h"
 #include "stats.h"
@@ -36,9 +38,10 @@ enum call {
 	PROTECT = CARREL_HC_PROTECT, RANDOM = CARREL_HC_RANDOM, NOTE = CARREL_HC_NOTE,
 	IDENTITY = CARREL_HC_IDENTITY, DIE = CARREL_HC_DIE, ADOPT = CARREL_HC_ADOPT,
 	THREAD = CARREL_HC_THREAD, FORK = CARREL_HC_FORK, PASS = CARREL_HC_PASS,
-	CLAIM = CARREL_HC_CLAIM,
+	CLAIM = CARREL_HC_CLAIM, PUBLIC = CARREL_HC_PUBLIC, RESEAL = CARREL_HC_RESEAL,
+	SEAL_KEY = CARREL_HC_SEAL_KEY,
 };
-static_assert(CARREL_HC_MAX == CARREL_HC_CLAIM, "enum call names every hypercall");
+static_assert(CARREL_HC_MAX == CARREL_HC_SEAL_KEY, "enum call names every hypercall");
 
 /* Mode and view. */
 #define IN_PROCESS	8
@@ -89,13 +92,14 @@ static const struct rule rules[CARREL_HC_MAX + 1] = {
 	[PARK] = { KERNEL, NOTHING, false, 0, 0 },
 	[ADMIT] = { KERNEL, NOTHING, false, 0, 0 },
 	[ADOPT] = { KERNEL, NAMED, true, P_FORKED, 0 },
+	[PUBLIC ... RESEAL] = { KERNEL, NOTHING, false, 0, 0 },
 	[ENTER] = { CARRIER, NAMED, false, P_READY, T_NEW },
 	[RESUME] = { CARRIER, NAMED, false, P_READY, T_OUT },
 	[OCALL] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
 	[MAP ... PROTECT] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
 	[RANDOM ... DIE] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
 	[THREAD ... FORK] = { PROCESS, OWN, true, P_INSIDE, T_RUNNING },
-	[PASS ... CLAIM] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
+	[PASS ... SEAL_KEY] = { PROCESS, OWN, false, P_INSIDE, T_RUNNING },
 };
 
 #define CODE_MAX	0xFFFF		/* of NOTE and DIE */
@@ -168,12 +172,17 @@ static bool args_ok(enum call call, const struct vt_regs *args)
 		return args->rdi < CARREL_SLOTS_MAX;
 	case FORK:
 		return args->rdi <= CARREL_FORK_ABORT;
+	case SEAL_KEY:
+		return args->rdi < CARREL_SEAL_KINDS;
+	case RESEAL:
+		return args->rdi < frame_chunk_count() * CHUNK_PAGES;
 	case PARK:
 		return args->rdi <= 0xFFFFFFFF;
 	case ADMIT:
 		return args->rdi <= 0xFFFF;
 	case INIT: case DESTROY: case FLUSH: case INFO: case LOG: case OCALL: case RANDOM:
 	case IDENTITY: case ADOPT: case PASS: case CLAIM: case RESUME:
+	case PUBLIC:
 		return true;
 	}
 	return false;
@@ -322,6 +331,31 @@ static s64 claim(const struct process *process, struct vt_regs *regs)
 	return error;
 }
 
+static s64 seal_key(const struct process *process, struct vt_regs *regs)
+{
+	u8 key[PLATFORM_KEY];
+	int error = CARREL_EFLAG;
+
+	if (process->flags & CARREL_CREATE_SEAL)
+		error = platform_seal_key((u32)regs->rdi, process->identity, key);
+	if (error)
+		return error;
+	give4(regs, key);
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
+static s64 public_key(struct vt_regs *regs)
+{
+	const u64 identity[4] = { regs->rdi, regs->rsi, regs->rdx, regs->r10 };
+	u8 key[PLATFORM_KEY];
+	int error = platform_public(identity, key);
+
+	if (!error)
+		give4(regs, key);
+	return error;
+}
+
 static s64 die(struct cpu *cpu, struct process *process)
 {
 	process_kill(process, "by its shim", cpu->vt.regs->rdi, 0);
@@ -375,6 +409,7 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return 0;
 	case IDENTITY:
 		give4(regs, process->identity);
+		regs->r8 = process->flags;
 		return 0;
 	case DIE:
 		return die(cpu, process);
@@ -388,6 +423,12 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return pass(process, regs);
 	case CLAIM:
 		return claim(process, regs);
+	case SEAL_KEY:
+		return seal_key(process, regs);
+	case PUBLIC:
+		return public_key(regs);
+	case RESEAL:
+		return platform_reseal(regs->rdi);
 	case ENTER: case RESUME:	/* call_carrier() */
 		break;
 	}

@@ -11,6 +11,7 @@
 #include <base/types.h>
 
 #define PLATFORM_REASON	144	/* bytes of text with its NUL */
+#define PLATFORM_KEY	32	/* bytes of a derived key */
 
 struct platform {
 	u32 state;			/* CARREL_LAUNCH_* */
@@ -23,17 +24,28 @@ struct platform {
 
 /*
  * Seal the key for another measurement: `digest` of the PCRs of this state, to the blob's slot
- * that this launch did not come from. Called on the CPU of a hypercall; may take seconds.
- * 0, or a CARREL_E*: EBUSY (the TPM is in use: again), ESTATE (the TPM refused; logged).
+ * that this launch did not come from. It opens at the value `counter` of COUNTER, never at another:
+ * that is what was signed. Called on the CPU of a hypercall, by one CPU at a time; may take
+ * seconds. 0, or a CARREL_E*: EBUSY (the TPM is in use: again), ESTATE (COUNTER has neither that
+ * value nor the one before it, or the TPM refused; logged).
  */
-typedef s64 (*platform_reseal_t)(const struct carrel_secret *secret, const u8 digest[32]);
+typedef s64 (*platform_reseal_t)(const struct carrel_secret *secret, const u8 digest[32],
+				 u64 counter);
 
 /* Boot, one CPU. `secret` only when the state is not unmeasured; copied. */
 void platform_boot(const struct platform *platform, const struct carrel_secret *secret,
 		   platform_reseal_t reseal);
 const struct platform *platform_state(void);
 
-/* Wipe the key: before the machine leaves us (panic, shutdown, kexec of everything). */
+/* SEAL_KEY: the key of this kind (CARREL_SEAL_*) and identity. 0, or CARREL_ESTATE: there is none. */
+int platform_seal_key(u32 kind, const u64 identity[4], u8 key[PLATFORM_KEY]);
+/* PUBLIC: what belongs to the X25519 key of that identity. The same errors. */
+int platform_public(const u64 identity[4], u8 key[PLATFORM_KEY]);
+/* RESEAL, the number of a frame that may be the host's. See docs/abi.md for the errors. */
+s64 platform_reseal(u64 frame);
+
+/* Wipe the key: before the machine leaves us (panic, shutdown, reset). All other CPUs have
+ * stopped. */
 void platform_wipe(void);
 
 #endif

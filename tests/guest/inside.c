@@ -116,7 +116,7 @@ static void calls(void)
 	const uint64_t none[6] = { 0 };
 
 	for (uint64_t number = 0; number < CARREL_HC_OCALL; number++) {
-		bool known = (number >= CARREL_HC_DONATE && number <= CARREL_HC_ADOPT) ||
+		bool known = (number >= CARREL_HC_DONATE && number <= CARREL_HC_RESEAL) ||
 			number == CARREL_HC_ENTER || number == CARREL_HC_RESUME;
 
 		expect("a call that is not a process's", call(number, none),
@@ -124,6 +124,7 @@ static void calls(void)
 	}
 	expect("a call past the last", call(CARREL_HC_MAX + 1, none), CARREL_ECALL);
 	expect("call -1", call(UINT64_MAX, none), CARREL_ECALL);
+	expect("SEAL_KEY without the flag", call(CARREL_HC_SEAL_KEY, none), CARREL_EFLAG);
 	ranges_of(CARREL_HC_MAP);
 	ranges_of(CARREL_HC_UNMAP);
 	ranges_of(CARREL_HC_PROTECT);
@@ -284,6 +285,7 @@ static void fuzz(uint64_t start)
 		CARREL_HC_RANDOM, CARREL_HC_IDENTITY, CARREL_HC_DONATE, CARREL_HC_DESTROY,
 		CARREL_HC_FLUSH, CARREL_HC_ENTER, CARREL_HC_RESUME, CARREL_HC_THREAD,
 		CARREL_HC_FORK, CARREL_HC_PASS, CARREL_HC_CLAIM, CARREL_HC_ADOPT,
+		CARREL_HC_PUBLIC, CARREL_HC_RESEAL, CARREL_HC_SEAL_KEY,
 	};
 
 	seed = start * 0x9e3779b97f4a7c15;

@@ -14,7 +14,7 @@
 #ifndef CARREL_HYPERCALL_H
 #define CARREL_HYPERCALL_H
 
-#define CARREL_ABI_VERSION	3
+#define CARREL_ABI_VERSION	4
 
 /* CPUID 40000000h: EAX = highest leaf, EBX ECX EDX = signature. */
 #define CARREL_CPUID_BASE	0x40000000
@@ -45,6 +45,8 @@
 					   host memory by DMA */
 #define CARREL_HC_ADOPT		13	/* (process, ticket low, ticket high): a host process has come for
 					   that child of a fork; once */
+#define CARREL_HC_PUBLIC	14	/* RDI RSI RDX R10 = identity -> its X25519 public key there */
+#define CARREL_HC_RESEAL	15	/* (frame): struct carrel_reseal at its start */
 /* Host view, CPL 3. */
 #define CARREL_HC_ENTER		16	/* (process, ticket low, ticket high, thread) */
 #define CARREL_HC_RESUME	17	/* (process, ticket low, ticket high, thread, value, flags) */
@@ -56,7 +58,7 @@
 #define CARREL_HC_PROTECT	35	/* (address, pages, rights) */
 #define CARREL_HC_RANDOM	36	/* () -> RDI RSI RDX R10 = 32 random bytes */
 #define CARREL_HC_NOTE		37	/* (code, number): a line in the log */
-#define CARREL_HC_IDENTITY	38	/* () -> RDI RSI RDX R10 */
+#define CARREL_HC_IDENTITY	38	/* () -> RDI RSI RDX R10, R8 = CARREL_CREATE_* */
 #define CARREL_HC_DIE		39	/* (code): kill this process with a logged reason */
 #define CARREL_HC_THREAD	40	/* (index): make that thread, or make it anew if it is out */
 #define CARREL_HC_FORK		41	/* (CARREL_FORK_*, child of ABORT)
@@ -64,11 +66,17 @@
 #define CARREL_HC_PASS		42	/* RDI RSI RDX R10 = 32 bytes for a successor of the same identity
 					   -> RDI = ticket low, RSI = ticket high */
 #define CARREL_HC_CLAIM		43	/* (ticket low, ticket high) -> RDI RSI RDX R10 = the bytes, once */
-#define CARREL_HC_MAX		43
+#define CARREL_HC_SEAL_KEY	44	/* (CARREL_SEAL_*) -> RDI RSI RDX R10 = a key of this identity's */
+#define CARREL_HC_MAX		44
 
 /* What FORK is to do. */
 #define CARREL_FORK_GO		0	/* begin, or go on after MORE or PENDING */
 #define CARREL_FORK_ABORT	1	/* nobody comes for that child, or (0) the one in the making: undo */
+
+/* Keys that SEAL_KEY derives from the platform key, the launch's state and the identity. */
+#define CARREL_SEAL_SYMMETRIC	0	/* 32 bytes that nobody else can have */
+#define CARREL_SEAL_X25519	1	/* the private key of what PUBLIC tells the host */
+#define CARREL_SEAL_KINDS	2
 
 /* Positive results. */
 #define CARREL_PENDING		1	/* CPUs owe a flush: run FLUSH on all, ask again */
@@ -87,6 +95,8 @@
 #define CARREL_EBUSY		(-10)	/* the thread runs on another CPU, or a race was lost: retry */
 #define CARREL_ERANDOM		(-11)	/* the machine's generator failed its health check */
 #define CARREL_EDMA		(-12)	/* DMA protection was required and is absent */
+#define CARREL_EFLAG		(-13)	/* CREATE did not say that the process may ask for this */
+#define CARREL_ESIGNATURE	(-14)	/* the update key did not sign it */
 
 /* Rights, in ADD, MAP and PROTECT. */
 #define CARREL_R		1
@@ -131,7 +141,8 @@
 
 /* Flags of CREATE; part of the identity. */
 #define CARREL_CREATE_DMA	1	/* only where devices cannot reach private memory, else EDMA */
-#define CARREL_CREATE_FLAGS	1
+#define CARREL_CREATE_SEAL	2	/* it may ask for keys: its manifest fixes what it does */
+#define CARREL_CREATE_FLAGS	3
 
 #define CARREL_DMA_UNPROTECTED	0
 #define CARREL_DMA_PROTECTED	1

@@ -62,6 +62,31 @@ struct carrel_request {
 	uint8_t update_key[CARREL_UPDATE_KEY];
 };
 
+/*
+ * What must be signed (ECDSA on P-256 of the SHA-256 of these bytes) so that the key is sealed once
+ * more: the kernel that asks may want a hypervisor with a hole in it, an old one or even that which
+ * runs. `counter` ties the signature to one value of COUNTER: when that has gone on, an update that
+ * was right once cannot be asked for again. An update from value v on takes two: for v, so that the
+ * new system starts while the old one still can; and, when it has, for v + 1 and its own
+ * measurement, after which COUNTER is incremented and the old one can start no more.
+ */
+#define CARREL_UPDATE_LABEL	"carrel update"
+
+struct carrel_update {
+	uint8_t label[16];		/* CARREL_UPDATE_LABEL, then zeros */
+	uint8_t fingerprint[32];	/* of this machine's key: struct carrel_record */
+	uint64_t counter;		/* the new blob opens at this value of COUNTER */
+	uint32_t state, reserved;	/* CARREL_LAUNCH_* of this launch and the new one; 0 */
+	uint8_t digest[32];		/* SHA-256 of the values that the PCRs of `state` will have */
+};
+
+/* What hypercall RESEAL reads. */
+struct carrel_reseal {
+	uint32_t magic, version;
+	struct carrel_update update;
+	uint8_t signature[64];		/* r, s, big-endian */
+};
+
 #define CARREL_NV_ASSERT(name, type, size) \
 	typedef char carrel_nv_assert_##name[sizeof(type) == (size) ? 1 : -1]
 
@@ -69,5 +94,7 @@ CARREL_NV_ASSERT(record, struct carrel_record, 32);
 CARREL_NV_ASSERT(secret, struct carrel_secret, 96);
 CARREL_NV_ASSERT(blob, struct carrel_nv_blob, 384);
 CARREL_NV_ASSERT(request, struct carrel_request, 80);
+CARREL_NV_ASSERT(update, struct carrel_update, 96);
+CARREL_NV_ASSERT(reseal, struct carrel_reseal, 168);
 
 #endif

@@ -31,7 +31,7 @@ enum ring { RING_0, RING_3, COMPAT };
 /* The answer to call `number` with all arguments -1 (kernel's) or 0. */
 static int64_t expected(uint64_t number, enum ring ring)
 {
-	bool kernel = number >= CARREL_HC_DONATE && number <= CARREL_HC_ADOPT;
+	bool kernel = number >= CARREL_HC_DONATE && number <= CARREL_HC_RESEAL;
 	bool carrier = number == CARREL_HC_ENTER || number == CARREL_HC_RESUME;
 	bool process = number >= CARREL_HC_OCALL && number <= CARREL_HC_MAX;
 
@@ -45,7 +45,7 @@ static int64_t expected(uint64_t number, enum ring ring)
 /* In ring 0 the kernel's own calls are for the fuzzer. */
 static bool is_tried(uint64_t number, enum ring ring)
 {
-	return ring != RING_0 || number < CARREL_HC_DONATE || number > CARREL_HC_ADOPT;
+	return ring != RING_0 || number < CARREL_HC_DONATE || number > CARREL_HC_RESEAL;
 }
 
 static int64_t call_from(enum ring ring, uint64_t number)

@@ -12,15 +12,19 @@ CT := $(B)/tests/core
 CLANG ?= clang
 FUZZ_SECONDS ?= 5
 
-CT_CORE := owner family process fork destroy thread hypercall info pass random fixed leaves
+CT_CORE := owner family process fork destroy thread hypercall info pass platform random fixed leaves
 CT_MM := cache check dma flush frame guest_format scrub share space table view
 # The machine that the tests are in.
 CT_MACHINE := machine backend surroundings devices module trace invariants
-CT_SHA := hash/sha2small codec/dec32be codec/enc32be codec/enc64be
-CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) hv/crypto/sha256.c hv/virt/svm/npt.c \
+CT_SHA := $(addprefix codec/,ccopy dec32be enc32be enc64be) hash/sha2small mac/hmac \
+	$(addprefix ec/,ec_c25519_m31 ec_p256_m31 ec_secp256r1 ec_secp384r1 ec_secp521r1 \
+		ecdsa_i31_bits ecdsa_i31_vrfy_raw) \
+	$(addprefix int/i31_,add bitlen decmod decode encode fmont iszero modpow montmul muladd \
+		ninv31 rshift sub tmont) int/i32_div32
+CT_SOURCES := $(CT_CORE:%=hv/core/%.c) $(CT_MM:%=hv/mm/%.c) $(wildcard hv/crypto/*.c) hv/virt/svm/npt.c \
 	$(CT_MACHINE:%=tests/hosted/core/%.c)
 CT_TESTS := main test_legality test_owner test_life test_crossing test_thread test_fork test_family \
-	test_order test_race test_random
+	test_order test_race test_random test_crypto test_platform
 
 CT_WRAP := scrub_page view_hide_chunk view_show_chunk frame_unlend \
 	dma_hide_chunk dma_drained dma_show_chunk dma_state

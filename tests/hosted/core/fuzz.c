@@ -9,6 +9,7 @@
 
 #include <base/phys.h>
 #include <base/x86.h>
+#include <core/platform.h>
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -224,8 +225,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct carrier carrier;
 
 	if (!phys_base) {
+		static const struct platform measured = { .state = CARREL_LAUNCH_MEASURED };
+		static const struct carrel_secret secret;
+
 		setvbuf(stdout, NULL, _IONBF, 0);
 		machine_reset();
+		platform_boot(&measured, &secret, NULL);	/* no request gets that far */
 	}
 	made = 0;
 	memset(handle, 0, sizeof(handle));

@@ -34,7 +34,8 @@ struct test {
 };
 
 extern const struct test legality_tests[], owner_tests[], life_tests[], crossing_tests[],
-	thread_tests[], fork_tests[], family_tests[], order_tests[], race_tests[], random_tests[];
+	thread_tests[], fork_tests[], family_tests[], order_tests[], race_tests[], random_tests[],
+	crypto_tests[], platform_tests[];
 
 #define CPUS		4U
 #define RAM_SIZE	(48 * MIB)

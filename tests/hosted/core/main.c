@@ -7,7 +7,7 @@ int main(int argc, char **argv)
 	static const struct test *const lists[] = {
 		legality_tests, owner_tests, life_tests, crossing_tests, thread_tests, fork_tests,
 		family_tests, order_tests, random_tests,
-		race_tests,
+		crypto_tests, platform_tests, race_tests,
 	};
 	unsigned int passed = 0, failed = 0;
 

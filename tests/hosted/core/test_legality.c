@@ -9,17 +9,18 @@
 
 #include <base/x86.h>
 #include <core/pass.h>
+#include <core/platform.h>
 #include <core/stats.h>
 
 enum who { NONE, KERNEL, CARRIER, PROCESS };
 
 static enum who who_may(u64 number)
 {
-	if (number >= 1 && number <= 13)
+	if (number >= 1 && number <= 15)
 		return KERNEL;
 	if (number == 16 || number == 17)
 		return CARRIER;
-	if (number >= 32 && number <= 43)
+	if (number >= 32 && number <= 44)
 		return PROCESS;
 	return NONE;
 }
@@ -237,11 +238,27 @@ static void all_callers(u64 number, struct setting s)
 	clean_up();
 }
 
-static const u64 beyond[] = { 12, 15, 18, 31, 40, 64, 255, 0x100000001, 0x8000000000000001, ~0UL };
+static const u64 beyond[] = { 12, 18, 31, 45, 64, 255, 0x100000001, 0x8000000000000001, ~0UL };
+
+static s64 no_reseal(const struct carrel_secret *secret, const u8 digest[32], u64 counter)
+{
+	return CARREL_EBUSY;
+}
+
+/* Keys are refused before anything else where there are none; here there are. */
+static void have_key(bool have)
+{
+	static const struct platform measured = { .state = CARREL_LAUNCH_MEASURED }, not = { 0 };
+	static const struct carrel_secret secret;
+
+	platform_boot(have ? &measured : &not, &secret, no_reseal);
+}
 
 static void legality(void)
 {
 	struct setting s = { 0 };
+
+	have_key(true);
 
 	spare = 12;
 	CHECK_EQ(donate(&cpus[0], spare, 0), 0);
@@ -257,6 +274,7 @@ static void legality(void)
 				all_callers(beyond[i], s);
 		}
 	}
+	have_key(false);
 	check_machine();
 	printf("     %u cases\n", cases);
 }
@@ -319,8 +337,8 @@ static const struct bad bad_kernel[] = {
 	{ CARREL_HC_CREATE, 12, ABI, 0 | 2 << 16, 1 },
 	{ CARREL_HC_CREATE, 12, ABI, 129 | 200 << 16, 1 },
 	{ CARREL_HC_CREATE, 12, ABI, 1 | 257 << 16, 1 },
-	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | 2UL << 32, 1 },
-	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | 3UL << 32, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | 4UL << 32, 1 },
+	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | 7UL << 32, 1 },
 	{ CARREL_HC_CREATE, 12, ABI, 1 | 2 << 16 | BIT(63), 1 },
 	{ CARREL_HC_CREATE, 12, ABI, 2 | 1 << 16, 1 },	/* no arena */
 	{ CARREL_HC_CREATE, 12, ABI, 3 | 2 << 16, 1 },
@@ -355,6 +373,9 @@ static const struct bad bad_kernel[] = {
 	{ CARREL_HC_INFO, CARREL_INFO_DMA_TEXT, 0, 0, 0 },
 	{ CARREL_HC_INFO, CARREL_INFO_DMA_UNIT, 1, 0, 0 },
 	{ CARREL_HC_INFO, CARREL_INFO_DMA_FAULTS, DMA_REQUESTERS_MAX + 1, 0, 0 },
+	{ CARREL_HC_RESEAL, RAM_CHUNKS * 512, 0, 0, 0 },
+	{ CARREL_HC_RESEAL, BIT(52) + 512, 0, 0, 0 },
+	{ CARREL_HC_RESEAL, ~0UL, 0, 0, 0 },
 	{ CARREL_HC_PARK, BIT(32), 0, 0, 0 },
 	{ CARREL_HC_PARK, CPUS, 0, 0, 0 },
 	{ CARREL_HC_INFO, ~0UL, 0, 0, 0 },
@@ -398,6 +419,9 @@ static const struct bad bad_inside[] = {
 	{ CARREL_HC_THREAD, 128, 0, 0, 0 },
 	{ CARREL_HC_THREAD, BIT(32) | 1, 0, 0, 0 },
 	{ CARREL_HC_THREAD, ~0UL, 0, 0, 0 },
+	{ CARREL_HC_SEAL_KEY, CARREL_SEAL_KINDS, 0, 0, 0 },
+	{ CARREL_HC_SEAL_KEY, BIT(32), 0, 0, 0 },
+	{ CARREL_HC_SEAL_KEY, ~0UL, 0, 0, 0 },
 	{ CARREL_HC_FORK, 2, 0, 0, 0 },
 	{ CARREL_HC_FORK, ~0UL, 0, 0, 0 },
 };
