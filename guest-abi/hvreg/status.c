@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <carrel/hypercall.h>
+#include <carrel/platform.h>
 #include "commands.h"
 #include "device.h"
 #include "dma.h"

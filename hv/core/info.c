@@ -9,6 +9,7 @@
 #include "apic.h"
 #include "cpu.h"
 #include "exit.h"
+#include "platform.h"
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
@@ -34,7 +35,7 @@ static void version(u64 value[])
 	value[1] = text(CARREL_VERSION);
 	value[2] = text(machine.vt->name);
 	value[3] = online | (u64)machine.cpu_count << 32;
-	value[4] = CARREL_LAUNCH_UNMEASURED;
+	value[4] = platform_state()->state;
 }
 
 static void memory(u64 value[])
@@ -151,15 +152,22 @@ static void dma(u64 value[])
 	value[5] = report.slot_count;
 }
 
-static int dma_text(u64 part, u64 value[])
+/* A text of `length` bytes, cut into parts. */
+static int part_of(const char *string, size_t length, u64 part, u64 value[])
 {
-	const char *problem = dma_problem();
-	size_t length = problem ? strlen(problem) : 0, room = INFO_VALUES * sizeof(value[0]);
+	size_t room = INFO_VALUES * sizeof(value[0]);
 
 	if (part >= (length + room - 1) / room)
 		return CARREL_EARG;
-	memcpy(value, problem + part * room, min_u64(room, length - part * room));
+	memcpy(value, string + part * room, min_u64(room, length - part * room));
 	return 0;
+}
+
+static int dma_text(u64 part, u64 value[])
+{
+	const char *problem = dma_problem();
+
+	return part_of(problem, problem ? strlen(problem) : 0, part, value);
 }
 
 static int dma_unit(u64 index, u64 value[])
@@ -187,6 +195,47 @@ static int dma_faults(u64 index, u64 value[])
 	value[2] = row.last.address;
 	value[3] = row.last.code | (u64)row.last.write << 8;
 	return 0;
+}
+
+static bool is_zero(const u8 hash[32])
+{
+	u8 any = 0;
+
+	for (u32 i = 0; i < 32; i++)
+		any |= hash[i];
+	return !any;
+}
+
+/* The policy is there only if the launch passed all checks that come before it. */
+static void launch(u64 value[])
+{
+	const struct platform *launched = platform_state();
+
+	value[0] = launched->state;
+	value[1] = launched->pcrs;
+	value[2] = launched->pcrs && !is_zero(launched->policy);
+}
+
+static int launch_hash(u64 index, u64 value[])
+{
+	const struct platform *launched = platform_state();
+	const u8 *const hashes[] = {
+		[CARREL_HASH_PCRS] = launched->pcr_digest,
+		[CARREL_HASH_POLICY] = launched->policy,
+		[CARREL_HASH_KEY] = launched->fingerprint,
+	};
+
+	if (index >= ARRAY_SIZE(hashes))
+		return CARREL_EARG;
+	memcpy(value, hashes[index], 32);
+	return 0;
+}
+
+static int launch_text(u64 part, u64 value[])
+{
+	const char *why = platform_state()->reason;
+
+	return part_of(why, strnlen(why, PLATFORM_REASON), part, value);
 }
 
 int info_get(u64 what, u64 index, u64 sub, u64 value[INFO_VALUES])
@@ -222,6 +271,13 @@ int info_get(u64 what, u64 index, u64 sub, u64 value[INFO_VALUES])
 		return dma_unit(index, value);
 	case CARREL_INFO_DMA_FAULTS:
 		return dma_faults(index, value);
+	case CARREL_INFO_LAUNCH:
+		launch(value);
+		return 0;
+	case CARREL_INFO_LAUNCH_HASH:
+		return launch_hash(index, value);
+	case CARREL_INFO_LAUNCH_TEXT:
+		return launch_text(index, value);
 	}
 	return CARREL_EARG;
 }

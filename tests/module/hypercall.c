@@ -567,7 +567,7 @@ static long info(struct hc_regs *regs)
 		regs->rdi = processes[regs->rsi].id;
 		return 0;
 	case CARREL_INFO_VERSION: case CARREL_INFO_MEMORY: case CARREL_INFO_REFUSED:
-	case CARREL_INFO_PLATFORM:
+	case CARREL_INFO_PLATFORM: case CARREL_INFO_LAUNCH: case CARREL_INFO_LAUNCH_HASH:
 		*regs = (struct hc_regs){ 0 };
 		return 0;
 	}

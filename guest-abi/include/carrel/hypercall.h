@@ -138,6 +138,11 @@
 #define CARREL_INFO_DMA_FAULTS	11	/* index: RDI = requester (FFFFh: all that found no row),
 					   RSI = faults, RDX = last address, R10 = last code | write << 8;
 					   EARG past the last */
+#define CARREL_INFO_LAUNCH	12	/* RDI = CARREL_LAUNCH_*, RSI = PCRs by bits, RDX = 1 if the
+					   launch's checks passed, so that RECORD can be made for it */
+#define CARREL_INFO_LAUNCH_HASH	13	/* index = CARREL_HASH_*: RDI RSI RDX R10 = 32 bytes */
+#define CARREL_INFO_LAUNCH_TEXT	14	/* index = part: 48 bytes of why the launch is no better,
+					   NUL-padded; EARG past the last */
 
 /* Flags of CREATE; part of the identity. */
 #define CARREL_CREATE_DMA	1	/* only where devices cannot reach private memory, else EDMA */
@@ -153,7 +158,10 @@
 #define CARREL_MSI_COMPATIBLE	1	/* all but those in remappable format */
 #define CARREL_MSI_FIXED	2	/* fixed and lowest-priority ones alone */
 
-#define CARREL_LAUNCH_UNMEASURED 0
+/* Hashes of the launch: zeros where there is none. */
+#define CARREL_HASH_PCRS	0	/* SHA-256 of the values of INFO_LAUNCH's PCRs */
+#define CARREL_HASH_POLICY	1	/* what RECORD's policy must be for this launch */
+#define CARREL_HASH_KEY		2	/* the platform key's fingerprint */
 
 /* States of a process, in INFO_PROCESS. */
 #define CARREL_PROCESS_NEW	0	/* created; pages are added */

@@ -4,6 +4,7 @@
 
 #include <base/phys.h>
 #include <base/x86.h>
+#include <core/platform.h>
 
 #define VALUE(i)	(0x5EC2E70000000000UL + (u64)(i) * 0x1111)
 
@@ -664,6 +665,37 @@ static void info_dma(void)
 	machine_reset();
 }
 
+static void info_launch(void)
+{
+	struct platform launched = {
+		.pcrs = CARREL_STATIC_PCRS, .pcr_digest = { 1 }, .policy = { 2 }, .fingerprint = { 3 },
+		.reason = "a made-up reason that is longer than forty-eight bytes",
+	};
+	const struct vt_regs *r = cpus[0].cpu.vt.regs;
+	struct test_cpu *k = &cpus[0];
+	char text[2 * 48 + 1] = "";
+
+	platform_boot(&launched, NULL, NULL);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH, 0, 0, 0), 0);
+	CHECK(r->rdi == CARREL_LAUNCH_UNMEASURED && r->rsi == CARREL_STATIC_PCRS && r->rdx == 1);
+	for (u64 i = 0; i < 3; i++) {
+		CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH_HASH, i, 0, 0), 0);
+		CHECK(r->rdi == i + 1 && !r->rsi && !r->rdx && !r->r10);
+	}
+	for (u64 part = 0; part < 2; part++) {
+		CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH_TEXT, part, 0, 0), 0);
+		memcpy(text + part * 48, &(u64[]){ r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 }, 48);
+	}
+	CHECK_EQ(strcmp(text, launched.reason), 0);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH_TEXT, 2, 0, 0), CARREL_EARG);
+	launched.policy[0] = 0;
+	platform_boot(&launched, NULL, NULL);
+	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH, 0, 0, 0), 0);
+	CHECK_EQ(r->rdx, 0);
+	platform_boot(&(struct platform){ 0 }, NULL, NULL);
+	machine_reset();
+}
+
 const struct test crossing_tests[] = {
 	{ "the first entry finds constants", first_entry },
 	{ "an asynchronous exit shows constants and restores everything", asynchronous },
@@ -685,5 +717,6 @@ const struct test crossing_tests[] = {
 	{ "RANDOM, NOTE, LOG", small_calls },
 	{ "INFO", info },
 	{ "INFO about DMA", info_dma },
+	{ "INFO about the launch", info_launch },
 	{ 0 },
 };
