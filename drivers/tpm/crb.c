@@ -4,7 +4,7 @@
  * believed only within the TPM's own pages, past the registers: elsewhere a TPM could have the
  * hypervisor write over itself. (Firmware TPMs with buffers in RAM want ACPI methods, too.)
  */
-#include "transport.h"
+#include "registers.h"
 
 #define TPM_LOC_STATE		0x00
 #define TPM_LOC_CTRL		0x08

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The FIFO interface, called TIS in its days of TPM 1.2: PTP 6.5.2. */
-#include "transport.h"
+#include "registers.h"
 
 #define TPM_ACCESS		0x00	/* 8 bits */
 #define TPM_INTF_CAPABILITY	0x14

@@ -1,92 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which interface a TPM has, its localities, and waiting for it. */
+/* Who may give commands, whatever way they go. */
 #include "transport.h"
-
-#include <base/x86.h>
-
-#define INTERFACE_TYPE(id)	((id) & 0xF)
-#define TYPE_FIFO		0x0
-#define TYPE_CRB		0x1
-#define TYPE_TIS		0xF	/* before there was the register: see tis_probe() */
-#define REG_VALID_STS		0x80	/* of TPM_ACCESS and TPM_LOC_STATE */
-
-/* 4096 cycles: a microsecond or more on any CPU below 4.1 GHz, so that waits last too long rather
- * than too short. A TSC that counts faster shortens them by a third at most. */
-static u64 tsc_clock(void)
-{
-	return rdtsc() >> 12;
-}
-
-bool tpm_wait8(const struct tpm *tpm, u32 at, u8 mask, u8 value, u32 timeout)
-{
-	u64 end = tpm->clock() + timeout;
-	bool last;
-
-	do {
-		last = tpm->clock() >= end;
-		if ((mmio_read8(tpm_register(tpm, at)) & mask) == value)
-			return true;
-		pause();
-	} while (!last);
-	return false;
-}
-
-bool tpm_wait32(const struct tpm *tpm, u32 at, u32 mask, u32 value, u32 timeout)
-{
-	u64 end = tpm->clock() + timeout;
-	bool last;
-
-	do {
-		last = tpm->clock() >= end;
-		if ((mmio_read32(tpm_register(tpm, at)) & mask) == value)
-			return true;
-		pause();
-	} while (!last);
-	return false;
-}
 
 u32 tpm_response_size(const u8 header[HEADER_SIZE], u32 max)
 {
 	u32 size = (u32)header[2] << 24 | header[3] << 16 | header[4] << 8 | header[5];
 
 	return size >= HEADER_SIZE && size <= max ? size : 0;
-}
-
-static const struct tpm_transport *transport_of(u32 id)
-{
-	switch (INTERFACE_TYPE(id)) {
-	case TYPE_FIFO:
-	case TYPE_TIS:
-		return &tpm_tis;
-	case TYPE_CRB:
-		return &tpm_crb;
-	}
-	return NULL;
-}
-
-/* Nothing there reads as all ones, or as zeros; a TPM says within timeout A that its registers
- * mean something (PTP 6.5.2.4, 6.5.3.2). */
-static bool is_there(const struct tpm *tpm)
-{
-	return mmio_read8(TPM_BASE) != 0xFF &&
-		tpm_wait8(tpm, 0, REG_VALID_STS, REG_VALID_STS, TIMEOUT_A);
-}
-
-const char *tpm_probe(struct tpm *tpm, u64 (*clock)(void))
-{
-	const struct tpm_transport *transport;
-	const char *error;
-
-	*tpm = (struct tpm){ .clock = clock ? clock : tsc_clock };
-	if (!is_there(tpm))
-		return "no TPM";
-	transport = transport_of(mmio_read32(TPM_BASE + TPM_INTERFACE_ID));
-	if (!transport)
-		return "a TPM with an interface that is not known";
-	error = transport->probe(tpm);
-	if (!error)
-		tpm->transport = transport;
-	return error;
 }
 
 const char *tpm_transport_name(const struct tpm *tpm)
