@@ -15,14 +15,17 @@ CC := gcc
 LD := ld
 OBJCOPY := objcopy
 CARREL_VERSION := 0.1
+# Where the tree and B lie must not show in what is built: tests/install/reproducible.
+PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(B))=build \
+	-ffile-prefix-map=$(B)=build
 
 HV_CFLAGS := -O2 -g -std=gnu11 -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
 	-mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-common -ffunction-sections -fdata-sections \
-	-Wall -Wextra -Werror -Wswitch-enum -Wmissing-prototypes
+	-Wall -Wextra -Werror -Wswitch-enum -Wmissing-prototypes $(PREFIX_MAP)
 SHIM_CFLAGS := -O2 -g -std=gnu11 -ffreestanding -fpie -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
-	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections $(PREFIX_MAP)
 
 include third-party.mk
 
@@ -30,7 +33,7 @@ include third-party.mk
 
 HV_DIRS := hv/base hv/crypto hv/mm hv/virt/svm hv/virt/vmx hv/core \
 	drivers/acpi drivers/iommu drivers/pci drivers/serial drivers/screen boot
-HV_SOURCES := $(filter-out boot/entry.S,$(foreach d,$(HV_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
+HV_SOURCES := $(filter-out boot/entry.S,$(foreach d,$(HV_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S))))
 HV_OBJS := $(HV_SOURCES:%=$(B)/%.o)
 HV_CPPFLAGS := -Ihv -I. -Iguest-abi/include -DCARREL_VERSION='"$(CARREL_VERSION)"' \
 	$(TP_CPPFLAGS_NEWLIB) $(TP_CPPFLAGS_BEARSSL)
@@ -42,7 +45,7 @@ $(B)/%.c.o: %.c | $(TP_STAMP)
 
 $(B)/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(CC) -g -Ihv -I. -Iguest-abi/include -MMD -MP -c -o $@ $<
+	$(CC) -g $(PREFIX_MAP) -Ihv -I. -Iguest-abi/include -MMD -MP -c -o $@ $<
 
 # Linked at one address, checked, then flattened: nothing in it is relocated at run time.
 $(B)/hv.elf: $(HV_OBJS) linker.ld $(TP_BEARSSL_HV) $(TP_LIBC_HV) scripts/check-image $(HV_ALLOW)

@@ -34,7 +34,7 @@ $(B)/guest-abi/shim/%.c.o: guest-abi/shim/%.c
 
 $(B)/guest-abi/shim/%.S.o: guest-abi/shim/%.S
 	@mkdir -p $(@D)
-	$(CC) -g -Iguest-abi/include -DVDSO='"$(VDSO)"' -c -o $@ $<
+	$(CC) -g $(PREFIX_MAP) -Iguest-abi/include -DVDSO='"$(VDSO)"' -c -o $@ $<
 
 # One page that the shim copies into the program's memory.
 $(VDSO).o: guest-abi/shim/time/vdso/vdso.c guest-abi/shim/time/vdso/data.h

@@ -4,14 +4,14 @@
 
 CARREL_VERSION ?= 0.1
 
-HVREG_SOURCES := $(wildcard guest-abi/hvreg/*.c) guest-abi/hvreg/shim.S
+HVREG_SOURCES := $(sort $(wildcard guest-abi/hvreg/*.c)) guest-abi/hvreg/shim.S
 # How the shim reads a program file, for refusing with words what it would refuse.
 HVREG_SHARED := load/elf.c
 HVREG_OBJS := $(HVREG_SOURCES:%=$(B)/%.o) $(HVREG_SHARED:%=$(B)/guest-abi/hvreg/shim/%.o)
 # Static, so that it runs in any root folder and the carrier holds as little as possible.
 HVREG_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -DCARREL_VERSION='"$(CARREL_VERSION)"' \
 	-Wall -Wextra -Werror -fno-pie -fcf-protection=none -Iguest-abi/include -Iguest-abi -Iguest-abi/shim \
-	$(TP_CPPFLAGS_BEARSSL)
+	$(TP_CPPFLAGS_BEARSSL) $(PREFIX_MAP)
 
 $(B)/hvreg: $(HVREG_OBJS) $(TP_BEARSSL_SHIM)
 	@echo '  LD      $@'
