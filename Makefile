@@ -32,7 +32,8 @@ include third-party.mk
 # --- The image ------------------------------------------------------------------------------
 
 HV_DIRS := hv/base hv/crypto hv/mm hv/virt/svm hv/virt/vmx hv/core \
-	drivers/acpi drivers/iommu drivers/pci drivers/serial drivers/screen boot
+	drivers/acpi drivers/drtm drivers/iommu drivers/pci drivers/serial drivers/screen \
+	drivers/tpm boot
 HV_SOURCES := $(filter-out boot/entry.S,$(foreach d,$(HV_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S))))
 HV_OBJS := $(HV_SOURCES:%=$(B)/%.o)
 HV_CPPFLAGS := -Ihv -I. -Iguest-abi/include -DCARREL_VERSION='"$(CARREL_VERSION)"' \

@@ -11,6 +11,7 @@
 #include <base/phys.h>
 #include <base/x86.h>
 #include <boot/devices.h>
+#include <boot/launch.h>
 #include <boot/linux.h>
 #include <boot/multiboot.h>
 #include <boot/options.h>
@@ -65,6 +66,7 @@ static struct acpi_info acpi;
 static struct linux_image linux_image;
 static struct linux_entry linux_entry;
 static struct placement place;
+static struct launch_range loaded;	/* this program, where the loader put it */
 static struct e820_map e820;
 static struct ram_range ram[E820_MAX + DMA_RANGES_MAX];
 
@@ -281,6 +283,8 @@ static void __attribute__((noreturn)) leave_bare(const char *missing)
 		log_line("option fallback=bare would start Linux unprotected.");
 		give_up("the machine cannot run the hypervisor");
 	}
+	if (!launch_bare())
+		give_up("the TPM does not take the end of the launch");
 	log_line("fallback=bare: starting Linux without the hypervisor, UNPROTECTED");
 	trampoline_boot(place.trampoline, read_cr3());
 	must(linux_load(&linux_entry, &info, &place, &linux_image));
@@ -295,6 +299,7 @@ static void __attribute__((noreturn)) boot_machine(void)
 	machine.pool = &pool_tables;
 	make_frames();
 	make_host_view();
+	launch_look(&(struct launch_machine){ &info, &acpi, &place, loaded });
 	guard_devices();
 	make_policy();
 	make_cpus();
@@ -305,10 +310,10 @@ static void __attribute__((noreturn)) boot_machine(void)
 	start_others();
 	if (process_boot())
 		give_up("no memory for the table of processes");
+	launch_end(&options);
 	must(linux_load(&linux_entry, &info, &place, &linux_image));
 	log_line("%s, %u CPUs, %lu KiB at %lx, %lu KiB of it free; starting Linux", machine.vt->name,
 		 machine.cpu_count, machine.hv_size / KIB, machine.hv_base, pool_left() / KIB);
-	log_line("launch state: unmeasured");
 	screen_use(NULL);
 
 	cpu_mask_set(&machine.host_view.entered, cpu->id);
@@ -348,6 +353,7 @@ void boot_main(u32 magic, u64 info_pa, u64 binary, u64 image_begin, u64 image_en
 	size = ALIGN_UP(image_size(), PAGE_SIZE) + (missing ? POOL_SPARE : pool_size());
 	must(place_self(image_begin, image_end, ALIGN_UP(size, CHUNK_SIZE)));
 	must(place_linux(&place, &info, &linux_image));
+	loaded = (struct launch_range){ image_begin, image_end };
 	move_high(binary);
 	if (missing)
 		leave_bare(missing);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every option is a whole word of a table; only a port may be any number. */
+/* Every option is a whole word of a table; only a port and a policy may be any number. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +41,33 @@ static u16 parse_port(const char *word, size_t length)
 	return *end || port > PORT_MAX ? 0 : (u16)port;
 }
 
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool parse_origin(struct options *options, const char *word, size_t length)
+{
+	size_t head = strlen("origin=");
+	u8 origin[sizeof(options->origin)];
+
+	if (length != head + 2 * sizeof(origin) || memcmp(word, "origin=", head))
+		return false;
+	for (size_t i = 0; i < sizeof(origin); i++) {
+		int high = digit(word[head + 2 * i]), low = digit(word[head + 2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		origin[i] = (u8)(high << 4 | low);
+	}
+	memcpy(options->origin, origin, sizeof(origin));
+	options->has_origin = true;
+	return true;
+}
+
 static bool set(struct options *options, const char *word, size_t length)
 {
 	u16 port = parse_port(word, length);
@@ -49,6 +76,10 @@ static bool set(struct options *options, const char *word, size_t length)
 		options->serial = port;
 		return true;
 	}
+	if (length > 6 && !memcmp(word, "tboot=", 6))
+		return true;
+	if (parse_origin(options, word, length))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strlen(known[i].word) != length || memcmp(known[i].word, word, length))
 			continue;

@@ -16,11 +16,14 @@ struct options {
 	u16 cpuid_hv;		/* cpuid=auto|hv: set CPUID.1:ECX[31] */
 	u16 fallback_bare;	/* fallback=halt|bare: start Linux without us if we cannot run */
 	u16 require_dma;	/* require=dma: refuse to start without an IOMMU */
+	u16 has_origin;		/* origin=64 hexadecimal digits: the policy of the launch that made the */
+	u8 origin[32];		/* platform key, if it was not this one */
 };
 
 /*
  * Fill `options` from `line`: words between spaces, later ones win. A word that is not
- * understood changes nothing and is reported: `warn(word, length)`, word not ended by NUL.
+ * understood changes nothing and is reported: `warn(word, length)`, word not ended by NUL;
+ * tboot= is tboot's word to boot/launch.c.
  */
 void options_parse(struct options *options, const char *line,
 		   void (*warn)(const char *word, size_t length));

@@ -71,6 +71,9 @@ bool launch_note(struct launch_info *info, enum launch_check check);
 void txt_read(struct txt_registers *txt);
 enum launch_check txt_check(const struct txt_registers *txt);
 
+/* The private space's command: locality 1 is nobody's until the machine starts again. */
+void txt_close_locality1(void);
+
 /* Copy the heap that good registers name to `room` bytes; phys() reaches [0, reach). */
 enum launch_check heap_copy(struct bytes *copy, u8 *to, u64 room, struct launch_range heap,
 			    u64 reach);

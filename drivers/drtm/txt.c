@@ -4,6 +4,7 @@
 
 #include <base/mmio.h>
 
+#define TXT_PRIVATE	0xFED20000ULL
 #define TXT_PUBLIC	0xFED30000ULL
 #define TXT_STS		0x000
 #define TXT_ESTS	0x008
@@ -16,6 +17,7 @@
 #define TXT_HEAP_BASE	0x300
 #define TXT_HEAP_SIZE	0x308
 #define TXT_DPR		0x330
+#define TXT_CMD_CLOSE_LOCALITY1 0x388
 #define TXT_E2STS	0x8F0
 
 #define STS_SENTER_DONE	BIT(0)
@@ -104,4 +106,11 @@ enum launch_check txt_check(const struct txt_registers *txt)
 	    (txt->heap.base < txt->sinit.end && txt->sinit.base < txt->heap.end))
 		return LAUNCH_HEAP_OUTSIDE;
 	return LAUNCH_GOOD;
+}
+
+/* Write-only; the read makes sure that it has arrived. */
+void txt_close_locality1(void)
+{
+	mmio_write64(TXT_PRIVATE + TXT_CMD_CLOSE_LOCALITY1, 1);
+	reg(TXT_E2STS);
 }

@@ -55,6 +55,7 @@ struct tpm {
 	u64 (*clock)(void);		/* in microseconds or slower units */
 	u32 locality, localities;
 	bool held;			/* the locality is ours */
+	bool hung;			/* no command any more until the next tpm_request() */
 	u32 length;			/* of the command; */
 	bool overflow;			/* it did not fit */
 	u8 command[TPM_BUFFER_SIZE], response[TPM_BUFFER_SIZE];
@@ -64,7 +65,8 @@ struct tpm {
 const char *tpm_probe(struct tpm *tpm, u64 (*clock)(void));
 /* "FIFO", "CRB". */
 const char *tpm_transport_name(const struct tpm *tpm);
-/* Every command is given at the locality that was requested last; without one they fail. */
+/* Every command is given at the locality that was requested last; without one they fail. So does
+ * each, at once, after one that did not end in time: a TPM that hangs holds nobody up for long. */
 u32 tpm_request(struct tpm *tpm, u32 locality);
 void tpm_relinquish(struct tpm *tpm);
 

@@ -24,6 +24,7 @@ u32 tpm_request(struct tpm *tpm, u32 locality)
 	if (locality >= tpm->localities)
 		return TPM_E_LOCALITY;
 	tpm->locality = locality;
+	tpm->hung = false;
 	error = tpm->transport->request(tpm);
 	if (error)
 		tpm->transport->relinquish(tpm);

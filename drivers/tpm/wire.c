@@ -235,7 +235,7 @@ static u32 split(u16 command_tag, u16 tag, u32 *handle, struct tpm_reader *reade
 u32 tpm_run(struct tpm *tpm, u32 duration, u32 *handle, struct tpm_reader *reader)
 {
 	u32 error = !tpm->transport ? TPM_E_ABSENT : !tpm->held ? TPM_E_LOCALITY :
-		tpm->overflow ? TPM_E_COMMAND : 0;
+		tpm->hung ? TPM_E_TIMEOUT : tpm->overflow ? TPM_E_COMMAND : 0;
 	u16 command_tag = (u16)(tpm->command[0] << 8 | tpm->command[1]), tag = 0;
 	u32 length = __builtin_bswap32(tpm->length);
 
@@ -247,6 +247,7 @@ u32 tpm_run(struct tpm *tpm, u32 duration, u32 *handle, struct tpm_reader *reade
 		error = split(command_tag, tag, handle, reader);
 	if (error)
 		wipe(tpm);
+	tpm->hung = error == TPM_E_TIMEOUT;
 	return error;
 }
 

@@ -76,10 +76,37 @@ static void test_unknown(void)
 	CHECK(!options.require_dma);
 }
 
+static void test_origin(void)
+{
+	static const char digits[] =
+		"00123456789abcdefABCDEF0000000000000000000000000000000000000000f";
+	char line[128];
+
+	snprintf(line, sizeof(line), "origin=%s tboot=0x80000 require=dma", digits);
+	parse(line);
+	CHECK(options.has_origin && options.require_dma && !strlen(warnings));
+	CHECK(options.origin[1] == 0x12 && options.origin[8] == 0xFA && options.origin[31] == 0x0F);
+	for (size_t i = strlen("origin="); i < strlen("origin=") + 64; i++) {
+		snprintf(line, sizeof(line), "origin=%s", digits);
+		line[i] = i % 2 ? 'g' : '/';
+		parse(line);
+		CHECK(!options.has_origin && strlen(warnings));
+	}
+	snprintf(line, sizeof(line), "origin=%s0", digits);
+	parse(line);
+	CHECK(!options.has_origin && strlen(warnings));
+	snprintf(line, sizeof(line), "origin=%.62s", digits);
+	parse(line);
+	CHECK(!options.has_origin && strlen(warnings));
+	parse("tboot=");
+	CHECK(strlen(warnings));
+}
+
 const struct test options_tests[] = {
 	{ "options: defaults", test_defaults },
 	{ "options: every one, the last wins", test_all },
 	{ "options: serial ports", test_ports },
 	{ "options: what is unknown is reported", test_unknown },
+	{ "options: the policy of another launch", test_origin },
 	{ 0 }
 };

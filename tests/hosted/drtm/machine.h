@@ -6,6 +6,7 @@
 
 #include <drivers/drtm/drtm.h>
 
+#define TXT_PRIVATE	0xFED20000ULL
 #define TXT		0xFED30000ULL
 #define UNITS		2U
 #define UNIT(n)		(0xFED90000ULL + (n) * 0x1000)
@@ -42,7 +43,7 @@ u8 *shared_page(void);
 u8 *heap_bytes(void);
 void dmar_sum(void);
 
-extern bool page_reserved;
+extern bool page_reserved, locality1_closed;
 extern char command_line[256];
 
 /* Everything, in the order in which a launch is looked at; the first failed check. */

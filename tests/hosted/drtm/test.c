@@ -300,6 +300,8 @@ int main(int argc, char **argv)
 	test_sinit();
 	test_memory();
 	test_reasons();
+	txt_close_locality1();
+	result(locality1_closed, "close locality 1");
 	printf("%u checks passed, %u failed\n", passed, failed);
 	return failed != 0;
 }
