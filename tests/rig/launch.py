@@ -2,7 +2,8 @@
 """A dynamic launch for a machine without TXT: the description, the registers, the event.
 
 tests/launch/stage plays SENTER, SINIT and tboot inside the machine; here is what it cannot do: the
-hash at locality 4, and registers that act on commands. tests/launch/description.md tells what a
+hash at locality 4, and registers that act on commands: those of TXT, and those of a remapping unit
+that says it does what it is told and does nothing. tests/launch/description.md tells what a
 description may say.
 """
 
@@ -22,10 +23,15 @@ SPACES = {"private": 0, "public": 0x10000}
 DONE = 0x1F000          # stage/registers.c
 # A function without a function 0: firmware and Linux do not find it, and so leave its BAR alone.
 HIDDEN = "1e.7"
-POLL_SECONDS = 0.002
+UNIT = 0x1E000          # stage/registers.c
+POLL_SECONDS = 0.0005
 EVENT = "sinit"
 
 STS, E2STS = 0x000, 0x8F0
+# Intel VT-d specification, "Register Descriptions" and "Queued Invalidation Interface".
+GCMD, GSTS, FSTS, IQH, IQT, IQA = 0x18, 0x1C, 0x34, 0x80, 0x88, 0x90
+SRTP, GSTS_KEPT = 1 << 30, 1 << 31 | 1 << 26 | 1 << 23
+WAIT, WAIT_WRITES = 5, 1 << 5
 # TXT registers that are commands (315168, appendix B): offset, name, and what it does: a register
 # and the bits that it sets or clears there.
 COMMANDS = (
@@ -79,7 +85,7 @@ def pcrs(description, modules):
 class Launch:
     """What stands beside the machine; `peers` is what QEMU inherits."""
 
-    def __init__(self, description, tpm, work, log):
+    def __init__(self, description, tpm, mem, work, log):
         self._event = dict(description).get("drtm", EVENT).encode()
         self._tpm = tpm
         self._log = open(log, "w", encoding="ascii", errors="replace", buffering=1)
@@ -88,6 +94,12 @@ class Launch:
             file.truncate(WINDOW_SIZE)
         with open(self._path, "r+b") as file:
             self._window = mmap.mmap(file.fileno(), WINDOW_SIZE)
+        self._mem = mem << 20
+        self._memory_path = os.path.join(work, "memory")
+        with open(self._memory_path, "wb") as file:
+            file.truncate(self._mem)
+        with open(self._memory_path, "r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), self._mem)
         self._near, far = socket.socketpair()
         self.peers = [far]
         self._ended = False
@@ -95,8 +107,10 @@ class Launch:
         threading.Thread(target=self._obey, daemon=True).start()
 
     def arguments(self):
-        path = self._path.replace(",", ",,")
-        return ["-object", f"memory-backend-file,id=txt,size={WINDOW_SIZE},share=on,"
+        path, memory = (path.replace(",", ",,") for path in (self._path, self._memory_path))
+        return ["-object", f"memory-backend-file,id=memory,size={self._mem},share=on,"
+                f"mem-path={memory}", "-machine", "memory-backend=memory",
+                "-object", f"memory-backend-file,id=txt,size={WINDOW_SIZE},share=on,"
                 f"mem-path={path}", "-device", f"ivshmem-plain,memdev=txt,addr={HIDDEN}",
                 "-chardev", f"socket,id=launch,fd={self.peers[0].fileno()}",
                 "-device", "isa-debugcon,iobase=0xe9,chardev=launch"]
@@ -131,8 +145,14 @@ class Launch:
         struct.pack_into("<Q", self._window, offset, value)
 
     def _obey(self):
-        """Acts on the commands of both spaces; a write of 0 is not seen."""
+        """Acts on the commands of both spaces; a write of 0 is not seen. Carrel waits for the unit
+        by a number of reads: on a busy host this thread must not wait for its turn as long."""
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            pass
         while not self._ended:
+            self._obey_unit()
             for space, base in SPACES.items():
                 for offset, name, effect in COMMANDS:
                     if self._get(base + offset):
@@ -140,6 +160,26 @@ class Launch:
                         self._log.write(f"command {name} in the {space} space\n")
                         self._change(effect)
             time.sleep(POLL_SECONDS)
+
+    def _get32(self, offset):
+        return struct.unpack_from("<I", self._window, offset)[0]
+
+    def _obey_unit(self):
+        """Every command is done at once, and so is every request of the queue."""
+        command, status = self._get32(UNIT + GCMD), self._get32(UNIT + GSTS)
+        now = command & GSTS_KEPT | (command | status) & SRTP
+        if now != status:
+            struct.pack_into("<I", self._window, UNIT + GSTS, now)
+            self._log.write(f"unit: GSTS {now:08x}\n")
+        if self._get32(UNIT + FSTS):            # its bits are cleared by writing ones
+            struct.pack_into("<I", self._window, UNIT + FSTS, 0)
+        queue, head, tail = (self._get(UNIT + register) for register in (IQA, IQH, IQT))
+        while head != tail and queue + head + 16 <= self._mem:
+            low, high = struct.unpack_from("<QQ", self._memory, (queue & ~0xFFF) + head)
+            if low & 0xF == WAIT and low & WAIT_WRITES and high + 4 <= self._mem:
+                struct.pack_into("<I", self._memory, high, low >> 32)
+            head = (head + 16) & 0xFF0
+        self._put(UNIT + IQH, tail)
 
     def _change(self, effect):
         if not effect:

@@ -13,6 +13,7 @@
 #define EXTENDED_SIZE	8U		/* its end element alone */
 #define MDR_SIZE	24U
 #define DMAR_MAX	4096U
+#define DMAR_STRUCTURES	48U
 
 /* From a section's size word on. */
 #define OSSINIT_PMR_LOW		(8 + 32)
@@ -39,6 +40,23 @@ static u32 find_dmar(void)
 		if (is_table(get32(at), "DMAR"))
 			return get32(at);
 	return 0;
+}
+
+/* The first unit that a DMAR names is the rig's, which has protected memory regions (registers.c). */
+static void name_unit(u32 dmar)
+{
+	u32 size = get32(dmar + 4), at = dmar + DMAR_STRUCTURES;
+	u8 sum = 0;
+
+	while (at + 16 <= dmar + size && get32(at) & 0xFFFF)
+		at += get32(at) >> 16;
+	if (at + 16 > dmar + size)
+		fail("the DMAR table names no unit");
+	put64(at + 8, UNIT_BASE);
+	*(u8 *)(dmar + 9) = 0;
+	for (u32 i = 0; i < size; i++)
+		sum += ((u8 *)dmar)[i];
+	*(u8 *)(dmar + 9) = (u8)-sum;
 }
 
 /* Memory that SINIT has found good: all of it, or none that the modules lie in. */
@@ -69,12 +87,16 @@ static void build_sinitmle(void)
 
 	if (size > DMAR_MAX)
 		fail("the DMAR table is too long");
+	if (dmar && option("unit", 1) && option("dmar", 1))
+		name_unit(dmar);
 	put32(sinitmle + 8, 9);			/* version: TPM 2.0 */
 	put32(extended, 0);			/* end of the extended data */
 	put32(extended + 4, EXTENDED_SIZE);
 	put32(sinitmle + SINITMLE_MDRS, count);
 	put32(sinitmle + SINITMLE_MDRS + 4, mdrs - sinitmle);
 	copy((void *)table, (void *)dmar, size);
+	if (dmar && option("unit", 1))
+		name_unit(table);
 	put32(sinitmle + SINITMLE_DMAR, size);
 	put32(sinitmle + SINITMLE_DMAR + 4, table - sinitmle);
 	put64(sinitmle, table + size - sinitmle);
@@ -181,7 +203,7 @@ static union {
 
 static const u8 uuid[16] = {	/* 663C8DFF-E8B3-4B82-AABF-19EA4D057A08 */
 	0xFF, 0x8D, 0x3C, 0x66, 0xB3, 0xE8, 0x82, 0x4B,
-	0xAA, 0xBF, 0x19, 0xEA, 0x4D, 0x05, 0x7A, 0x08,
+	0xBF, 0xAA, 0x19, 0xEA, 0x4D, 0x05, 0x7A, 0x08,	/* a word of tboot's, so turned round */
 };
 
 /* The rig reads where Linux or Carrel went to shut down. */

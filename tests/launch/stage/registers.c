@@ -2,7 +2,9 @@
 /*
  * The TXT registers (TXT, appendix B): 128 KiB of the rig's, which an ivshmem device shows where
  * its BAR says. One copy is the private space, one the public; the rig acts on commands that are
- * written to either. Its last page is for the rig and the stage.
+ * written to either. Its last page is for the rig and the stage; the one before it is a remapping
+ * unit with protected memory regions, which QEMU's has not (VT-d, "Register Descriptions"): SENTER
+ * left them on, over all memory below 4 GiB and above.
  */
 #include "stage.h"
 
@@ -27,6 +29,17 @@
 #define TXT_PUBLIC_KEY	0x400U
 #define TXT_E2STS	0x8F0U
 #define EVENT_DONE	(TXT_PRIVATE + 0x1F000U)	/* the rig writes 1 */
+
+#define UNIT_VER	0x00U
+#define UNIT_CAP	0x08U
+#define UNIT_ECAP	0x10U
+#define UNIT_PMEN	0x64U
+#define UNIT_PLMLIMIT	0x6CU
+#define UNIT_PHMBASE	0x70U
+#define UNIT_PHMLIMIT	0x78U
+/* PLMR, PHMR, 4 levels of tables, 48 bits, one fault record at 200h, pages of 2 MiB and 1 GiB */
+#define CAP		(3ULL << 5 | 4ULL << 8 | 47ULL << 16 | 0x20ULL << 24 | 3ULL << 34)
+#define ECAP		(3ULL | 0x10ULL << 8)	/* looks into caches; queue */
 
 #define TICKS_MAX	(60ULL << 30)
 
@@ -62,6 +75,26 @@ static void set(u32 offset, u64 value)
 	put64(TXT_PUBLIC + offset, value);
 }
 
+static void set_unit(u32 offset, u64 value)
+{
+	put32(UNIT_BASE + offset, (u32)value);
+}
+
+static void unit_build(void)
+{
+	const u64 four_gib = 0x100000000ULL;
+
+	clear((void *)UNIT_BASE, PAGE_SIZE);
+	set_unit(UNIT_VER, 0x10);
+	put64(UNIT_BASE + UNIT_CAP, CAP);
+	put64(UNIT_BASE + UNIT_ECAP, ECAP);
+	set_unit(UNIT_PMEN, 0x80000001);
+	set_unit(UNIT_PLMLIMIT, places.dpr_end);
+	put64(UNIT_BASE + UNIT_PHMBASE, four_gib);
+	put64(UNIT_BASE + UNIT_PHMLIMIT, places.ram_end > four_gib ? places.ram_end : four_gib);
+	each_option("unit", set_unit);
+}
+
 void registers_set(void)
 {
 	u32 size = (places.dpr_end - places.dpr) / MIB;
@@ -81,6 +114,7 @@ void registers_set(void)
 		set(TXT_PUBLIC_KEY + 8 * i, 0x0101010101010101ULL * (0xA0 + i));
 	set(TXT_E2STS, 6);
 	each_option("reg", set);
+	unit_build();
 }
 
 /* The rig has swtpm hash what SENTER would: nobody but the CPU can, at locality 4. */

@@ -24,6 +24,7 @@ typedef uint64_t u64;
 #define RANGES_MAX	128U
 #define PAGE_SIZE	4096U
 #define MIB		0x100000U
+#define UNIT_BASE	0xFED3E000U	/* the rig's remapping unit: registers.c */
 #define ROUND_UP(x, to)	(((x) + (to) - 1) & ~((to) - 1))
 
 enum { RAM = 1, RESERVED = 2, UNUSABLE = 5 };	/* of the memory map */
