@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <carrel/hypercall.h>
-#include <carrel/platform.h>
 #include "commands.h"
 #include "device.h"
 #include "dma.h"
 #include "fail.h"
 #include "json.h"
+#include "launched.h"
 #include "options.h"
 #include "text.h"
 
@@ -36,6 +36,7 @@ struct status {
 	uint64_t version[6], memory[6], refused[6], platform[6];	/* INFO, in its order */
 	char version_text[9], backend[9];
 	uint32_t online, known;
+	struct launched launched;
 	struct dma dma;
 	struct counters counters;
 };
@@ -86,6 +87,7 @@ static void read_status(int device, struct status *status)
 	text_of_registers(status->backend, &status->version[2], 1);
 	status->online = status->version[3];
 	status->known = status->version[3] >> 32;
+	launched_read(device, &status->launched);
 	dma_read(device, &status->dma);
 	read_reasons(device, counters);
 	counters->cpus = status->known < CPUS_MAX ? status->known : CPUS_MAX;
@@ -101,11 +103,6 @@ static const char *init_text(uint64_t value)
 	static const char *const texts[] = { "not intercepted", "trapped", "native" };
 
 	return value < sizeof(texts) / sizeof(*texts) ? texts[value] : "unknown";
-}
-
-static const char *launch_text(uint64_t value)
-{
-	return value == CARREL_LAUNCH_UNMEASURED ? "unmeasured" : "unknown";
 }
 
 static uint64_t total(const struct counters *counters, unsigned int reason)
@@ -150,7 +147,7 @@ static void print(int device, const struct status *status)
 	printf("memory     %" PRIu64 " KiB taken at %" PRIX64 "h\n", memory[1] >> 10, memory[0]);
 	printf("donated    %" PRIu64 " MiB of %" PRIu64 "; %" PRIu64 " KiB lent as channels\n",
 	       memory[2] * 2, memory[3] * 2, memory[4] * 64);
-	printf("launch     %s\n", launch_text(status->version[4]));
+	launched_print(&status->launched);
 	dma_print(device, &status->dma);
 	printf("INIT       %s\n", init_text(platform[0]));
 	printf("APIC trap  %s\n", platform[2] ? "armed" : "off");
@@ -193,7 +190,7 @@ static void print_json(int device, const struct status *status)
 	json_string(&json, "backend", status->backend);
 	json_number(&json, "cpus_online", status->online);
 	json_number(&json, "cpus_known", status->known);
-	json_string(&json, "launch", launch_text(status->version[4]));
+	launched_print_json(&json, &status->launched);
 	dma_print_json(device, &json, &status->dma);
 	json_string(&json, "init", init_text(status->platform[0]));
 	json_bool(&json, "apic_trap", status->platform[2]);
