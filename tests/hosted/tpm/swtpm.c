@@ -42,13 +42,10 @@ static int dial(const char *path)
 	return -1;
 }
 
-void swtpm_start(void)
+static void start(void)
 {
 	char state[64], server[96], path[64];
 
-	if (child)
-		return;
-	CHECK(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/sock", folder);
 	snprintf(state, sizeof(state), "dir=%s", folder);
 	snprintf(server, sizeof(server), "type=unixio,path=%s", path);
@@ -59,6 +56,36 @@ void swtpm_start(void)
 		run_swtpm(state, server);
 	wire = dial(path);
 	CHECK(wire >= 0);
+	at_locality = NO_LOCALITY;
+}
+
+void swtpm_start(void)
+{
+	if (child)
+		return;
+	CHECK(mkdtemp(folder));
+	start();
+}
+
+static void end(void)
+{
+	kill(child, SIGTERM);
+	waitpid(child, NULL, 0);
+	close(wire);
+}
+
+void swtpm_restart(void)
+{
+	char path[64];
+
+	if (!child) {
+		swtpm_start();
+		return;
+	}
+	end();
+	snprintf(path, sizeof(path), "%s/sock", folder);
+	unlink(path);
+	start();
 }
 
 static bool all(ssize_t (*io)(int, void *, size_t), void *bytes, u32 size)
@@ -136,8 +163,7 @@ void swtpm_stop(void)
 
 	if (!child)
 		return;
-	kill(child, SIGTERM);
-	waitpid(child, NULL, 0);
+	end();
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	if (system(command))
 		printf("     %s is left\n", folder);

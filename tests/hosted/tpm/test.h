@@ -64,6 +64,8 @@ u64 model_clock(void);
 
 /* A real TPM 2.0 in software: started for the first test that wants it. */
 void swtpm_start(void);
+/* As the machine does: PCRs begin anew, NV memory stays. */
+void swtpm_restart(void);
 u32 swtpm_execute(u32 locality, const u8 *command, u32 size, u8 *response);
 void swtpm_stop(void);
 
