@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0
 /* /dev/carrel: the node, and what user space may ask of it. */
+#include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/fs.h>
@@ -217,6 +218,44 @@ static long ioc_log(void __user *user)
 	return min(bytes, 0L);
 }
 
+static long ioc_public(void __user *user)
+{
+	struct carrel_ioc_public public;
+	struct hc_regs regs = { 0 };
+	long result;
+
+	if (copy_from_user(&public, user, sizeof(public)))
+		return -EFAULT;
+	memcpy(&regs, public.identity, sizeof(public.identity));
+	result = hc_finish(CARREL_HC_PUBLIC, &regs);
+	if (result)
+		return result == CARREL_ESTATE ? -ENOKEY : hc_errno(CARREL_HC_PUBLIC, result);
+	memcpy(public.key, &regs, sizeof(public.key));
+	return copy_to_user(user, &public, sizeof(public)) ? -EFAULT : 0;
+}
+
+/* The hypervisor believes the signature alone; but who asks keeps the TPM busy. */
+static long ioc_reseal(void __user *user)
+{
+	struct hc_regs regs = { 0 };
+	struct page *page;
+	long result = -EFAULT;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!page)
+		return -ENOMEM;
+	if (!copy_from_user(page_address(page), user, sizeof(struct carrel_ioc_reseal))) {
+		regs.rdi = page_to_pfn(page);
+		result = hc_finish(CARREL_HC_RESEAL, &regs);
+		if (result)
+			result = hc_errno(CARREL_HC_RESEAL, result);
+	}
+	__free_page(page);
+	return result;
+}
+
 /* Calls that a process is the object of. */
 static long process_ioctl(struct process *process, unsigned int command, void __user *user)
 {
@@ -242,6 +281,10 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		return ioc_info(user);
 	case CARREL_IOC_LOG:
 		return ioc_log(user);
+	case CARREL_IOC_PUBLIC:
+		return ioc_public(user);
+	case CARREL_IOC_RESEAL:
+		return ioc_reseal(user);
 	case CARREL_IOC_CREATE: case CARREL_IOC_ADD: case CARREL_IOC_INIT:
 		process = mapping_process(file);
 		if (!process)

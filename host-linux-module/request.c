@@ -81,6 +81,7 @@ static const char *code_name(long code)
 	case CARREL_ETICKET:	return "ETICKET: wrong ticket or carrier";
 	case CARREL_ELIMIT:	return "ELIMIT: a limit or a table is full";
 	case CARREL_EDEAD:	return "EDEAD: the process was killed";
+	case CARREL_EFLAG:	return "EFLAG: CREATE did not ask for this";
 	case CARREL_ERANDOM:	return "ERANDOM: the random generator failed its health check";
 	}
 	return "unknown code";
@@ -98,6 +99,8 @@ int hc_errno(unsigned int nr, long code)
 		return -ETIMEDOUT;
 	case CARREL_EDMA:
 		return -EPERM;
+	case CARREL_ESIGNATURE:
+		return -EBADMSG;
 	}
 	pr_err_ratelimited("hypercall %u refused: %ld (%s)\n", nr, code, code_name(code));
 	return code == CARREL_ELIMIT ? -ENOSPC : -EIO;

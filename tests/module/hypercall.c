@@ -20,6 +20,7 @@
 #include <asm/smp.h>
 #include <crypto/sha2.h>
 #include <carrel/identity.h>
+#include <carrel/ioctl.h>
 #include "hypercall.h"
 
 #define PROCESSES	8
@@ -574,6 +575,30 @@ static long info(struct hc_regs *regs)
 	return dma_info(regs);
 }
 
+/* Keys are identities turned over; of all ones there is none. */
+static long public_key(struct hc_regs *regs)
+{
+	if (!~regs->rdi)
+		return CARREL_ESTATE;
+	regs->rdi = ~regs->rdi;
+	regs->rsi = ~regs->rsi;
+	regs->rdx = ~regs->rdx;
+	regs->r10 = ~regs->r10;
+	return 0;
+}
+
+/* The first byte of the request says what becomes of it, the rest is 5Ah. */
+static long reseal(struct hc_regs *regs)
+{
+	const u8 *bytes = pfn_valid(regs->rdi) ? __va(regs->rdi << PAGE_SHIFT) : NULL;
+	unsigned int i;
+
+	for (i = 1; bytes && i < PAGE_SIZE; i++)
+		if (bytes[i] != (i < sizeof(struct carrel_ioc_reseal) ? 0x5A : 0))
+			VIOLATION("RESEAL with byte %u %x", i, bytes[i]);
+	return !bytes ? CARREL_EARG : -(long)bytes[0];
+}
+
 static long call(unsigned int nr, struct hc_regs *regs)
 {
 	switch (nr) {
@@ -607,6 +632,10 @@ static long call(unsigned int nr, struct hc_regs *regs)
 		else
 			__set_bit(regs->rdi, admitted);
 		return 0;
+	case CARREL_HC_PUBLIC:
+		return public_key(regs);
+	case CARREL_HC_RESEAL:
+		return reseal(regs);
 	case CARREL_HC_LOG:
 		return read_log(regs);
 	}

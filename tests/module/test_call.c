@@ -224,6 +224,55 @@ static void test_info_and_log(void)
 }
 
 /* Anything at all, often. */
+static void test_public(void)
+{
+	struct carrel_ioc_public public;
+	int device = open_device();
+
+	memset(&public, 0, sizeof(public));
+	for (unsigned int i = 0; i < sizeof(public.identity); i++)
+		public.identity[i] = i;
+	EXPECT(!ioctl(device, CARREL_IOC_PUBLIC, &public));
+	for (unsigned int i = 0; i < sizeof(public.key); i++)
+		EXPECT(public.identity[i] == i && public.key[i] == (0xff ^ i));
+	memset(public.identity, 0xff, sizeof(public.identity));
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_PUBLIC, &public), ENOKEY);
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_PUBLIC, NULL), EFAULT);
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_PUBLIC, 0xffff888000000000), EFAULT);
+}
+
+static int reseal_as_nobody(void *unused)
+{
+	struct carrel_ioc_reseal reseal = { { 0 } };
+	int device = open_device();
+
+	(void)unused;
+	return setuid(1) || ioctl(device, CARREL_IOC_RESEAL, &reseal) != -1 || errno != EPERM;
+}
+
+static void test_reseal(void)
+{
+	static const struct {
+		long code;
+		int number;
+	} refused[] = {
+		{ CARREL_ESIGNATURE, EBADMSG }, { CARREL_EARG, EINVAL }, { CARREL_ESTATE, EIO },
+		{ CARREL_EOWNER, EIO }, { CARREL_EBUSY, ETIMEDOUT },
+	};
+	struct carrel_ioc_reseal reseal;
+	int device = open_device();
+
+	memset(&reseal, 0x5a, sizeof(reseal));
+	reseal.request[0] = 0;
+	EXPECT(!ioctl(device, CARREL_IOC_RESEAL, &reseal));
+	for (unsigned int i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		reseal.request[0] = -refused[i].code;
+		EXPECT_ERRNO(ioctl(device, CARREL_IOC_RESEAL, &reseal), refused[i].number);
+	}
+	EXPECT_ERRNO(ioctl(device, CARREL_IOC_RESEAL, NULL), EFAULT);
+	EXPECT(in_child(reseal_as_nobody, NULL) == 0);
+}
+
 static void test_noise(void)
 {
 	static const unsigned long commands[] = {
@@ -263,6 +312,8 @@ const struct test call_tests[] = {
 	{ "CREATE's flags are measured", test_measured_with_flags },
 	{ "requests that make no sense", test_requests_refused },
 	{ "INFO and LOG", test_info_and_log },
+	{ "PUBLIC", test_public },
+	{ "RESEAL", test_reseal },
 	{ "noise", test_noise },
 	{ 0 },
 };

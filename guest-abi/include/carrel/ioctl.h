@@ -4,7 +4,8 @@
  * (CARREL_BASE, MAP_SHARED | MAP_FIXED_NOREPLACE, length from
  * CARREL_MMAP_SIZE(blocks)), CREATE, ADD ..., INIT, close; from then on the
  * mapping alone keeps the process alive, and requests travel by msync
- * (CARREL_REQ_*). INFO and LOG work on any descriptor. Leaf header.
+ * (CARREL_REQ_*). INFO, LOG, PUBLIC and RESEAL (by CAP_SYS_ADMIN) work on any
+ * descriptor. Leaf header.
  */
 #ifndef CARREL_IOCTL_H
 #define CARREL_IOCTL_H
@@ -53,11 +54,22 @@ struct carrel_ioc_log {
 	carrel_u32 reserved;
 };
 
+struct carrel_ioc_public {
+	carrel_u8 identity[32];		/* in */
+	carrel_u8 key[32];		/* out: what is encrypted to it, only that identity reads */
+};
+
+struct carrel_ioc_reseal {
+	carrel_u8 request[168];		/* in: struct carrel_reseal */
+};
+
 #define CARREL_IOC_CREATE	_IOWR('C', 1, struct carrel_ioc_create)
 #define CARREL_IOC_ADD		_IOW('C', 2, struct carrel_ioc_add)
 #define CARREL_IOC_INIT		_IOR('C', 3, struct carrel_ioc_init)
 #define CARREL_IOC_INFO		_IOWR('C', 4, struct carrel_ioc_info)
 #define CARREL_IOC_LOG		_IOWR('C', 5, struct carrel_ioc_log)
+#define CARREL_IOC_PUBLIC	_IOWR('C', 6, struct carrel_ioc_public)
+#define CARREL_IOC_RESEAL	_IOW('C', 7, struct carrel_ioc_reseal)
 
 /*
  * errno of these calls: ENODEV no Carrel beneath this kernel; EPROTO ABI
@@ -65,7 +77,9 @@ struct carrel_ioc_log {
  * of contiguous memory to donate, or the limit of the cgroup or of
  * RLIMIT_MEMLOCK; ENOSPC a table of the hypervisor is full; ETIMEDOUT a CPU
  * does not pay its flush; EPERM CARREL_CREATE_DMA was asked for and DMA is not
- * protected, or an IOMMU failed; EINTR the task is being killed; EIO the
- * hypervisor refused (the kernel log names the code).
+ * protected, or an IOMMU failed, or CAP_SYS_ADMIN is missing; ENOKEY the launch is
+ * unmeasured, so there are no keys; EBADMSG the update key did not sign the
+ * request; EINTR the task is being killed; EIO the hypervisor refused (the
+ * kernel log names the code).
  */
 #endif
