@@ -85,6 +85,21 @@ static void check_options(const struct options *options)
 		     "--memory and --require are the manifest's to say (%s)", options->manifest);
 }
 
+/* Those that were given, if any: the program gets the manifest's. */
+static void check_arguments(const struct manifest *manifest, const struct options *options)
+{
+	const struct manifest_texts *fixed = &manifest->arguments;
+	unsigned int i;
+
+	if (manifest->host_chosen & CARREL_HOST_ARGV || !options->operands[0])
+		return;
+	for (i = 1; options->operands[i]; i++)
+		if (i >= fixed->count || strcmp(options->operands[i], fixed->text[i]))
+			fail(EXIT_OWN, "leave the arguments out, or make another manifest",
+			     "%s: argument %u is not '%s' there: refused", options->manifest, i,
+			     options->operands[i]);
+}
+
 static void check_files(const struct manifest *manifest, const struct options *options,
 			const struct program *program)
 {
@@ -109,7 +124,7 @@ static void build(const struct manifest *manifest, struct launch *launch)
 	uint32_t size;
 	unsigned char *bytes = manifest_binary(manifest, &size);
 
-	launch_build(launch, bytes, size, manifest->limit, manifest->flags);
+	launch_build(launch, bytes, size, manifest->limit, manifest_flags(manifest));
 }
 
 /* --- The identity ----------------------------------------------------------------------- */
@@ -180,11 +195,12 @@ void choose(struct choice *choice, const struct options *options, const struct p
 	if (options->manifest) {
 		check_options(options);
 		manifest_read(&choice->manifest, options->manifest);
+		check_arguments(&choice->manifest, options);
 		check_files(&choice->manifest, options, program);
 	} else {
 		/* Whoever lists files on the host's word keeps nothing out: it may choose more. */
 		choice->manifest = (struct manifest){
-			.host_chosen = MANIFEST_HOST | CARREL_HOST_CODE,
+			.host_chosen = MANIFEST_HOST | MANIFEST_START | CARREL_HOST_CODE,
 			.limit = options->limit, .flags = options->flags,
 		};
 		libraries_program(&choice->manifest, program);

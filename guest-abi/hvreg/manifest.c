@@ -55,6 +55,37 @@ void manifest_add_file(struct manifest *manifest, uint32_t kind, const char *pat
 	manifest_add(manifest, &entry);
 }
 
+void manifest_add_text(struct manifest_texts *texts, const char *text)
+{
+	texts->text = realloc(texts->text, (texts->count + 1) * sizeof(*texts->text));
+	if (!texts->text || !(texts->text[texts->count++] = strdup(text)))
+		fail(EXIT_OWN, NULL, "out of memory");
+}
+
+uint32_t manifest_flags(const struct manifest *manifest)
+{
+	return manifest->flags |
+	       (manifest->host_chosen & CARREL_HOST_UNSEALED ? 0 : CARREL_CREATE_SEAL);
+}
+
+static size_t texts_size(const struct manifest_texts *texts)
+{
+	size_t size = 0;
+	unsigned int i;
+
+	for (i = 0; i < texts->count; i++)
+		size += strlen(texts->text[i]) + 1;
+	return size;
+}
+
+/* Path, arguments and environment; 0 if the host chooses them. */
+static size_t strings_size(const struct manifest *manifest)
+{
+	return manifest->host_chosen & MANIFEST_START ? 0 :
+	       strlen(manifest->entries[0].path) + 1 + texts_size(&manifest->arguments) +
+	       texts_size(&manifest->environment);
+}
+
 static size_t whole_size(const struct manifest *manifest)
 {
 	size_t size = sizeof(struct carrel_manifest) +
@@ -63,11 +94,36 @@ static size_t whole_size(const struct manifest *manifest)
 
 	for (i = 0; i < manifest->count; i++)
 		size += strlen(manifest->entries[i].path) + 1;
+	size += strings_size(manifest);
 	size = (size + PAGE - 1) & ~(PAGE - 1);
 	if (size > CARREL_MANIFEST_MAX)
-		fail(EXIT_OWN, "name fewer files", "%u files are more than a manifest holds (%d KiB)",
-		     manifest->count, CARREL_MANIFEST_MAX >> 10);
+		fail(EXIT_OWN, "name fewer files", "%u files, or the arguments, are more than a manifest holds "
+		     "(%d KiB)", manifest->count, CARREL_MANIFEST_MAX >> 10);
 	return size;
+}
+
+static char *put(char *at, const char *text)
+{
+	return stpcpy(at, text) + 1;
+}
+
+/* At the end of all: what a start block would hold. */
+static void put_strings(const struct manifest *manifest, struct carrel_manifest *header, uint32_t at)
+{
+	char *to = (char *)header + at;
+	unsigned int i;
+
+	header->strings_size = strings_size(manifest);
+	if (!header->strings_size)
+		return;
+	header->strings = at;
+	header->argc = manifest->arguments.count;
+	header->envc = manifest->environment.count;
+	to = put(to, manifest->entries[0].path);
+	for (i = 0; i < header->argc; i++)
+		to = put(to, manifest->arguments.text[i]);
+	for (i = 0; i < header->envc; i++)
+		to = put(to, manifest->environment.text[i]);
 }
 
 unsigned char *manifest_binary(const struct manifest *manifest, uint32_t *size)
@@ -85,7 +141,7 @@ unsigned char *manifest_binary(const struct manifest *manifest, uint32_t *size)
 	header = (struct carrel_manifest *)bytes;
 	*header = (struct carrel_manifest){
 		.magic = CARREL_MANIFEST_MAGIC,
-		.version = 2,
+		.version = 3,
 		.host_chosen = manifest->host_chosen,
 		.slots = LAUNCH_SLOTS,
 		.blocks = LAUNCH_BLOCKS,
@@ -99,7 +155,8 @@ unsigned char *manifest_binary(const struct manifest *manifest, uint32_t *size)
 		entries[i].path = at;
 		entries[i].size = manifest->entries[i].size;
 		memcpy(entries[i].sha256, manifest->entries[i].sha256, sizeof(entries[i].sha256));
-		at += stpcpy((char *)bytes + at, manifest->entries[i].path) - ((char *)bytes + at) + 1;
+		at = put((char *)bytes + at, manifest->entries[i].path) - (char *)bytes;
 	}
+	put_strings(manifest, header, at);
 	return bytes;
 }

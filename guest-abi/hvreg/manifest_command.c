@@ -17,6 +17,7 @@
 
 static const char help[] =
 "usage: hvreg manifest [OPTION]... [--] PROG >FILE\n"
+"       hvreg manifest --fix [OPTION]... [--] PROG [ARG]... >FILE\n"
 "\n"
 "Writes what PROG is and is loaded with, for 'hvreg run --manifest FILE': the\n"
 "program, its interpreter, and the libraries that the interpreter finds, with\n"
@@ -26,6 +27,9 @@ static const char help[] =
 "  --open PROG      PROG may start this program without protection\n"
 "  --code FILE      PROG may load this library; of a folder, all in and below it\n"
 "  --file FILE      this file must be as it is now; of a folder, all in and below\n"
+"  --fix            PROG gets these arguments and no others, and the variables of\n"
+"                   --env and no others; so it may have keys (hvreg seal)\n"
+"  --env NAME=VALUE one of them\n"
 "  --host-code      the host may choose other code and other programs\n"
 "  --memory MiB     the most memory it may use (a quarter of this machine's, at\n"
 "                   least 128)\n"
@@ -148,6 +152,21 @@ static void add_option(struct making *making, const struct option_file *file)
 	}
 }
 
+/* As exec would have them, so that those of a script begin with its interpreter. */
+static void fix_start(struct manifest *manifest, const struct options *options)
+{
+	char **words = options->operands;
+	struct program program;
+	unsigned int i;
+
+	for (program_find(&program, *words); program.script; program_find(&program, *words))
+		words = program_script_words(&program, words);
+	for (; *words; words++)
+		manifest_add_text(&manifest->arguments, *words);
+	for (i = 0; i < options->variable_count; i++)
+		manifest_add_text(&manifest->environment, options->variables[i]);
+}
+
 int manifest_command(int argc, char **argv)
 {
 	static struct making making;
@@ -156,15 +175,21 @@ int manifest_command(int argc, char **argv)
 
 	(void)argc;
 	options_parse(&options, OPTION_MEMORY | OPTION_REQUIRE | OPTION_EXEC | OPTION_CODE |
-		      OPTION_FILE | OPTION_OPEN | OPTION_HOST_CODE, help, argv);
+		      OPTION_FILE | OPTION_OPEN | OPTION_HOST_CODE | OPTION_FIX | OPTION_ENV, help, argv);
 	if (!options.operands[0])
 		fail_usage(argv[0], "manifest: no program");
-	if (options.operands[1])
-		fail_usage(argv[0], "manifest: unexpected '%s'", options.operands[1]);
+	if (options.operands[1] && !options.fix)
+		fail_usage(argv[0], "manifest: unexpected '%s' (--fix makes it PROG's argument)",
+			   options.operands[1]);
+	if (options.variable_count && !options.fix)
+		fail_usage(argv[0], "manifest: --env wants --fix");
 	making.manifest.limit = options.limit;
 	making.manifest.flags = options.flags;
-	making.manifest.host_chosen = MANIFEST_HOST | (options.host_code ? CARREL_HOST_CODE : 0);
+	making.manifest.host_chosen = MANIFEST_HOST | (options.host_code ? CARREL_HOST_CODE : 0) |
+				      (options.fix ? 0 : MANIFEST_START);
 	add_program(&making.manifest, &making.program, options.operands[0]);
+	if (options.fix)
+		fix_start(&making.manifest, &options);
 	for (i = 0; i < options.file_count; i++)
 		add_option(&making, &options.files[i]);
 	manifest_write(&making.manifest, stdout);

@@ -49,6 +49,18 @@ static void write_entry(const struct manifest_entry *entry, FILE *stream)
 	fprintf(stream, "%s %s %lu %s\n", kinds[entry->kind], hex, entry->size, entry->path);
 }
 
+static void write_texts(const char *word, const struct manifest_texts *texts, FILE *stream)
+{
+	unsigned int i;
+
+	for (i = 0; i < texts->count; i++) {
+		if (strpbrk(texts->text[i], "\n\r"))
+			fail(EXIT_OWN, "put it into a file", "%s %u has a line's end in it, which "
+			     "cannot be listed", word, i);
+		fprintf(stream, "%s %s\n", word, texts->text[i]);
+	}
+}
+
 void manifest_write(const struct manifest *manifest, FILE *stream)
 {
 	unsigned int i;
@@ -61,6 +73,8 @@ void manifest_write(const struct manifest *manifest, FILE *stream)
 		if (manifest->host_chosen & choices[i].bit)
 			fprintf(stream, " %s", choices[i].word);
 	fputc('\n', stream);
+	write_texts("argument", &manifest->arguments, stream);
+	write_texts("environment", &manifest->environment, stream);
 	for (i = 0; i < manifest->count; i++)
 		write_entry(&manifest->entries[i], stream);
 }
@@ -140,6 +154,13 @@ static void read_host(struct reader *reader, char *rest)
 	}
 }
 
+static void read_variable(const struct reader *reader, const char *text)
+{
+	if (*text == '=' || !strchr(text, '='))
+		fail_line(reader, format, "environment wants NAME=VALUE");
+	manifest_add_text(&reader->manifest->environment, text);
+}
+
 static void read_sha256(const struct reader *reader, const char *text, uint8_t sha256[32])
 {
 	if (!text || !text_unhex(text, sha256))
@@ -183,10 +204,31 @@ static void read_line(struct reader *reader, char *line)
 		return read_require(reader, rest);
 	if (!strcmp(first, "host"))
 		return read_host(reader, rest);
+	if (!strcmp(first, "argument"))
+		return manifest_add_text(&reader->manifest->arguments, rest);
+	if (!strcmp(first, "environment"))
+		return read_variable(reader, rest);
 	for (kind = CARREL_ENTRY_PROGRAM; kind < COUNT(kinds); kind++)
 		if (!strcmp(first, kinds[kind]))
 			return read_entry(reader, kind, rest);
 	fail_line(reader, format, "begins with no word that is known");
+}
+
+/* Arguments and environment are the host's, or listed: both of them. */
+static void check_start(const struct reader *reader)
+{
+	const struct manifest *manifest = reader->manifest;
+	uint32_t host = manifest->host_chosen & MANIFEST_START;
+
+	if (host && host != MANIFEST_START)
+		fail(EXIT_OWN, "leave both words out of the line 'host', or none",
+		     "%s: arguments and environment are fixed together", reader->name);
+	if (host && (manifest->arguments.count || manifest->environment.count))
+		fail(EXIT_OWN, "take 'arguments environment' out of the line 'host'",
+		     "%s: fixes what the host is to choose", reader->name);
+	if (!host && !manifest->arguments.count)
+		fail(EXIT_OWN, "the first line 'argument' is the program's name",
+		     "%s: has no line 'argument', and the host is not to choose", reader->name);
 }
 
 /* What the whole must have. */
@@ -200,7 +242,8 @@ static void check(const struct reader *reader)
 		fail(EXIT_OWN, format, "%s: has no line 'memory'", reader->name);
 	if ((manifest->host_chosen & MANIFEST_HOST) != MANIFEST_HOST)
 		fail(EXIT_OWN, "write: host arguments environment folder descriptors",
-		     "%s: what the host chooses cannot be less yet", reader->name);
+		     "%s: the host always chooses folder and descriptors", reader->name);
+	check_start(reader);
 	if (!manifest->count || manifest->entries[0].kind != CARREL_ENTRY_PROGRAM)
 		fail(EXIT_OWN, format, "%s: the first file that it lists is no program", reader->name);
 }

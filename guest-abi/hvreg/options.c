@@ -68,6 +68,17 @@ static void add_file(struct options *options, const char *command, unsigned int 
 	options->files[options->file_count++] = (struct option_file){ option, name };
 }
 
+static void add_variable(struct options *options, const char *command, const char *text)
+{
+	if (!text || *text == '=' || !strchr(text, '='))
+		fail_usage(command, "--env wants NAME=VALUE");
+	options->variables = realloc(options->variables,
+				     (options->variable_count + 1) * sizeof(*options->variables));
+	if (!options->variables)
+		fail(EXIT_OWN, NULL, "out of memory");
+	options->variables[options->variable_count++] = text;
+}
+
 static const struct {
 	const char *name;
 	unsigned int option;
@@ -84,6 +95,8 @@ static const struct {
 	{ "--file", OPTION_FILE, true },
 	{ "--open", OPTION_OPEN, true },
 	{ "--host-code", OPTION_HOST_CODE, false },
+	{ "--fix", OPTION_FIX, false },
+	{ "--env", OPTION_ENV, true },
 };
 
 static void take(struct options *options, const char *command, unsigned int option,
@@ -99,6 +112,12 @@ static void take(struct options *options, const char *command, unsigned int opti
 		break;
 	case OPTION_HOST_CODE:
 		options->host_code = true;
+		break;
+	case OPTION_FIX:
+		options->fix = true;
+		break;
+	case OPTION_ENV:
+		add_variable(options, command, value);
 		break;
 	case OPTION_MEMORY:
 		options->limit = parse_memory(command, value);

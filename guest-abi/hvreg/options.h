@@ -16,6 +16,7 @@ struct options {
 	bool json;
 	bool follow;
 	bool host_code;
+	bool fix;
 	unsigned int given;	/* OPTION_*: the command line has it */
 	uint32_t limit;		/* --memory, in chunks of 2 MiB */
 	uint32_t flags;		/* --require, as CARREL_CREATE_* */
@@ -23,6 +24,8 @@ struct options {
 	uint8_t expect[32];	/* --expect, if given */
 	struct option_file *files;
 	unsigned int file_count;
+	const char **variables;	/* --env, as given */
+	unsigned int variable_count;
 	char **operands;	/* what follows the options; ends with NULL */
 };
 
@@ -38,6 +41,8 @@ enum {
 	OPTION_FILE = 0x100,
 	OPTION_OPEN = 0x200,
 	OPTION_HOST_CODE = 0x400,
+	OPTION_FIX = 0x20000,
+	OPTION_ENV = 0x40000,
 };
 
 /*

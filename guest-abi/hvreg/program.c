@@ -257,6 +257,25 @@ void program_find_binary(struct program *program, const char *name)
 	}
 }
 
+char **program_script_words(const struct program *program, char **words)
+{
+	unsigned int count = 0;
+	char **all, **to;
+
+	while (words[count])
+		count++;
+	to = all = calloc(count + 4, sizeof(*all));
+	if (!all)
+		fail(EXIT_OWN, NULL, "out of memory");
+	*to++ = program->script;
+	if (program->argument)
+		*to++ = program->argument;
+	*to++ = program->found;
+	while (*++words)
+		*to++ = *words;
+	return all;
+}
+
 void program_check_interpreter(const char *path, const char *of)
 {
 	const unsigned char *bytes;

@@ -27,6 +27,12 @@ void program_find(struct program *program, const char *name);
 /* The same, or the interpreter of a script, or of that. */
 void program_find_binary(struct program *program, const char *name);
 
+/*
+ * What exec makes of a command whose first word is that script: its interpreter, what that is given,
+ * the script, and the other words. In memory of its own.
+ */
+char **program_script_words(const struct program *program, char **words);
+
 /* An interpreter that the shim can load; else exits 126. `of` names it. */
 void program_check_interpreter(const char *path, const char *of);
 

@@ -69,7 +69,7 @@ static void print_json(const struct carrier *carrier, const struct program *prog
 static _Noreturn void run_interpreter(const struct program *program, char **argv, char **operands)
 {
 	static struct program last;
-	char **words, **to;
+	char **script = program_script_words(program, operands), **words, **to;
 	unsigned int count = 0;
 
 	program_find_binary(&last, program->found);	/* there is one, not too far away */
@@ -82,12 +82,8 @@ static _Noreturn void run_interpreter(const struct program *program, char **argv
 	while (argv < operands && strcmp(*argv, "--"))
 		*to++ = *argv++;
 	*to++ = "--";
-	*to++ = program->script;
-	if (program->argument)
-		*to++ = program->argument;
-	*to++ = program->found;
-	while (*++operands)
-		*to++ = *operands;
+	while (*script)
+		*to++ = *script++;
 	execv("/proc/self/exe", words);
 	fail(EXIT_OWN, "mount /proc, or run the interpreter with the script as an argument",
 	     "%s: cannot start hvreg anew for its interpreter: %s", program->path, strerror(errno));

@@ -77,6 +77,12 @@ size_t string_size(const char *s, size_t max)
 	return end ? end - s + 1 : 0;
 }
 
+static bool is_sealed(const struct carrel_start *start)
+{
+	return start->ticket[0] || start->ticket[1];
+}
+
+/* The host's claims; and its strings, unless a predecessor sealed them or the manifest has them. */
 static void take_start(struct carrel_start *start)
 {
 	channel_get(start, arena.base, sizeof(*start));
@@ -85,6 +91,11 @@ static void take_start(struct carrel_start *start)
 	    start->argc > start->size || start->envc > start->size || start->secure != 0)
 		die(CARREL_DIE_START);
 	channel_started(start->size);
+	if (is_sealed(start) || !manifest_strings())
+		return;
+	start->size = sizeof(*start) + manifest()->strings_size;
+	start->argc = manifest()->argc;
+	start->envc = manifest()->envc;
 }
 
 /* Walk `count` strings from `at`, storing their addresses; returns where they end. */
@@ -158,11 +169,6 @@ static char *push_bytes(char *top, const void *bytes, size_t size)
 	return memcpy(top - size, bytes, size);
 }
 
-static bool is_sealed(const struct carrel_start *start)
-{
-	return start->ticket[0] || start->ticket[1];
-}
-
 /* What a secure process of the same identity has sealed, once: else there is no key. */
 static void unseal(const struct carrel_start *start, void *strings, size_t size)
 {
@@ -188,7 +194,10 @@ static char *put_strings(char *top, const struct carrel_start *start,
 	top -= sizeof(uint64_t);
 	s->end = top;
 	top -= size;
-	channel_get(top, arena.base + sizeof(*start), size);
+	if (is_sealed(start) || !manifest_strings())
+		channel_get(top, arena.base + sizeof(*start), size);
+	else
+		memcpy(top, manifest_strings(), size);
 	if (is_sealed(start))
 		unseal(start, top, size);
 	s->execfn = (uint64_t)top;

@@ -409,7 +409,6 @@ static s64 invoke(enum call call, struct cpu *cpu, const struct vt_exit *exit,
 		return 0;
 	case IDENTITY:
 		give4(regs, process->identity);
-		regs->r8 = process->flags;
 		return 0;
 	case DIE:
 		return die(cpu, process);

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 PAGE = 4096
-SLOTS, BLOCKS, ABI = 128, 256, 3
+SLOTS, BLOCKS, ABI = 128, 256, 4
 SHIM, MANIFEST, THREADS = 0x7E0040000000, 0x7E0041000000, 0x7E0050000000
 GATE, CHANNEL = 0x7E0000000000, 0x7E0000200000
 R, W, X = 1, 2, 4
@@ -55,6 +55,7 @@ def listed(path):
 
 
 HOST = {"arguments": 1, "environment": 2, "folder": 4, "descriptors": 8, "code": 16}
+UNSEALED = 19
 KINDS = {"program": 1, "code": 2, "file": 3, "open": 4}
 
 
@@ -70,9 +71,9 @@ def made(program):
 
 
 def read(name):
-    """(limit, flags, host, entries) of a manifest's text."""
+    """(limit, flags, host, entries, arguments, environment) of a manifest's text."""
     limit = flags = host = 0
-    entries = []
+    entries, arguments, environment = [], [], []
     with open(name, encoding="utf-8", errors="surrogateescape") as file:
         for line in file.read().split("\n")[1:]:
             first, _, rest = line.partition(" ")
@@ -82,21 +83,34 @@ def read(name):
                 flags |= 1
             elif first == "host":
                 host |= sum(HOST[word] for word in rest.split())
+            elif first == "argument":
+                arguments.append(rest)
+            elif first == "environment":
+                environment.append(rest)
             elif first == "open":
                 entries.append((KINDS[first], bytes(32), 0, rest))
             elif first in KINDS:
                 sha256, size, path = rest.split(" ", 2)
                 entries.append((KINDS[first], bytes.fromhex(sha256), int(size), path))
-    return limit, flags, host, entries
+    if not host & UNSEALED:
+        flags |= 2
+    return limit, flags, host, entries, arguments, environment
 
 
-def manifest(host, files):
+def manifest(host, files, arguments=(), environment=()):
     entries, strings = b"", b""
     for kind, sha256, size, path in files:
         entries += struct.pack("<IIQ32s", kind, 64 + 48 * len(files) + len(strings), size, sha256)
         strings += os.fsencode(path) + b"\0"
-    size = -(-(64 + len(entries) + len(strings)) // PAGE) * PAGE
-    header = struct.pack("<8sIIIIII32x", b"CHMANIF2", 2, host, SLOTS, BLOCKS, size, len(files))
+    start = b""
+    if arguments:
+        start = b"".join(os.fsencode(text) + b"\0" for text in
+                         [files[0][3], *arguments, *environment])
+    at = 64 + len(entries) + len(strings)
+    strings += start
+    size = -(-(at + len(start)) // PAGE) * PAGE
+    header = struct.pack("<8sIIIIIIIIII16x", b"CHMANIF3", 3, host, SLOTS, BLOCKS, size, len(files),
+                         at if start else 0, len(start), len(arguments), len(environment))
     return (header + entries + strings).ljust(size, b"\0")
 
 

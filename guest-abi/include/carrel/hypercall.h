@@ -58,7 +58,7 @@
 #define CARREL_HC_PROTECT	35	/* (address, pages, rights) */
 #define CARREL_HC_RANDOM	36	/* () -> RDI RSI RDX R10 = 32 random bytes */
 #define CARREL_HC_NOTE		37	/* (code, number): a line in the log */
-#define CARREL_HC_IDENTITY	38	/* () -> RDI RSI RDX R10, R8 = CARREL_CREATE_* */
+#define CARREL_HC_IDENTITY	38	/* () -> RDI RSI RDX R10 */
 #define CARREL_HC_DIE		39	/* (code): kill this process with a logged reason */
 #define CARREL_HC_THREAD	40	/* (index): make that thread, or make it anew if it is out */
 #define CARREL_HC_FORK		41	/* (CARREL_FORK_*, child of ABORT)

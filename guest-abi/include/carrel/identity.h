@@ -46,9 +46,12 @@ struct carrel_measure_init {
  * The manifest, added at CARREL_MANIFEST_VA (read-only) and so a part of the
  * identity: a header, entries, strings, padded with zeros to whole pages. Entry 0
  * is the program that `hvreg run` starts. Whatever is not fixed is
- * marked host-chosen; a key bound to the identity will be refused then.
+ * marked host-chosen. Arguments and environment are fixed both or neither: they are then what a
+ * start block (channel.h) holds behind its header, and the host's is not looked at. Only a process
+ * whose arguments, environment and code are fixed may have keys (CARREL_CREATE_SEAL); the shim ends
+ * any other that was created as if it could.
  */
-#define CARREL_MANIFEST_MAGIC	CARREL_UL(0x3246494e414d4843)	/* "CHMANIF2" */
+#define CARREL_MANIFEST_MAGIC	CARREL_UL(0x3346494e414d4843)	/* "CHMANIF3" */
 #define CARREL_MANIFEST_MAX	0x100000
 #define CARREL_HOST_ARGV	1
 #define CARREL_HOST_ENV		2
@@ -59,15 +62,21 @@ struct carrel_measure_init {
 
 struct carrel_manifest {
 	carrel_u64 magic;
-	carrel_u32 version;		/* 2 */
+	carrel_u32 version;		/* 3 */
 	carrel_u32 host_chosen;		/* CARREL_HOST_* */
 	carrel_u32 slots;		/* as given to CREATE */
 	carrel_u32 blocks;
 	carrel_u32 size;		/* all of it, in bytes; whole pages */
 	carrel_u32 entries;
-	carrel_u8 reserved[32];		/* 0 */
+	carrel_u32 strings;		/* offset of path, argv and envp, each NUL-terminated; 0: host's */
+	carrel_u32 strings_size;
+	carrel_u32 argc, envc;
+	carrel_u8 reserved[16];		/* 0 */
 };
 _Static_assert(sizeof(struct carrel_manifest) == 64, "manifest header");
+
+/* What keeps a key away. */
+#define CARREL_HOST_UNSEALED	(CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CODE)
 
 /* Kinds of entry. */
 #define CARREL_ENTRY_PROGRAM	1	/* may be started, and exec'd by a program of this manifest */

@@ -6,7 +6,8 @@
 #include "base/host.h"
 #include "load/manifest.h"
 
-#define HOST_FIXED_SO_FAR	(CARREL_HOST_ARGV | CARREL_HOST_ENV | CARREL_HOST_CWD | CARREL_HOST_FDS)
+#define HOST_ALWAYS	(CARREL_HOST_CWD | CARREL_HOST_FDS)
+#define HOST_START	(CARREL_HOST_ARGV | CARREL_HOST_ENV)
 
 const struct carrel_manifest *manifest(void)
 {
@@ -88,20 +89,57 @@ bool manifest_may_list(const char *name)
 
 /* ------------------------------------------------------------------------------------------- */
 
+/* Arguments and environment are the host's, and the manifest has none; or the other way. */
+static bool start_good(const struct carrel_manifest *m)
+{
+	const char *at = (const char *)m + m->strings;
+	uint64_t strings = 1UL + m->argc + m->envc, found = 0;
+
+	if (m->host_chosen & HOST_START)
+		return (m->host_chosen & HOST_START) == HOST_START && !m->strings &&
+		       !m->strings_size && !m->argc && !m->envc;
+	if (!m->argc || m->strings < sizeof(*m) || m->strings > m->size || !m->strings_size ||
+	    m->strings_size > m->size - m->strings || at[m->strings_size - 1])
+		return false;
+	for (uint32_t i = 0; i < m->strings_size; i++)
+		found += !at[i];
+	return found == strings;
+}
+
+/*
+ * The hypervisor gives keys to whom CREATE said that it may ask, which it cannot judge: the shim
+ * can. It is measured, so a host that leaves this check out has another identity, and its keys.
+ */
+static void refuse_keys(const struct carrel_manifest *m)
+{
+	uint64_t words[4] = { CARREL_SEAL_SYMMETRIC };
+
+	if (m->host_chosen & CARREL_HOST_UNSEALED &&
+	    hypercall_words(CARREL_HC_SEAL_KEY, words) != CARREL_EFLAG)
+		die(CARREL_DIE_MANIFEST);
+}
+
 /* What this shim cannot do, it must not seem to do. */
 void manifest_check(void)
 {
 	const struct carrel_manifest *m = manifest();
 
-	if (m->magic != CARREL_MANIFEST_MAGIC || m->version != 2 ||
-	    (m->host_chosen & ~CARREL_HOST_CODE) != HOST_FIXED_SO_FAR || !sizes_good(m))
+	if (m->magic != CARREL_MANIFEST_MAGIC || m->version != 3 ||
+	    (m->host_chosen & ~(CARREL_HOST_CODE | HOST_START)) != HOST_ALWAYS || !sizes_good(m) ||
+	    !start_good(m))
 		die(CARREL_DIE_MANIFEST);
 	for (uint32_t i = 0; i < m->entries; i++)
 		if (!entry_good(m, &entries()[i]))
 			die(CARREL_DIE_MANIFEST);
 	if (entries()[0].kind != CARREL_ENTRY_PROGRAM)
 		die(CARREL_DIE_MANIFEST);
+	refuse_keys(m);
 	manifest_learn_names();
+}
+
+const char *manifest_strings(void)
+{
+	return manifest()->strings ? (const char *)manifest() + manifest()->strings : NULL;
 }
 
 struct listed manifest_listed(const struct carrel_manifest_entry *entry)

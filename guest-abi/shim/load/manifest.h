@@ -21,6 +21,9 @@ void manifest_check(void);
 
 const struct carrel_manifest *manifest(void);
 
+/* What a start block holds behind its header, `strings_size` bytes of it; NULL: the host chooses. */
+const char *manifest_strings(void);
+
 /* Entry 0: what hvreg run starts. */
 struct listed manifest_program(void);
 

@@ -167,7 +167,8 @@ static void public_keys(void)
 	end();
 }
 
-/* Without a key, and to a process that must not ask; nothing reaches its registers. */
+/* Without a key, and to a process that must not ask (whether there is a key or not: the shim finds
+ * out by this what it is); nothing reaches its registers. */
 static void refusals(void)
 {
 	const u64 untouched[4] = { 0, 2, 3, 4 };
@@ -179,14 +180,13 @@ static void refusals(void)
 		go_in(flags);
 		CHECK_EQ(seal_key(0), CARREL_EFLAG);
 		CHECK(gave(&cpus[1], untouched));
-		CHECK_EQ(exit_call(&cpus[1], CARREL_HC_IDENTITY, 0, 0, 0, 0, 99, 0), 0);
-		CHECK_EQ(cpus[1].cpu.vt.regs->r8, flags);
 		go_out();
 	}
 	boot(CARREL_LAUNCH_UNMEASURED, false);
+	go_in(0);
+	CHECK_EQ(seal_key(0), CARREL_EFLAG);
+	go_out();
 	go_in(CARREL_CREATE_SEAL);
-	CHECK_EQ(exit_call(&cpus[1], CARREL_HC_IDENTITY, 0, 0, 0, 0, 99, 0), 0);
-	CHECK_EQ(cpus[1].cpu.vt.regs->r8, CARREL_CREATE_SEAL);
 	CHECK_EQ(seal_key(0), CARREL_ESTATE);
 	CHECK(gave(&cpus[1], untouched));
 	CHECK_EQ(kernel_call(&cpus[0], CARREL_HC_PUBLIC, 1, 2, 3, 4), CARREL_ESTATE);

@@ -49,7 +49,7 @@ struct thread *fake_reset(uint32_t slots, uint32_t blocks)
 		abort();
 	mapped = true;
 	*fake_manifest() = (struct carrel_manifest){
-		.magic = CARREL_MANIFEST_MAGIC, .version = 2, .slots = slots, .blocks = blocks,
+		.magic = CARREL_MANIFEST_MAGIC, .version = 3, .slots = slots, .blocks = blocks,
 		.host_chosen = 15, .size = PAGE,
 	};
 	memset((void *)CARREL_CHANNEL_VA, 0xcc, blocks * CARREL_BLOCK_SIZE);

@@ -42,7 +42,8 @@ static _Noreturn void usage(const char *why)
 	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] [--stride N] "
 		"[--fault-every N] [--starve-every N] [--memory CHUNKS] "
 		"[--break WHAT] [--trace] [--notes] "
-		"[--code|--exec|--file|--open FILE]... [--strict] "
+		"[--code|--exec|--file|--open FILE]... [--strict] [--fixed] "
+		"[--keys | --unmeasured] "
 		"[--shim FILE] [--gate FILE] -- PROGRAM [ARGUMENT]...\n", why);
 	exit(125);
 }
@@ -132,12 +133,14 @@ static const char *interpreter_of(const uint8_t *bytes)
 	return NULL;
 }
 
+/* Where the manifest's next string goes. */
+static uint32_t strings = MANIFEST_SIZE / 2;
+
 /* The next entry, its path behind all others. */
 static void add_entry(struct carrel_manifest *m, uint32_t kind, const char *path,
 		      const uint8_t *bytes, size_t size)
 {
 	struct carrel_manifest_entry *e = (struct carrel_manifest_entry *)(m + 1) + m->entries;
-	static uint32_t strings = MANIFEST_SIZE / 2;
 	br_sha256_context hash;
 
 	if ((uint8_t *)(e + 1) > (uint8_t *)m + MANIFEST_SIZE / 2 ||
@@ -172,9 +175,32 @@ static void add_extra(const char *option, const char *path)
 	extra[count++].path = path;
 }
 
-/* The program, its interpreter, what `extra` names; `host_code` lets the rest run too. */
-static void map_manifest(const char *path, bool host_code, enum defect defect)
+static void fix_string(struct carrel_manifest *m, const char *string)
 {
+	size_t size = strlen(string) + 1;
+
+	if (size > MANIFEST_SIZE - strings)
+		usage("the manifest is full");
+	memcpy((char *)m + strings, string, size);
+	strings += size;
+	m->strings_size += size;
+}
+
+/* The arguments as they are given, and another environment. */
+static void fix_start(struct carrel_manifest *m, char **argv)
+{
+	m->strings = strings;
+	fix_string(m, program_path);
+	for (m->argc = 0; argv[m->argc]; m->argc++)
+		fix_string(m, argv[m->argc]);
+	fix_string(m, "FIXED=by the manifest");
+	m->envc = 1;
+}
+
+/* The program, its interpreter, what `extra` names; `host_code` lets the rest run too. */
+static void map_manifest(char **argv, bool host_code, bool fixed, enum defect defect)
+{
+	const char *path = *argv;
 	struct carrel_manifest *m = map(CARREL_MANIFEST_VA, MANIFEST_SIZE, 3);
 	struct carrel_manifest_entry *e = (void *)(m + 1);
 	size_t size, other;
@@ -182,8 +208,8 @@ static void map_manifest(const char *path, bool host_code, enum defect defect)
 	const char *interpreter = size > sizeof(Elf64_Ehdr) ? interpreter_of(bytes) : NULL;
 
 	m->magic = CARREL_MANIFEST_MAGIC;
-	m->version = 2 + (defect == BAD_MANIFEST);
-	m->host_chosen = 15 | (host_code ? CARREL_HOST_CODE : 0);
+	m->version = 3 + (defect == BAD_MANIFEST);
+	m->host_chosen = (fixed ? 12 : 15) | (host_code ? CARREL_HOST_CODE : 0);
 	m->slots = SLOTS;
 	m->blocks = BLOCKS;
 	m->size = MANIFEST_SIZE;
@@ -201,6 +227,8 @@ static void map_manifest(const char *path, bool host_code, enum defect defect)
 		bytes = read_file(extra[i].path, &other);
 		add_entry(m, extra[i].kind, extra[i].path, bytes, other);
 	}
+	if (fixed)
+		fix_start(m, argv);
 	mprotect(m, MANIFEST_SIZE, PROT_READ);
 }
 
@@ -239,15 +267,18 @@ static void claim(struct carrel_start *start)
 	start->egid = getegid();
 }
 
-static void fill_start(char **argv, enum defect defect)
+/* Where the manifest has it all, the host says something else. */
+static void fill_start(char **argv, bool fixed, enum defect defect)
 {
 	struct carrel_start *start = (void *)ARENA_VA;
 	char *at = (char *)(start + 1);
 	char *path[] = { program_path, NULL };
+	static char *evil_argv[] = { "evil", "--evil", "-e", NULL };
+	static char *evil_envp[] = { "LD_PRELOAD=/evil.so", "FIXED=by the host", NULL };
 
 	put_strings(path, &at);
-	start->argc = put_strings(argv, &at);
-	start->envc = put_strings(environ, &at) + (defect == BAD_STRINGS);
+	start->argc = put_strings(fixed ? evil_argv : argv, &at);
+	start->envc = put_strings(fixed ? evil_envp : environ, &at) + (defect == BAD_STRINGS);
 	start->magic = CARREL_START_MAGIC + (defect == BAD_MAGIC);
 	start->size = at - (char *)start;
 	claim(start);
@@ -347,7 +378,7 @@ int main(int argc, char **argv)
 	const char *shim = "build/shim.elf", *gate = "build/gate-vmcall.bin";
 	struct view_options *o = &view_options;
 	enum defect defect = NONE;
-	bool strict = false;
+	bool strict = false, fixed = false;
 	int i;
 
 	if (getenv(CARREL_EXEC_VARIABLE)) {
@@ -382,6 +413,12 @@ int main(int argc, char **argv)
 			defect = defect_of(argv[++i] ? argv[i] : "");
 		else if (!strcmp(argv[i], "--strict"))
 			strict = true;
+		else if (!strcmp(argv[i], "--fixed"))
+			fixed = true;
+		else if (!strcmp(argv[i], "--keys"))
+			o->keys = VIEW_KEYS;
+		else if (!strcmp(argv[i], "--unmeasured"))
+			o->keys = VIEW_UNMEASURED;
 		else if ((!strcmp(argv[i], "--code") || !strcmp(argv[i], "--exec") ||
 			  !strcmp(argv[i], "--file") || !strcmp(argv[i], "--open")) && argv[i + 1])
 			add_extra(argv[i], argv[i + 1]), i++;
@@ -396,9 +433,9 @@ int main(int argc, char **argv)
 		usage("no program");
 	absolute(view_memory.shim, shim);
 	absolute(view_memory.gate, gate);
-	map_manifest(argv[i + 1], !strict, defect);
+	map_manifest(argv + i + 1, !strict, fixed, defect);
 	map_channel();
-	fill_start(argv + i + 1, defect);
+	fill_start(argv + i + 1, fixed, defect);
 rest:
 	map_gate(view_memory.gate);
 	/* so that the stub's request to the module, which is not there, succeeds */

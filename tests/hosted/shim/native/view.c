@@ -293,11 +293,23 @@ static void check_disclosed(const struct hypercall *c)
 			leave(VIEW_STATUS_WRONG, "an address leaves with call", c->rbx, i);
 }
 
+static int64_t seal_key(uint64_t kind, uint64_t words[4])
+{
+	if (kind >= CARREL_SEAL_KINDS)
+		return CARREL_EARG;
+	if (view_options.keys != VIEW_KEYS)
+		return view_options.keys ? CARREL_ESTATE : CARREL_EFLAG;
+	for (unsigned int i = 0; i < 32; i++)
+		((uint8_t *)words)[i] = i + 0x80 * kind;
+	return 0;
+}
+
 static void words_hypercall(struct hypercall *c)
 {
 	uint64_t words[4] = { c->rdi, c->rsi, c->rdx, c->r10 };
 
-	c->rax = family_hypercall(c->rax, words);
+	c->rax = c->rax == CARREL_HC_SEAL_KEY ? seal_key(c->rdi, words)
+					      : family_hypercall(c->rax, words);
 	c->rdi = words[0];
 	c->rsi = words[1];
 	c->rdx = words[2];
@@ -342,6 +354,7 @@ bool view_hypercall(struct hypercall *c)
 			say_line("note", c->rdi, c->rsi);
 		c->rax = 0;
 		return false;
+	case CARREL_HC_SEAL_KEY:
 	case CARREL_HC_PASS:
 	case CARREL_HC_CLAIM:
 	case CARREL_HC_FORK:

@@ -37,6 +37,8 @@ _Static_assert(CARREL_TP_UPCALL + sizeof(struct carrel_upcall) <= VIEW_SHIM_RSP 
 extern struct view_thread view_threads[CARREL_SLOTS_MAX];
 
 /* What the run is to do besides running. -1 in a number: nothing. */
+#define VIEW_KEYS	1		/* 0, 1, 2 ..., of kind 1 from 80h on */
+#define VIEW_UNMEASURED	2
 struct view_options {
 	long lie_call, lie_value;	/* this call returns this value */
 	long step_call;			/* a signal comes in step k * stride of the k-th such call */
@@ -45,6 +47,7 @@ struct view_options {
 	long starve_every;		/* and each n-th MAP answers ENOMEM */
 	bool trace;			/* calls that leave, on standard error */
 	bool notes;			/* NOTEs, on standard error */
+	int keys;			/* 0: CREATE did not say that it may ask */
 };
 extern struct view_options view_options;
 
