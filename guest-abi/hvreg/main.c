@@ -20,6 +20,8 @@ static const char help[] =
 "  ps [--json]         list the protected processes\n"
 "  status [--json]     tell about the hypervisor\n"
 "  log [--follow]      print the hypervisor's log\n"
+"  platform init|show|reseal|retire|reset [OPTION]...\n"
+"                      the key that the TPM gives to a measured hypervisor alone\n"
 "  COMMAND --help      tell about one command\n"
 "  --version           print hvreg's version\n"
 "\n"
@@ -36,6 +38,7 @@ static const struct {
 	{ "ps", ps_command },
 	{ "status", status_command },
 	{ "log", log_command },
+	{ "platform", platform_command },
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,25 +80,47 @@ static void add_variable(struct options *options, const char *command, const cha
 	options->variables[options->variable_count++] = text;
 }
 
-static const struct {
+/* `word`: where in struct options the value is kept as it is given. */
+#define WORD(name)	true, offsetof(struct options, name)
+
+static const struct entry {
 	const char *name;
 	unsigned int option;
 	bool valued;
+	size_t word;
 } table[] = {
-	{ "--json", OPTION_JSON, false },
-	{ "--follow", OPTION_FOLLOW, false },
-	{ "--memory", OPTION_MEMORY, true },
-	{ "--require", OPTION_REQUIRE, true },
-	{ "--manifest", OPTION_MANIFEST, true },
-	{ "--expect", OPTION_EXPECT, true },
-	{ "--exec", OPTION_EXEC, true },
-	{ "--code", OPTION_CODE, true },
-	{ "--file", OPTION_FILE, true },
-	{ "--open", OPTION_OPEN, true },
-	{ "--host-code", OPTION_HOST_CODE, false },
-	{ "--fix", OPTION_FIX, false },
-	{ "--env", OPTION_ENV, true },
+	{ "--json", OPTION_JSON, false, 0 },
+	{ "--follow", OPTION_FOLLOW, false, 0 },
+	{ "--memory", OPTION_MEMORY, true, 0 },
+	{ "--require", OPTION_REQUIRE, true, 0 },
+	{ "--manifest", OPTION_MANIFEST, true, 0 },
+	{ "--expect", OPTION_EXPECT, true, 0 },
+	{ "--exec", OPTION_EXEC, true, 0 },
+	{ "--code", OPTION_CODE, true, 0 },
+	{ "--file", OPTION_FILE, true, 0 },
+	{ "--open", OPTION_OPEN, true, 0 },
+	{ "--host-code", OPTION_HOST_CODE, false, 0 },
+	{ "--fix", OPTION_FIX, false, 0 },
+	{ "--env", OPTION_ENV, true, 0 },
+	{ "--yes", OPTION_YES, false, 0 },
+	{ "--tpm", OPTION_TPM, WORD(tpm) },
+	{ "--update-key", OPTION_UPDATE_KEY, WORD(update_key) },
+	{ "--digest", OPTION_MEASUREMENT, WORD(digest) },
+	{ "--pcr17", OPTION_MEASUREMENT, WORD(pcr17) },
+	{ "--pcr18", OPTION_MEASUREMENT, WORD(pcr18) },
+	{ "--pcrs", OPTION_MEASUREMENT, WORD(pcrs) },
+	{ "--request", OPTION_REQUEST, WORD(request) },
+	{ "--signature", OPTION_SIGNATURE, WORD(signature) },
 };
+
+static void take_word(struct options *options, const char *command, const struct entry *entry,
+		      const char *value)
+{
+	if (!value || !*value)
+		fail_usage(command, "%s wants a value", entry->name);
+	options->given |= entry->option;
+	*(const char **)((char *)options + entry->word) = value;
+}
 
 static void take(struct options *options, const char *command, unsigned int option,
 		 const char *value)
@@ -118,6 +141,9 @@ static void take(struct options *options, const char *command, unsigned int opti
 		break;
 	case OPTION_ENV:
 		add_variable(options, command, value);
+		break;
+	case OPTION_YES:
+		options->yes = true;
 		break;
 	case OPTION_MEMORY:
 		options->limit = parse_memory(command, value);
@@ -156,7 +182,10 @@ static bool parse_one(struct options *options, unsigned int allowed, const char 
 		value = text + length + 1;
 	else if (table[i].valued && (*argv)[1])
 		value = *++*argv;
-	take(options, command, table[i].option, value);
+	if (table[i].word)
+		take_word(options, command, &table[i], value);
+	else
+		take(options, command, table[i].option, value);
 	return true;
 }
 

@@ -26,6 +26,9 @@ struct options {
 	unsigned int file_count;
 	const char **variables;	/* --env, as given */
 	unsigned int variable_count;
+	bool yes;
+	/* As given, or NULL: */
+	const char *tpm, *update_key, *digest, *pcr17, *pcr18, *pcrs, *request, *signature;
 	char **operands;	/* what follows the options; ends with NULL */
 };
 
@@ -41,6 +44,12 @@ enum {
 	OPTION_FILE = 0x100,
 	OPTION_OPEN = 0x200,
 	OPTION_HOST_CODE = 0x400,
+	OPTION_YES = 0x800,
+	OPTION_TPM = 0x1000,
+	OPTION_UPDATE_KEY = 0x2000,
+	OPTION_MEASUREMENT = 0x4000,	/* --digest, --pcr17, --pcr18 and --pcrs */
+	OPTION_REQUEST = 0x8000,
+	OPTION_SIGNATURE = 0x10000,
 	OPTION_FIX = 0x20000,
 	OPTION_ENV = 0x40000,
 };
