@@ -86,7 +86,8 @@ static void check_state(const struct nv_state *state, const struct options *opti
 
 /* --- init: the writes ------------------------------------------------------------------------ */
 
-/* A launch that finds no request makes nothing, whatever else it finds. */
+/* A launch that finds no request makes nothing, whatever else it finds: no key for the RECORD of
+ * this init by the request of one before, which may name another update key. */
 static void disarm(struct tpm *tpm, const struct nv_found *found)
 {
 	struct carrel_request none = {

@@ -115,17 +115,17 @@ static void judge_request(struct nv_found *found)
 		problem(found, "holds no request of this version");
 }
 
-/* RECORD is only ever good for the launch that it names; whether for this one, only a running
- * hypervisor whose launch was checked can tell. */
+/* RECORD is only ever good for the launch that it names, or whose command line names it (origin=).
+ * A hypervisor that has the key took it as that; another whose launch was checked tells of its own. */
 static void judge_record(struct nv_found *found, const struct told *told)
 {
-	if (!told->checked)
-		return;
-	if (memcmp(found->policy, told->policy, sizeof(found->policy)))
+	if (!is_zero(told->fingerprint, sizeof(told->fingerprint))) {
+		if (!found->written || memcmp(found->record.fingerprint, told->fingerprint,
+					      sizeof(told->fingerprint)))
+			problem(found, "does not hold the running key's fingerprint");
+	} else if (told->checked && memcmp(found->policy, told->policy, sizeof(found->policy))) {
 		problem(found, "has another policy than this launch's: it was made in another state");
-	else if (found->written && !is_zero(told->fingerprint, sizeof(told->fingerprint)) &&
-		 memcmp(found->record.fingerprint, told->fingerprint, sizeof(told->fingerprint)))
-		problem(found, "holds another key's fingerprint");
+	}
 }
 
 static void judge(enum nv which, const struct told *told, struct nv_found *found)

@@ -115,6 +115,8 @@ static void ask_hypervisor(const struct carrel_reseal *reseal)
 	case EBUSY:
 	case ETIMEDOUT:
 		fail(EXIT_OWN, "try again", "the TPM is in use");
+	case EPERM:
+		fail(EXIT_OWN, "run it as root", "no permission to have the key sealed");
 	case EINVAL:
 		fail(EXIT_OWN, "install hvreg, carrel.ko and carrel.elf of one build",
 		     "the hypervisor does not understand the request");
