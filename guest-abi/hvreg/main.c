@@ -20,7 +20,7 @@ static const char help[] =
 "  ps [--json]         list the protected processes\n"
 "  status [--json]     tell about the hypervisor\n"
 "  log [--follow]      print the hypervisor's log\n"
-"  platform init|show|reseal|retire|reset [OPTION]...\n"
+"  platform init|show|reseal|retire|policy|reset [OPTION]...\n"
 "                      the key that the TPM gives to a measured hypervisor alone\n"
 "  COMMAND --help      tell about one command\n"
 "  --version           print hvreg's version\n"

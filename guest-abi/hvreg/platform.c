@@ -13,7 +13,7 @@
 #define SMALL_MAX	65536
 
 static const char help[] =
-"usage: hvreg platform init|show|reseal|retire|reset [OPTION]...\n"
+"usage: hvreg platform init|show|reseal|retire|policy|reset [OPTION]...\n"
 "\n"
 "Prepares what the hypervisor finds in the TPM when it is launched, as root.\n"
 "\n"
@@ -21,6 +21,7 @@ static const char help[] =
 "  show     what of it is there, and whether it is as it has to be\n"
 "  reseal   have the key sealed for a planned update, which is signed\n"
 "  retire   after an update: what started before starts with the key no more\n"
+"  policy   write a launch policy of tboot's\n"
 "  reset    remove all of it, and with it the key\n"
 "\n"
 "  hvreg platform COMMAND --help   tell about one\n";
@@ -133,6 +134,7 @@ static const struct {
 	{ "show", "platform show", platform_show },
 	{ "reseal", "platform reseal", platform_reseal },
 	{ "retire", "platform retire", platform_retire },
+	{ "policy", "platform policy", platform_policy },
 	{ "reset", "platform reset", platform_reset },
 };
 

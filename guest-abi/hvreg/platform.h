@@ -135,6 +135,7 @@ int platform_init(char **argv);
 int platform_show(char **argv);
 int platform_reseal(char **argv);
 int platform_retire(char **argv);
+int platform_policy(char **argv);
 int platform_reset(char **argv);
 
 #endif
