@@ -122,6 +122,7 @@ help:
 	@echo 'make          build/carrel.elf, build/carrel.ko, build/hvreg'
 	@echo 'make packages install what all this needs (root, Debian 12), or say what is missing'
 	@echo 'make install  the image, hvreg, sources of carrel.ko, a GRUB fragment (DESTDIR, PREFIX)'
+	@echo 'make deb      the same as a Debian package, which sets itself up: docs/install.md'
 	@echo 'make uninstall  remove what make install put there'
 	@echo 'make measure  the hashes of the image and of modules, as tboot extends them (MEASURE=...)'
 	@echo 'make clean    remove build/'

@@ -37,7 +37,7 @@ install: $(B)/carrel.elf $(B)/hvreg $(CARREL_KO_GATES)
 	install -d $(DESTDIR)$(INSTALL_SRC)/guest-abi/include/carrel
 	install -m 644 $(INSTALL_KO) $(DESTDIR)$(INSTALL_SRC)/
 	install -m 644 $(INSTALL_ABI) $(DESTDIR)$(INSTALL_SRC)/guest-abi/include/carrel/
-	sed 's/@VERSION@/$(CARREL_VERSION)/' packaging/dkms.conf.in \
+	sed 's/@VERSION@/$(CARREL_VERSION)/g' packaging/dkms.conf.in \
 		>$(DESTDIR)$(INSTALL_SRC)/dkms.conf
 	chmod 644 $(DESTDIR)$(INSTALL_SRC)/dkms.conf
 
@@ -60,15 +60,15 @@ $(DEB): $(B)/carrel.elf $(B)/hvreg $(CARREL_KO_GATES) $(TP)/LICENCES $(INSTALL_K
 	$(MAKE) -s install DESTDIR=$(DEB_ROOT) PREFIX=/usr
 	gzip -9n $(DEB_ROOT)/usr/share/man/man?/*
 	install -d $(DEB_DOC) $(DEB_ROOT)/DEBIAN
-	sed 's/@VERSION@/$(CARREL_VERSION)/' packaging/deb/changelog.in | gzip -9n >$(DEB_DOC)/changelog.gz
+	sed 's/@VERSION@/$(CARREL_VERSION)/g' packaging/deb/changelog.in | gzip -9n >$(DEB_DOC)/changelog.gz
 	cat packaging/deb/copyright LICENSE $(TP)/LICENCES >$(DEB_DOC)/copyright
 	install -D -m 644 packaging/deb/lintian-overrides $(DEB_ROOT)/usr/share/lintian/overrides/carrel
 	printf '%s\n' /etc/default/carrel /etc/grub.d/45_carrel >$(DEB_ROOT)/DEBIAN/conffiles
 	size=$$(du -sk --apparent-size $(DEB_ROOT) | cut -f 1) && \
-	sed "s/@VERSION@/$(CARREL_VERSION)/; s/@SIZE@/$$size/" packaging/deb/control.in \
+	sed "s/@VERSION@/$(CARREL_VERSION)/g; s/@SIZE@/$$size/" packaging/deb/control.in \
 		>$(DEB_ROOT)/DEBIAN/control
 	for script in postinst prerm postrm; do \
-		sed 's/@VERSION@/$(CARREL_VERSION)/' packaging/deb/$$script.in \
+		sed 's/@VERSION@/$(CARREL_VERSION)/g' packaging/deb/$$script.in \
 			>$(DEB_ROOT)/DEBIAN/$$script && chmod 755 $(DEB_ROOT)/DEBIAN/$$script || exit; done
 	cd $(DEB_ROOT) && find boot usr -type f -print0 | LC_ALL=C sort -z | \
 		xargs -0 md5sum >DEBIAN/md5sums
