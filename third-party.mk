@@ -113,10 +113,11 @@ TP_NEWLIB_OBJS_$(1) := $$(TP_NEWLIB:%=$(TP)/$(1)/newlib/%.o)
 TP_BEARSSL_OBJS_$(1) := $$(TP_BEARSSL:%=$(TP)/$(1)/bearssl/%.o)
 TP_FLAGS_$(1) = $$(CC) $$($(2)) $$(TP_CFLAGS)
 
-# Rewritten, and so newer than the objects, when the compiler or its flags are others.
+# Rewritten, and so newer than the objects, when the compiler or its flags are others. Where the tree
+# lies does not count: it is mapped away.
 $(TP)/$(1).flags: tp-force
 	$$(TP_MAKE_DIR)
-	@printf '%s\n' '$$(subst ','\'',$$(TP_FLAGS_$(1)))' >$$@.new
+	@printf '%s\n' '$$(subst ','\'',$$(subst $$(CURDIR),.,$$(TP_FLAGS_$(1))))' >$$@.new
 	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 
 $$(TP_NEWLIB_OBJS_$(1)) $$(TP_BEARSSL_OBJS_$(1)): $(TP)/$(1).flags $(TP_STAMP) third-party.mk
