@@ -389,19 +389,20 @@ const char *seal_open(struct platform *platform, const u8 *origin, struct carrel
  * TPM ignores accesses of localities that are not active (PTP 6.5.1), so no byte of ours can end
  * up in a command of the guest's. A CRB buffer would show it the secret.
  */
-s64 seal_again(const struct carrel_secret *secret, const u8 digest[32])
+s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 counter)
 {
-	bool own = !memcmp(digest, own_digest, sizeof(own_digest));
 	const char *why;
-	u64 counter;
+	u64 now;
 
 	if (!kind || strcmp(tpm_transport_name(&tpm), "FIFO"))
 		return CARREL_ESTATE;
 	if (failed(tpm_request(&tpm, kind->again)))
 		return CARREL_EBUSY;
-	why = read_counter(&counter);
+	why = read_counter(&now);
+	if (!why && counter != now && counter != now + 1)
+		why = "the update is for another value of the counter";
 	if (!why)
-		why = write_blob(secret, digest, counter + own, 1 - opened);
+		why = write_blob(secret, digest, counter, 1 - opened);
 	tpm_relinquish(&tpm);
 	if (!why)
 		return 0;

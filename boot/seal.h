@@ -31,8 +31,8 @@ bool seal_cap(bool dynamic);
 /* The code of the TPM's last refusal, 0: there was none. */
 u32 seal_error(void);
 
-/* platform_reseal_t. For this launch's own digest: at the counter's next value. */
-s64 seal_again(const struct carrel_secret *secret, const u8 digest[32]);
+/* platform_reseal_t. */
+s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 counter);
 
 /* In a way that the compiler cannot leave out. */
 static inline void seal_wipe(void *at, size_t size)

@@ -528,6 +528,17 @@ static void no_randomness(void)
 	CHECK(!launch(CARREL_LAUNCH_MEASURED, 1, NULL));
 }
 
+/* COUNTER's value, as the guest reads it. */
+static u64 count(void)
+{
+	u64 value = 0;
+
+	guest();
+	CHECK_EQ(tpm_nv_counter(&tpm, CARREL_NV_COUNTER, &value), 0);
+	tpm_relinquish(&tpm);
+	return value;
+}
+
 /* From launch 1 to launch 2, whose command line names the first; then the old blob's end. */
 static void update(u32 state)
 {
@@ -540,7 +551,9 @@ static void update(u32 state)
 	provision(state, 1);
 	first = secret;
 	memcpy(origin, platform.policy, 32);
-	CHECK_EQ(seal_again(&secret, next), 0);
+	CHECK_EQ(seal_again(&secret, next, count() - 1), CARREL_ESTATE);
+	CHECK_EQ(seal_again(&secret, next, count() + 2), CARREL_ESTATE);
+	CHECK_EQ(seal_again(&secret, next, count()), 0);
 	CHECK_EQ(model.active, NO_LOCALITY);
 
 	launch(state, 2, NULL);
@@ -550,7 +563,7 @@ static void update(u32 state)
 	CHECK(!launch(state, 1, NULL));		/* the old one still does */
 
 	CHECK(!launch(state, 2, origin));
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest), 0);
+	CHECK_EQ(seal_again(&secret, platform.pcr_digest, count() + 1), 0);
 	CHECK(!launch(state, 2, origin));	/* cut before the counter went on */
 	guest();
 	CHECK_EQ(tpm_nv_increment(&tpm, CARREL_NV_COUNTER, TPM_RS_PW), 0);
@@ -583,13 +596,13 @@ static void again_in_use(void)
 {
 	provision(CARREL_LAUNCH_MEASURED, 1);
 	model.active = 3;	/* as if it would not be given up */
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest), CARREL_EBUSY);
+	CHECK_EQ(seal_again(&secret, platform.pcr_digest, 1), CARREL_EBUSY);
 	CHECK_EQ(model.active, 3);
 	start_machine();
 	model.interface = CRB;
 	model.interface_id = 0x101;
 	CHECK(!seal_find());
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest), CARREL_ESTATE);
+	CHECK_EQ(seal_again(&secret, platform.pcr_digest, 1), CARREL_ESTATE);
 }
 
 static void no_tpm(void)
