@@ -17,6 +17,7 @@
 #include <drivers/acpi/iommu.h>
 #include <drivers/tpm/tpm.h>
 #include <mm/dma.h>
+#include <mm/pool.h>
 
 #define FOUR_GIB	0x100000000UL
 #define MODULES_MAX	2U	/* kernel and initrd */
@@ -194,11 +195,24 @@ static void hide(u64 base, u64 end)
 	view_changed(&machine.host_view);
 }
 
-/* Of a TPM that did not take the cap, all: a policy of locality 0 could still be fulfilled. */
+/* A TPM that did not take the cap could still fulfil a policy of locality 0. Linux has a driver for
+ * it, which is to find a TPM that says nothing, rather than to die of an access. */
+static void replace_tpm(void)
+{
+	void *nothing = pool_take(PAGE_SIZE);
+
+	hide(TPM_BASE, TPM_BASE + TPM_LOCALITY_SIZE);
+	if (table_map(&machine.host_view.table, TPM_BASE, phys_address(nothing), PAGE_SIZE,
+		      TABLE_R | TABLE_W, MEMORY_WB))
+		panic("no memory to hide the launch from Linux");
+}
+
 static void hide_all(bool capped)
 {
 	if (mmio_read8(TPM_BASE) != 0xFF)
-		hide(capped ? TPM_BASE + TPM_LOCALITY_SIZE : TPM_BASE, TPM_END);
+		hide(TPM_BASE + TPM_LOCALITY_SIZE, TPM_END);
+	if (!capped)
+		replace_tpm();
 	if (!dynamic)
 		return;
 	txt_close_locality1();
@@ -223,10 +237,10 @@ static const char *unseal(struct platform *platform, u32 state, const struct opt
 	return why ? why : seal_open(platform, options->has_origin ? options->origin : NULL, secret);
 }
 
-static void explain(struct platform *platform, const char *why)
+static void explain(struct platform *platform, const char *why, u32 error)
 {
-	if (why && seal_error())
-		snprintf(platform->reason, sizeof(platform->reason), "%s (TPM: %x)", why, seal_error());
+	if (why && error)
+		snprintf(platform->reason, sizeof(platform->reason), "%s (TPM: %x)", why, error);
 	else if (why)
 		snprintf(platform->reason, sizeof(platform->reason), "%s", why);
 	else if (platform->state == CARREL_LAUNCH_STATIC)
@@ -237,21 +251,24 @@ static void explain(struct platform *platform, const char *why)
 void launch_end(const struct options *options)
 {
 	static const char *const names[] = { "unmeasured", "static", "measured" };
-	u32 state = dynamic ? CARREL_LAUNCH_MEASURED : CARREL_LAUNCH_STATIC;
+	u32 state = dynamic ? CARREL_LAUNCH_MEASURED : CARREL_LAUNCH_STATIC, error;
 	struct platform platform = { 0 };
 	struct carrel_secret secret = { 0 };
 	const char *why = unseal(&platform, state, options, &secret);
 	bool capped;
 
+	error = seal_error();
 	if (problem)
 		seal_find();
 	capped = seal_cap(dynamic);
-	if (!capped && !why)
-		why = "the TPM does not take the end of the launch: it is hidden";
+	if (!capped && !why) {
+		why = "the TPM does not take the end of the launch, and is kept from Linux";
+		error = seal_error();
+	}
 	hide_all(capped);
 	if (!why)
 		platform.state = state;
-	explain(&platform, why);
+	explain(&platform, why, error);
 	platform_boot(&platform, why ? NULL : &secret, why ? NULL : seal_again);
 	seal_wipe(&secret, sizeof(secret));
 	log_line("launch state: %s%s%s", names[platform.state], *platform.reason ? ": " : "",

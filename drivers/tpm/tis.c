@@ -27,6 +27,10 @@ static const char *tis_probe(struct tpm *tpm)
 	if (INTERFACE_VERSION(capability) != VERSION_TPM2)
 		return "a TPM 1.2, which is not supported";
 	tpm->localities = TPM_LOCALITIES;
+	/* firmware may have left one active, which nobody uses any more */
+	for (u32 locality = 0; locality < TPM_LOCALITIES; locality++)
+		mmio_store(TPM_BASE + locality * TPM_LOCALITY_SIZE + TPM_ACCESS, 1,
+			   ACCESS_ACTIVE_LOCALITY);
 	return NULL;
 }
 

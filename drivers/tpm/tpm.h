@@ -61,7 +61,8 @@ struct tpm {
 	u8 command[TPM_BUFFER_SIZE], response[TPM_BUFFER_SIZE];
 };
 
-/* Looks for a TPM, asks nothing of it. Text: why there is none. Without a clock: the TSC. */
+/* Looks for a TPM, asks nothing of it; nobody else may be using it. Text: why there is none. Without
+ * a clock: the TSC. */
 const char *tpm_probe(struct tpm *tpm, u64 (*clock)(void));
 /* "FIFO", "CRB". */
 const char *tpm_transport_name(const struct tpm *tpm);

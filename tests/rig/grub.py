@@ -16,6 +16,7 @@ import tempfile
 import paths
 
 RUN_CONFIG = "rig-run.cfg"
+TPM_MODULE = "/usr/lib/grub/x86_64-efi/tpm.mod"
 FAILED = "rig: GRUB failed"
 STARTING = "rig: GRUB starts"
 
@@ -88,8 +89,16 @@ def write_disk(path, run, initrd):
                             "run scripts/packages install")
         disk.add(os.path.realpath(kernel), "vmlinuz", filter=_plain)
         disk.add(initrd, "initrd", filter=_plain)
+        if _measures(run):
+            disk.add(paths.need_package(TPM_MODULE, "grub-efi-amd64-bin"), "tpm.mod",
+                     filter=_plain)
         for source, name in run.boot_files:
             disk.add(os.path.realpath(source), name.strip("/"), filter=_plain)
+
+
+def _measures(run):
+    """As Debian's GRUB for UEFI does, which has this module in it; that for a BIOS cannot."""
+    return run.tpm != "none" and run.firmware == "uefi"
 
 
 def _config(run):
@@ -98,6 +107,7 @@ def _config(run):
             return file.read()
     loaded = "($run)/initrd" if not run.no_initrd else ""
     words = _quote(run.kernel_arguments)
+    begin = ["insmod ($run)/tpm.mod"] if _measures(run) else []
     if run.bare:
         lines = [f"linux ($run)/vmlinuz {words}"]
         lines += [f"initrd {loaded}"] if loaded else []
@@ -111,7 +121,7 @@ def _config(run):
                      f"{module} ($run)/carrel.elf {hypervisor}"]
         lines += [f"{module} ($run)/vmlinuz {words}"]
         lines += [f"{module} {loaded}"] if loaded else []
-    return "\n".join([*lines, f'echo "{STARTING}"', "boot", ""])
+    return "\n".join([*begin, *lines, f'echo "{STARTING}"', "boot", ""])
 
 
 def _quote(arguments):

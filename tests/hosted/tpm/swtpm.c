@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/carrel-tpm-XXXXXX";
+static char folder[48] = "/tmp/carrel-tpm-XXXXXX";
+static const char *kept;	/* somebody else's folder, for the TPM's memory */
 static pid_t child;
 static int wire = -1;
 static u32 at_locality = NO_LOCALITY;
@@ -44,10 +45,10 @@ static int dial(const char *path)
 
 static void start(void)
 {
-	char state[64], server[96], path[64];
+	char state[512], server[96], path[64];
 
 	snprintf(path, sizeof(path), "%s/sock", folder);
-	snprintf(state, sizeof(state), "dir=%s", folder);
+	snprintf(state, sizeof(state), "dir=%s", kept ? kept : folder);
 	snprintf(server, sizeof(server), "type=unixio,path=%s", path);
 	fflush(stdout);
 	child = fork();
@@ -65,6 +66,11 @@ void swtpm_start(void)
 		return;
 	CHECK(mkdtemp(folder));
 	start();
+}
+
+void swtpm_keep(const char *state)
+{
+	kept = state;
 }
 
 static void end(void)

@@ -64,6 +64,8 @@ u64 model_clock(void);
 
 /* A real TPM 2.0 in software: started for the first test that wants it. */
 void swtpm_start(void);
+/* Before that: its memory is in this folder, and stays. */
+void swtpm_keep(const char *state);
 /* As the machine does: PCRs begin anew, NV memory stays. */
 void swtpm_restart(void);
 u32 swtpm_execute(u32 locality, const u8 *command, u32 size, u8 *response);
