@@ -14,6 +14,7 @@
 #include <base/mmio.h>
 #include <boot/seal.h>
 #include <core/cpu.h>
+#include <core/exit.h>
 #include <drivers/acpi/iommu.h>
 #include <drivers/tpm/tpm.h>
 #include <mm/dma.h>
@@ -215,6 +216,7 @@ static void hide_all(bool capped)
 		replace_tpm();
 	if (!dynamic)
 		return;
+	exit_wiped = txt_no_secrets;
 	txt_close_locality1();
 	hide(TXT_PRIVATE, TXT_PRIVATE_END);
 	if (problem)		/* who knows whose these ranges are */

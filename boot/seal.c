@@ -69,10 +69,7 @@ const char *seal_find(void)
 
 static bool is_reset(const u8 value[32])
 {
-	static const u8 zeros[32];
-
-	return (!value[0] || value[0] == 0xFF) && !memcmp(value, value + 1, 31) &&
-		(value[0] == 0xFF || !memcmp(value, zeros, 32));
+	return (!value[0] || value[0] == 0xFF) && !memcmp(value, value + 1, 31);
 }
 
 /* PolicyPCR and PolicyLocality, and for a blob PolicyNV; `digest` NULL: PCRs as they are. */
@@ -400,7 +397,7 @@ s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 coun
 		return CARREL_EBUSY;
 	why = read_counter(&now);
 	if (!why && counter != now && counter != now + 1)
-		why = "the update is for another value of the counter";
+		why = "an update for another value of the counter";
 	if (!why)
 		why = write_blob(secret, digest, counter, 1 - opened);
 	tpm_relinquish(&tpm);

@@ -31,7 +31,7 @@ bool seal_cap(bool dynamic);
 /* The code of the TPM's last refusal, 0: there was none. */
 u32 seal_error(void);
 
-/* platform_reseal_t. */
+/* platform_reseal_t */
 s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 counter);
 
 /* In a way that the compiler cannot leave out. */

@@ -74,6 +74,9 @@ enum launch_check txt_check(const struct txt_registers *txt);
 /* The private space's command: locality 1 is nobody's until the machine starts again. */
 void txt_close_locality1(void);
 
+/* All secrets are gone from memory: the chipset need not wipe it at the next start. */
+void txt_no_secrets(void);
+
 /* Copy the heap that good registers name to `room` bytes; phys() reaches [0, reach). */
 enum launch_check heap_copy(struct bytes *copy, u8 *to, u64 room, struct launch_range heap,
 			    u64 reach);

@@ -17,7 +17,9 @@
 #define TXT_HEAP_BASE	0x300
 #define TXT_HEAP_SIZE	0x308
 #define TXT_DPR		0x330
+#define TXT_CMD_CLOSE_PRIVATE 0x048
 #define TXT_CMD_CLOSE_LOCALITY1 0x388
+#define TXT_CMD_NO_SECRETS 0x8E8
 #define TXT_E2STS	0x8F0
 
 #define STS_SENTER_DONE	BIT(0)
@@ -109,8 +111,20 @@ enum launch_check txt_check(const struct txt_registers *txt)
 }
 
 /* Write-only; the read makes sure that it has arrived. */
+static void command(u32 at)
+{
+	mmio_write64(TXT_PRIVATE + at, 1);
+	reg(TXT_E2STS);
+}
+
 void txt_close_locality1(void)
 {
-	mmio_write64(TXT_PRIVATE + TXT_CMD_CLOSE_LOCALITY1, 1);
-	reg(TXT_E2STS);
+	command(TXT_CMD_CLOSE_LOCALITY1);
+}
+
+/* The order of the guide, 2.5: what was secret is gone, then the flag, then the space. */
+void txt_no_secrets(void)
+{
+	command(TXT_CMD_NO_SECRETS);
+	command(TXT_CMD_CLOSE_PRIVATE);
 }

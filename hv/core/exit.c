@@ -49,6 +49,8 @@ static void wipe_control(void)
 	}
 }
 
+void (*exit_wiped)(void);
+
 void exit_wipe(void)
 {
 	apic_stop_others();	/* nobody works on what is wiped */
@@ -57,6 +59,8 @@ void exit_wipe(void)
 	platform_wipe();
 	wipe_control();
 	wbinvd();
+	if (exit_wiped)
+		exit_wiped();
 }
 
 void exit_reset(void)

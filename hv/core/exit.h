@@ -11,6 +11,9 @@ void exit_handle(void *cpu, const struct vt_exit *exit);
 /* Before power goes or the machine resets: no secret stays in memory. */
 void exit_wipe(void);
 
+/* Called when they are gone, if it is set: boot has something to tell the chipset. */
+extern void (*exit_wiped)(void);
+
 /* Wipe, then reset the machine. */
 void exit_reset(void) __attribute__((noreturn));
 

@@ -118,6 +118,7 @@ class Launch:
     def close(self):
         self._ended = True
         self._near.close()
+        self._act()             # on what was written last
         for space, base in SPACES.items():
             self._log.write(f"at the end, {space}: STS {self._get(base + STS):x}, "
                             f"E2STS {self._get(base + E2STS):x}\n")
@@ -153,13 +154,16 @@ class Launch:
             pass
         while not self._ended:
             self._obey_unit()
-            for space, base in SPACES.items():
-                for offset, name, effect in COMMANDS:
-                    if self._get(base + offset):
-                        self._put(base + offset, 0)
-                        self._log.write(f"command {name} in the {space} space\n")
-                        self._change(effect)
+            self._act()
             time.sleep(POLL_SECONDS)
+
+    def _act(self):
+        for space, base in SPACES.items():
+            for offset, name, effect in COMMANDS:
+                if self._get(base + offset):
+                    self._put(base + offset, 0)
+                    self._log.write(f"command {name} in the {space} space\n")
+                    self._change(effect)
 
     def _get32(self, offset):
         return struct.unpack_from("<I", self._window, offset)[0]

@@ -11,7 +11,8 @@ static u8 memory[REACH];
 unsigned char *phys_base = memory;
 
 static u8 txt[0x1000], unit[UNITS][0x1000];
-bool page_reserved, locality1_closed;
+bool page_reserved;
+u32 commands[4], command_count;
 char command_line[256];
 
 /* Two memory descriptors of type 0 meet inside the second image. */
@@ -36,11 +37,12 @@ u64 mmio_read64(u64 pa) { return get64(reg_at(pa)); }
 
 void mmio_write64(u64 pa, u64 value)
 {
-	if (pa != TXT_PRIVATE + 0x388) {
+	if (pa < TXT_PRIVATE || pa >= TXT_PRIVATE + 0x1000 || !value ||
+	    command_count == sizeof(commands) / sizeof(commands[0])) {
 		printf("a command that nobody asked for: 0x%lx\n", pa);
 		abort();
 	}
-	locality1_closed = value != 0;
+	commands[command_count++] = (u32)(pa - TXT_PRIVATE);
 }
 
 /* TXT registers have 64 bits each; of a unit, the caller keeps what lies beside. */

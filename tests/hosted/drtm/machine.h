@@ -43,7 +43,8 @@ u8 *shared_page(void);
 u8 *heap_bytes(void);
 void dmar_sum(void);
 
-extern bool page_reserved, locality1_closed;
+extern bool page_reserved;
+extern u32 commands[4], command_count;	/* of the private space, as they were given */
 extern char command_line[256];
 
 /* Everything, in the order in which a launch is looked at; the first failed check. */

@@ -301,7 +301,9 @@ int main(int argc, char **argv)
 	test_memory();
 	test_reasons();
 	txt_close_locality1();
-	result(locality1_closed, "close locality 1");
+	txt_no_secrets();
+	result(command_count == 3 && commands[0] == 0x388 && commands[1] == 0x8E8 &&
+	       commands[2] == 0x048, "commands: close locality 1; no secrets, close the private space");
 	printf("%u checks passed, %u failed\n", passed, failed);
 	return failed != 0;
 }

@@ -528,15 +528,14 @@ static void no_randomness(void)
 	CHECK(!launch(CARREL_LAUNCH_MEASURED, 1, NULL));
 }
 
-/* COUNTER's value, as the guest reads it. */
-static u64 count(void)
+static u64 now(void)
 {
-	u64 value = 0;
+	u64 counter;
 
 	guest();
-	CHECK_EQ(tpm_nv_counter(&tpm, CARREL_NV_COUNTER, &value), 0);
+	CHECK_EQ(tpm_nv_counter(&tpm, CARREL_NV_COUNTER, &counter), 0);
 	tpm_relinquish(&tpm);
-	return value;
+	return counter;
 }
 
 /* From launch 1 to launch 2, whose command line names the first; then the old blob's end. */
@@ -551,9 +550,9 @@ static void update(u32 state)
 	provision(state, 1);
 	first = secret;
 	memcpy(origin, platform.policy, 32);
-	CHECK_EQ(seal_again(&secret, next, count() - 1), CARREL_ESTATE);
-	CHECK_EQ(seal_again(&secret, next, count() + 2), CARREL_ESTATE);
-	CHECK_EQ(seal_again(&secret, next, count()), 0);
+	CHECK_EQ(seal_again(&secret, next, now() - 1), CARREL_ESTATE);
+	CHECK_EQ(seal_again(&secret, next, now() + 2), CARREL_ESTATE);
+	CHECK_EQ(seal_again(&secret, next, now()), 0);
 	CHECK_EQ(model.active, NO_LOCALITY);
 
 	launch(state, 2, NULL);
@@ -563,7 +562,7 @@ static void update(u32 state)
 	CHECK(!launch(state, 1, NULL));		/* the old one still does */
 
 	CHECK(!launch(state, 2, origin));
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest, count() + 1), 0);
+	CHECK_EQ(seal_again(&secret, platform.pcr_digest, now() + 1), 0);
 	CHECK(!launch(state, 2, origin));	/* cut before the counter went on */
 	guest();
 	CHECK_EQ(tpm_nv_increment(&tpm, CARREL_NV_COUNTER, TPM_RS_PW), 0);

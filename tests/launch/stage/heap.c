@@ -109,7 +109,7 @@ static void build_ossinit(void)
 	put64(ossinit, OSSINIT_SIZE);
 	put32(ossinit + 8, 7);			/* version: TPM 2.0 */
 	put64(ossinit + OSSINIT_PMR_LOW, 0);
-	put64(ossinit + OSSINIT_PMR_LOW + 8, places.dpr_end);
+	put64(ossinit + OSSINIT_PMR_LOW + 8, places.low_end);
 	if (places.ram_end > four_gib) {
 		put64(ossinit + OSSINIT_PMR_HIGH, four_gib);
 		put64(ossinit + OSSINIT_PMR_HIGH + 8, places.ram_end - four_gib);

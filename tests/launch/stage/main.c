@@ -39,21 +39,27 @@ static void move_modules(void)
 	}
 }
 
+/* The DPR is at the end of the highest range of RAM that has room for it: firmware's tables and code
+ * may be above. */
 static void find_places(void)
 {
-	u32 low = 0;
-
 	for (u32 i = 0; i < info.ranges; i++) {
 		const struct range *range = &info.range[i];
+		u32 end = (u32)range->end & ~(MIB - 1);
 
 		if (range->type != RAM)
 			continue;
 		if (range->end > places.ram_end)
 			places.ram_end = range->end;
-		if (range->end < LOW_END && range->end > low)
-			low = (u32)range->end;
+		if (range->end >= LOW_END)
+			continue;
+		if (range->end > places.low_end)
+			places.low_end = ROUND_UP((u32)range->end, MIB);
+		if (end > places.dpr_end && end > DPR_SIZE && end - DPR_SIZE >= range->base)
+			places.dpr_end = end;
 	}
-	places.dpr_end = low & ~(MIB - 1);
+	if (!places.dpr_end)
+		fail("no room for SINIT and the heap");
 	places.dpr = places.dpr_end - DPR_SIZE;
 	places.sinit = places.dpr;
 	places.sinit_size = MIB / 2;

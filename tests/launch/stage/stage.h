@@ -58,6 +58,7 @@ struct places {
 	u32 dpr, dpr_end;		/* protected from DMA: SINIT and the heap */
 	u32 sinit, sinit_size, heap, heap_size;
 	u32 page;			/* tboot's shared page */
+	u32 low_end;			/* of RAM below 4 GiB */
 	u64 ram_end;
 };
 
