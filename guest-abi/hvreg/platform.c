@@ -24,7 +24,7 @@ static const char help[] =
 "  policy   write a launch policy of tboot's\n"
 "  reset    remove all of it, and with it the key\n"
 "\n"
-"  hvreg platform COMMAND --help   tell about one\n";
+"  COMMAND --help   tell about one\n";
 
 const char *state_name(uint32_t state)
 {
