@@ -102,7 +102,8 @@ void ask(const struct options *options, const char *question)
 	if (options->yes)
 		return;
 	if (!isatty(STDIN_FILENO))
-		fail(EXIT_OWN, "--yes goes on without asking", "%s Nobody is there to ask", question);
+		fail(EXIT_OWN, "--yes goes on without asking", "%s Nobody is there to ask",
+		     question);
 	fprintf(stderr, "%s Go on? (yes/no) ", question);
 	if (!fgets(answer, sizeof(answer), stdin) || strcmp(answer, "yes\n"))
 		fail(EXIT_OWN, NULL, "nothing was changed");

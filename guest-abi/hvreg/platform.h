@@ -74,7 +74,7 @@ extern const struct nv_form nv_forms[NV_COUNT];
 
 struct nv_found {
 	bool there, written;
-	bool formed;			/* attributes and size are as they have to be, so it was read: */
+	bool formed;			/* attributes and size are right, so it was read: */
 	char problem[NV_PROBLEM];	/* what is wrong with it; empty: nothing */
 	uint8_t policy[32];
 	union {

@@ -69,8 +69,8 @@ static void check_state(const struct nv_state *state, const struct options *opti
 	unsigned int i;
 
 	if (state->stage == STAGE_KEY)
-		fail(EXIT_OWN, "start it as it was when the key was made; 'hvreg platform show' tells "
-		     "more; 'hvreg platform reset' gives the key up",
+		fail(EXIT_OWN, "start it as it was when the key was made; 'hvreg platform show' "
+		     "tells more; 'hvreg platform reset' gives the key up",
 		     "the TPM holds a platform key, which this launch did not get");
 	for (i = 0; i < NV_COUNT; i++) {
 		const struct nv_found *found = &state->found[i];
@@ -78,8 +78,8 @@ static void check_state(const struct nv_state *state, const struct options *opti
 
 		if (!found->there || !*found->problem || (found->formed && i != NV_RECORD))
 			continue;
-		snprintf(question, sizeof(question), "%s (index %Xh) %s. It will be removed and made "
-			 "anew.", nv_forms[i].name, nv_forms[i].index, found->problem);
+		snprintf(question, sizeof(question), "%s (index %Xh) %s. It will be removed and "
+			 "made anew.", nv_forms[i].name, nv_forms[i].index, found->problem);
 		ask(options, question);
 	}
 }
@@ -102,13 +102,13 @@ static void disarm(struct tpm *tpm, const struct nv_found *found)
 }
 
 /* An index that is as it has to be stays. */
-static void make(struct tpm *tpm, enum nv which, const struct nv_found *found, const uint8_t *policy)
+static void make(struct tpm *tpm, enum nv which, const struct nv_found *found)
 {
 	if (found->there && found->formed)
 		return;
 	if (found->there)
 		nv_undefine(tpm, which);
-	nv_define(tpm, which, policy);
+	nv_define(tpm, which, NULL);
 }
 
 /* RECORD not being written, no key can come of what a slot holds: it goes, so that no launch tries
@@ -151,7 +151,7 @@ static void prepare(struct tpm *tpm, const struct told *told, const struct nv_st
 	const struct nv_found *found = state->found;
 
 	disarm(tpm, &found[NV_REQUEST]);
-	make(tpm, NV_COUNTER, &found[NV_COUNTER], NULL);
+	make(tpm, NV_COUNTER, &found[NV_COUNTER]);
 	/* It has no value before. */
 	if (!found[NV_COUNTER].formed || !found[NV_COUNTER].written)
 		nv_increment(tpm);
@@ -168,7 +168,8 @@ static void check_prepared(struct tpm *tpm, const struct told *told)
 
 	nv_read(tpm, told, &state);
 	if (state.stage != STAGE_PREPARED)
-		fail(EXIT_OWN, "see 'hvreg platform show'", "the TPM does not hold what was written");
+		fail(EXIT_OWN, "see 'hvreg platform show'",
+		     "the TPM does not hold what was written");
 }
 
 int platform_init(char **argv)
@@ -190,12 +191,12 @@ int platform_init(char **argv)
 	nv_read(tpm, &told, &state);
 	check_state(&state, &options);
 	if (!options.update_key)
-		warn("no --update-key: an update of hypervisor, kernel, initrd or command line will "
-		     "lose the key");
+		warn("no --update-key: an update of hypervisor, kernel, initrd or command line "
+		     "will lose the key");
 	prepare(tpm, &told, &state, update_key);
 	check_prepared(tpm, &told);
 	printf("prepared for a %s launch with PCRs as they were at this one\n"
-	       "start the machine again by the same boot entry: the hypervisor makes the key then\n",
+	       "start the machine again by the same boot entry: it makes the key then\n",
 	       state_name(state_of_pcrs(told.pcrs)));
 	return text_done();
 }
@@ -220,7 +221,7 @@ int platform_reset(char **argv)
 		return text_done();
 	}
 	if (state.stage == STAGE_KEY)
-		ask(&options, "The platform key will be lost, and with it all that was sealed by it.");
+		ask(&options, "The platform key will be lost, with all that was sealed by it.");
 	else
 		ask(&options, "What is prepared for a platform key will be removed.");
 	for (i = 0; i < NV_COUNT; i++)

@@ -84,7 +84,8 @@ void key_read(const char *path, uint8_t key[CARREL_UPDATE_KEY])
 	end = begin ? strstr(begin, PEM_END) : NULL;
 	if (strlen(text) != size || !end)
 		fail(EXIT_OWN, "make one: " MAKE_KEY, "%s: holds no public key in PEM%s", path,
-		     strstr(text, "PRIVATE KEY") ? " but a private one, which must not be here" : "");
+		     strstr(text, "PRIVATE KEY") ?
+		     " but a private one, which must not be here" : "");
 	begin += strlen(PEM_BEGIN);
 	if (!from_base64(begin, end - begin, bytes) || memcmp(bytes, spki, sizeof(spki)))
 		fail(EXIT_OWN, "make one: " MAKE_KEY,
@@ -225,7 +226,8 @@ void digest_of_options(const struct options *options, const char *command, uint3
 	}
 	pcrs_text(want, text);
 	if ((have & want) != want)
-		fail(EXIT_OWN, NULL, "a %s launch is sealed to the PCRs %s: not all of them are given",
+		fail(EXIT_OWN, NULL,
+		     "a %s launch is sealed to the PCRs %s: not all of them are given",
 		     state_name(state), text);
 	digest_of(want, values, digest);
 }

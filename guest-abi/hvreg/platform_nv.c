@@ -116,7 +116,7 @@ static void judge_request(struct nv_found *found)
 }
 
 /* RECORD is only ever good for the launch that it names, or whose command line names it (origin=).
- * A hypervisor that has the key took it as that; another whose launch was checked tells of its own. */
+ * A hypervisor that has the key took it as that; another whose launch was checked tells its own. */
 static void judge_record(struct nv_found *found, const struct told *told)
 {
 	if (!is_zero(told->fingerprint, sizeof(told->fingerprint))) {
@@ -124,7 +124,8 @@ static void judge_record(struct nv_found *found, const struct told *told)
 					      sizeof(told->fingerprint)))
 			problem(found, "does not hold the running key's fingerprint");
 	} else if (told->checked && memcmp(found->policy, told->policy, sizeof(found->policy))) {
-		problem(found, "has another policy than this launch's: it was made in another state");
+		problem(found,
+			"has another policy than this launch's: it was made in another state");
 	}
 }
 
@@ -169,7 +170,8 @@ static void read_one(struct tpm *tpm, enum nv which, const struct told *told,
 		return;
 	}
 	if (error)
-		platform_tpm_fail(error, "cannot ask about %s (index %Xh)", form->name, form->index);
+		platform_tpm_fail(error, "cannot ask about %s (index %Xh)", form->name,
+				  form->index);
 	found->written = public.attributes & TPMA_NV_WRITTEN;
 	memcpy(found->policy, public.policy, sizeof(found->policy));
 	judge_form(form, &public, found);

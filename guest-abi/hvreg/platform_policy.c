@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hvreg platform policy: tboot's launch policy, in the index where tboot looks for one. tboot extends
- * PCRs 17 and 18 by it. Format: tboot's include/tb_policy.h, version 2; all of it is checked, for a
- * policy that sends modules elsewhere takes them out of what the key is sealed to.
+ * hvreg platform policy: tboot's launch policy, in the index where tboot looks for one. tboot
+ * extends PCRs 17 and 18 by it. Format: tboot's include/tb_policy.h, version 2; all of it is
+ * checked, for a policy that sends modules elsewhere takes them out of what the key is sealed to.
  */
 #include <errno.h>
 #include <spawn.h>
@@ -65,8 +65,8 @@ static const char *problem_of_entries(const uint8_t *at, size_t left, unsigned i
 		at += entry.hashes * 32U;
 		left -= entry.hashes * 32U;
 		if (entry.pcr != 17 && entry.pcr != 18 && (entry.module || entry.pcr != PCR_NONE))
-			return "measures a module into another PCR than 17 and 18, to which the key "
-				"is sealed";
+			return "measures a module into another PCR than 17 and 18, to which "
+				"the key is sealed";
 	}
 	return left ? "has bytes behind its end" : NULL;
 }
@@ -116,10 +116,10 @@ static char *make_policy(size_t *size)
 	snprintf(path, sizeof(path), "%s/policy", folder);
 	polgen((const char *[]){ "tb_polgen", "--create", "--type", "nonfatal", "--alg", "sha256",
 				 "--ctrl", "1", path, NULL });
-	polgen((const char *[]){ "tb_polgen", "--add", "--num", "0", "--pcr", "none", "--hash", "any",
-				 path, NULL });
-	polgen((const char *[]){ "tb_polgen", "--add", "--num", "any", "--pcr", "17", "--hash", "any",
-				 path, NULL });
+	polgen((const char *[]){ "tb_polgen", "--add", "--num", "0", "--pcr", "none", "--hash",
+				 "any", path, NULL });
+	polgen((const char *[]){ "tb_polgen", "--add", "--num", "any", "--pcr", "17", "--hash",
+				 "any", path, NULL });
 	bytes = read_small(path, size);
 	unlink(path);
 	rmdir(folder);
@@ -169,7 +169,8 @@ int platform_policy(char **argv)
 		fail(EXIT_OWN, "see tb_polgen(8)", "%s: %s",
 		     options.operands[0] ? options.operands[0] : "tb_polgen", problem);
 	if (((struct tboot_policy *)bytes)->type == TYPE_HALT)
-		ask(&options, "By this policy tboot stops the machine at a module that is another.");
+		ask(&options,
+		    "By this policy tboot stops the machine at a module that is another.");
 	tpm = platform_tpm_open(options.tpm);
 	nv_read(tpm, &nothing, &state);
 	if (state.stage >= STAGE_PREPARED)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hvreg platform reseal and retire: the key for another measurement, or at another value of COUNTER.
+ * hvreg platform reseal and retire: the key for another measurement, or another value of COUNTER.
  * The hypervisor makes each blob, on the word of the update key alone; nothing of hvreg is trusted.
  */
 #include <errno.h>
@@ -109,9 +109,9 @@ static void ask_hypervisor(const struct carrel_reseal *reseal)
 	case 0:
 		return;
 	case EBADMSG:
-		fail(EXIT_OWN, "sign exactly what --request wrote, for the same measurement and value "
-		     "of the counter", "the hypervisor refused: this is no signature of the update "
-		     "key that init was given, or there is none");
+		fail(EXIT_OWN, "sign exactly what --request wrote, for the same measurement and "
+		     "value of the counter", "the hypervisor refused: this is no signature of the "
+		     "update key that init was given, or there is none");
 	case EBUSY:
 	case ETIMEDOUT:
 		fail(EXIT_OWN, "try again", "the TPM is in use");

@@ -75,8 +75,8 @@ static void print_told(const struct told *told)
 	printf("launch     %s%s%s\n", state_name(told->state), *told->reason ? ": " : "",
 	       told->reason);
 	if (told->state == CARREL_LAUNCH_STATIC)
-		puts("           weaker than measured: who controls firmware or boot loader has the "
-		     "key");
+		puts("           weaker than measured: who controls firmware or boot loader has "
+		     "the key");
 	pcrs_text(told->pcrs, pcrs);
 	printf("PCRs       %s\n", *pcrs ? pcrs : "none");
 	print_hash("digest", told->digest);

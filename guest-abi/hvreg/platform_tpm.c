@@ -95,7 +95,7 @@ static _Noreturn void fail_open(const char *path)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		fail(EXIT_OWN, "is it switched on in the firmware, and its driver (tpm_tis, tpm_crb) loaded?",
+		fail(EXIT_OWN, "is it on in the firmware, its driver (tpm_tis, tpm_crb) loaded?",
 		     "there is no %s: the kernel has no TPM 2.0", path);
 	case EACCES:
 	case EPERM:
@@ -212,6 +212,6 @@ void platform_tpm_fail(uint32_t error, const char *what, ...)
 	va_end(arguments);
 	if (error < TPM_E_ABSENT)
 		snprintf(code, sizeof(code), ", code %Xh", error);
-	fail(EXIT_OWN, "nothing is lost: see 'hvreg platform show'; what was begun can be begun again",
+	fail(EXIT_OWN, "nothing is lost: see 'hvreg platform show'; begin again what was begun",
 	     "%s: %s%s", text, reason_of(error), code);
 }
