@@ -381,6 +381,20 @@ const char *seal_open(struct platform *platform, const u8 *origin, struct carrel
 
 /* --- For another launch --------------------------------------------------------------------- */
 
+/* Not the one that opens now. After an increment in this boot, that is not the one that this launch
+ * came from: to write over the other then would leave nothing that starts. */
+static u32 slot_to_write(u64 now)
+{
+	bool opens[CARREL_NV_SLOTS];
+	struct carrel_nv_blob nv;
+
+	for (u32 slot = 0; slot < CARREL_NV_SLOTS; slot++)
+		opens[slot] = !tpm_nv_read(&tpm, CARREL_NV_BLOB(slot), TPM_RS_PW, 0, (u8 *)&nv,
+					   sizeof(nv)) &&
+			nv.magic == CARREL_PLATFORM_MAGIC && nv.counter == now;
+	return opens[0] == opens[1] ? 1 - opened : opens[0];
+}
+
 /*
  * At a locality that is hidden from the guest, whose own driver may be at work on other CPUs: a
  * TPM ignores accesses of localities that are not active (PTP 6.5.1), so no byte of ours can end
@@ -399,7 +413,7 @@ s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 coun
 	if (!why && counter != now && counter != now + 1)
 		why = "an update for another value of the counter";
 	if (!why)
-		why = write_blob(secret, digest, counter, 1 - opened);
+		why = write_blob(secret, digest, counter, slot_to_write(now));
 	tpm_relinquish(&tpm);
 	if (!why)
 		return 0;

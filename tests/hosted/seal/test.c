@@ -572,6 +572,24 @@ static void update(u32 state)
 	CHECK(says("of another time") || says("does not open"));	/* slot 1, slot 0 */
 }
 
+/* After retire, without another start: an update must not take the one blob that opens. */
+static void update_after_retire(u32 state)
+{
+	remove_all();
+	provision(state, 1);
+	CHECK_EQ(seal_again(&secret, platform.pcr_digest, now() + 1), 0);
+	guest();
+	CHECK_EQ(tpm_nv_increment(&tpm, CARREL_NV_COUNTER, TPM_RS_PW), 0);
+	tpm_relinquish(&tpm);
+	CHECK_EQ(seal_again(&secret, (const u8[32]){ 1 }, now()), 0);
+	CHECK(!launch(state, 1, NULL));
+}
+
+static void updates_after_retire(void)
+{
+	each_state(update_after_retire);
+}
+
 static void updates(void)
 {
 	each_state(update);
@@ -625,6 +643,7 @@ static const struct test tests[] = {
 	{ "seal: a TPM that hangs", hanging },
 	{ "seal: no random numbers", no_randomness },
 	{ "seal: updates", updates },
+	{ "seal: an update after another was retired", updates_after_retire },
 	{ "seal: an origin cannot make a key", origin_makes_none },
 	{ "seal: for another launch, while the TPM is in use", again_in_use },
 	{ "seal: no TPM", no_tpm },
