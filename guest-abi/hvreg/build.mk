@@ -5,8 +5,8 @@
 CARREL_VERSION ?= 0.1
 
 HVREG_SOURCES := $(sort $(wildcard guest-abi/hvreg/*.c)) guest-abi/hvreg/shim.S
-# How the shim reads a program file, for refusing with words what it would refuse.
-HVREG_SHARED := load/elf.c
+# How the shim reads a program file, for refusing with words what it would refuse; its cipher.
+HVREG_SHARED := load/elf.c load/sealing.c
 # The hypervisor's TPM commands, behind the kernel's driver.
 HVREG_TPM := nv transport wire
 HVREG_OBJS := $(HVREG_SOURCES:%=$(B)/%.o) $(HVREG_SHARED:%=$(B)/guest-abi/hvreg/shim/%.o) \

@@ -30,7 +30,7 @@ static bool unchanged(const struct manifest_entry *listed)
 	uint64_t size;
 	int file;
 
-	if (listed->kind == CARREL_ENTRY_OPEN)
+	if (!manifest_hashes(listed->kind))
 		return true;
 	if (access(listed->path, R_OK)) {
 		dprintf(STDERR_FILENO, "hvreg: %s %s is not there\n", manifest_kind(listed->kind),

@@ -13,6 +13,8 @@ int ps_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int log_command(int argc, char **argv);
 int platform_command(int argc, char **argv);
+int seal_command(int argc, char **argv);
+int unseal_command(int argc, char **argv);
 
 /*
  * No command of users: what a protected program becomes by execve, as `variable` says, the value of

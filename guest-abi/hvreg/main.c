@@ -22,6 +22,8 @@ static const char help[] =
 "  log [--follow]      print the hypervisor's log\n"
 "  platform init|show|reseal|retire|policy|reset [OPTION]...\n"
 "                      the key that the TPM gives to a measured hypervisor alone\n"
+"  seal [OPTION]... [FILE]  encrypt a file so that one program alone reads it\n"
+"  unseal FILE         write what was sealed, in that program\n"
 "  COMMAND --help      tell about one command\n"
 "  --version           print hvreg's version\n"
 "\n"
@@ -39,6 +41,8 @@ static const struct {
 	{ "status", status_command },
 	{ "log", log_command },
 	{ "platform", platform_command },
+	{ "seal", seal_command },
+	{ "unseal", unseal_command },
 };
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
 #ifndef HVREG_MANIFEST_H
 #define HVREG_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <carrel/identity.h>
@@ -51,6 +52,12 @@ void manifest_add_text(struct manifest_texts *texts, const char *text);
 
 /* What CREATE is given. It may ask for keys if all that it does is fixed. */
 uint32_t manifest_flags(const struct manifest *manifest);
+
+/* Has an entry of that kind size and hash of the file? */
+static inline bool manifest_hashes(uint32_t kind)
+{
+	return kind != CARREL_ENTRY_OPEN && kind != CARREL_ENTRY_SEALED;
+}
 
 /* As the shim reads it: whole pages, `size` bytes. */
 unsigned char *manifest_binary(const struct manifest *manifest, uint32_t *size);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <carrel/hypercall.h>
 #include "commands.h"
 #include "fail.h"
 #include "file.h"
@@ -30,6 +31,7 @@ static const char help[] =
 "  --fix            PROG gets these arguments and no others, and the variables of\n"
 "                   --env and no others; so it may have keys (hvreg seal)\n"
 "  --env NAME=VALUE one of them\n"
+"  --sealed PATH    when PROG opens this path, it reads what was sealed for it\n"
 "  --host-code      the host may choose other code and other programs\n"
 "  --memory MiB     the most memory it may use (a quarter of this machine's, at\n"
 "                   least 128)\n"
@@ -133,6 +135,17 @@ static void add_open(struct manifest *manifest, const char *name)
 	manifest_add(manifest, &entry);
 }
 
+/* Of no file that is there yet: it is sealed to the identity of this very manifest. */
+static void add_sealed(struct manifest *manifest, const char *path)
+{
+	struct manifest_entry entry = { .kind = CARREL_ENTRY_SEALED, .path = (char *)path };
+
+	if (*path != '/')
+		fail(EXIT_OWN, "give it as the program opens it, from / on",
+		     "--sealed %s: is no absolute path", path);
+	manifest_add(manifest, &entry);
+}
+
 static void add_option(struct making *making, const struct option_file *file)
 {
 	struct program program;
@@ -141,6 +154,9 @@ static void add_option(struct making *making, const struct option_file *file)
 	switch (file->option) {
 	case OPTION_EXEC:
 		add_program(&making->manifest, &program, file->name);
+		break;
+	case OPTION_SEALED:
+		add_sealed(&making->manifest, file->name);
 		break;
 	case OPTION_OPEN:
 		add_open(&making->manifest, file->name);
@@ -175,7 +191,7 @@ int manifest_command(int argc, char **argv)
 
 	(void)argc;
 	options_parse(&options, OPTION_MEMORY | OPTION_REQUIRE | OPTION_EXEC | OPTION_CODE |
-		      OPTION_FILE | OPTION_OPEN | OPTION_HOST_CODE | OPTION_FIX | OPTION_ENV, help, argv);
+		      OPTION_FILE | OPTION_OPEN | OPTION_HOST_CODE | OPTION_FIX | OPTION_ENV | OPTION_SEALED, help, argv);
 	if (!options.operands[0])
 		fail_usage(argv[0], "manifest: no program");
 	if (options.operands[1] && !options.fix)
@@ -192,6 +208,10 @@ int manifest_command(int argc, char **argv)
 		fix_start(&making.manifest, &options);
 	for (i = 0; i < options.file_count; i++)
 		add_option(&making, &options.files[i]);
+	for (i = 0; i < making.manifest.count; i++)
+		if (making.manifest.entries[i].kind == CARREL_ENTRY_SEALED &&
+		    !(manifest_flags(&making.manifest) & CARREL_CREATE_SEAL))
+			fail_usage(argv[0], "manifest: --sealed wants --fix, and no --host-code");
 	manifest_write(&making.manifest, stdout);
 	return text_done();
 }

@@ -15,6 +15,7 @@
 static const char *const kinds[] = {
 	[CARREL_ENTRY_PROGRAM] = "program", [CARREL_ENTRY_CODE] = "code",
 	[CARREL_ENTRY_FILE] = "file", [CARREL_ENTRY_OPEN] = "open",
+	[CARREL_ENTRY_SEALED] = "sealed",
 };
 
 static const struct {
@@ -41,8 +42,8 @@ static void write_entry(const struct manifest_entry *entry, FILE *stream)
 
 	if (strpbrk(entry->path, "\n\r"))
 		fail(EXIT_OWN, "rename it", "a path with a line's end in it cannot be listed");
-	if (entry->kind == CARREL_ENTRY_OPEN) {
-		fprintf(stream, "open %s\n", entry->path);
+	if (!manifest_hashes(entry->kind)) {
+		fprintf(stream, "%s %s\n", kinds[entry->kind], entry->path);
 		return;
 	}
 	text_hex(hex, entry->sha256);
@@ -171,7 +172,7 @@ static void read_entry(struct reader *reader, uint32_t kind, char *rest)
 {
 	struct manifest_entry entry = { .kind = kind };
 
-	if (kind != CARREL_ENTRY_OPEN) {
+	if (manifest_hashes(kind)) {
 		read_sha256(reader, word(&rest), entry.sha256);
 		entry.size = number(reader, word(&rest));
 	}
@@ -231,6 +232,20 @@ static void check_start(const struct reader *reader)
 		     "%s: has no line 'argument', and the host is not to choose", reader->name);
 }
 
+/* A line that could not do what it says. */
+static void check_sealed(const struct reader *reader)
+{
+	const struct manifest *manifest = reader->manifest;
+	unsigned int i;
+
+	for (i = 0; i < manifest->count; i++)
+		if (manifest->entries[i].kind == CARREL_ENTRY_SEALED &&
+		    !(manifest_flags(manifest) & CARREL_CREATE_SEAL))
+			fail(EXIT_OWN, "write: host folder descriptors",
+			     "%s: a sealed file, and the host chooses arguments, environment or code",
+			     reader->name);
+}
+
 /* What the whole must have. */
 static void check(const struct reader *reader)
 {
@@ -244,6 +259,7 @@ static void check(const struct reader *reader)
 		fail(EXIT_OWN, "write: host arguments environment folder descriptors",
 		     "%s: the host always chooses folder and descriptors", reader->name);
 	check_start(reader);
+	check_sealed(reader);
 	if (!manifest->count || manifest->entries[0].kind != CARREL_ENTRY_PROGRAM)
 		fail(EXIT_OWN, format, "%s: the first file that it lists is no program", reader->name);
 }

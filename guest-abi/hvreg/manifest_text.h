@@ -11,7 +11,7 @@ void manifest_write(const struct manifest *manifest, FILE *stream);
 /* From the file of this name; "-" is standard input. */
 void manifest_read(struct manifest *manifest, const char *name);
 
-/* "program", "code", "file" or "open". */
+/* "program", "code", "file", "open" or "sealed". */
 const char *manifest_kind(uint32_t kind);
 
 #endif

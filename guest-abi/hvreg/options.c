@@ -62,7 +62,7 @@ static void add_file(struct options *options, const char *command, unsigned int 
 		     const char *name)
 {
 	if (!name || !*name)
-		fail_usage(command, "--exec, --code, --file and --open want the name of a file");
+		fail_usage(command, "--exec, --code, --file, --open and --sealed want the name of a file");
 	options->files = realloc(options->files, (options->file_count + 1) * sizeof(*options->files));
 	if (!options->files)
 		fail(EXIT_OWN, NULL, "out of memory");
@@ -111,6 +111,11 @@ static const struct entry {
 	{ "--pcrs", OPTION_MEASUREMENT, WORD(pcrs) },
 	{ "--request", OPTION_REQUEST, WORD(request) },
 	{ "--signature", OPTION_SIGNATURE, WORD(signature) },
+	{ "--sealed", OPTION_SEALED, true, 0 },
+	{ "--to", OPTION_TO, WORD(to) },
+	{ "--as", OPTION_AS, WORD(as) },
+	{ "--key", OPTION_KEY, WORD(key) },
+	{ "--show-key", OPTION_SHOW_KEY, false, 0 },
 };
 
 static void take_word(struct options *options, const char *command, const struct entry *entry,
@@ -138,6 +143,9 @@ static void take(struct options *options, const char *command, unsigned int opti
 		break;
 	case OPTION_FIX:
 		options->fix = true;
+		break;
+	case OPTION_SHOW_KEY:
+		options->show_key = true;
 		break;
 	case OPTION_ENV:
 		add_variable(options, command, value);

@@ -8,7 +8,7 @@
 
 /* A file that an option names for the manifest. */
 struct option_file {
-	unsigned int option;	/* OPTION_EXEC, OPTION_CODE, OPTION_FILE or OPTION_OPEN */
+	unsigned int option;	/* OPTION_EXEC, OPTION_CODE, OPTION_FILE, OPTION_OPEN or OPTION_SEALED */
 	const char *name;
 };
 
@@ -26,9 +26,10 @@ struct options {
 	unsigned int file_count;
 	const char **variables;	/* --env, as given */
 	unsigned int variable_count;
-	bool yes;
+	bool yes, show_key;
 	/* As given, or NULL: */
-	const char *tpm, *update_key, *digest, *pcr17, *pcr18, *pcrs, *request, *signature;
+	const char *tpm, *update_key, *digest, *pcr17, *pcr18, *pcrs, *request, *signature,
+		   *to, *as, *key;
 	char **operands;	/* what follows the options; ends with NULL */
 };
 
@@ -52,6 +53,11 @@ enum {
 	OPTION_SIGNATURE = 0x10000,
 	OPTION_FIX = 0x20000,
 	OPTION_ENV = 0x40000,
+	OPTION_SEALED = 0x80000,
+	OPTION_TO = 0x100000,
+	OPTION_AS = 0x200000,
+	OPTION_KEY = 0x400000,
+	OPTION_SHOW_KEY = 0x800000,
 };
 
 /*

@@ -56,7 +56,7 @@ def listed(path):
 
 HOST = {"arguments": 1, "environment": 2, "folder": 4, "descriptors": 8, "code": 16}
 UNSEALED = 19
-KINDS = {"program": 1, "code": 2, "file": 3, "open": 4}
+KINDS = {"program": 1, "code": 2, "file": 3, "open": 4, "sealed": 5}
 
 
 def hashed(path):
@@ -87,7 +87,7 @@ def read(name):
                 arguments.append(rest)
             elif first == "environment":
                 environment.append(rest)
-            elif first == "open":
+            elif first in ("open", "sealed"):
                 entries.append((KINDS[first], bytes(32), 0, rest))
             elif first in KINDS:
                 sha256, size, path = rest.split(" ", 2)

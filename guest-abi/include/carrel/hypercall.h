@@ -174,6 +174,7 @@
 #define CARREL_NOTE_START	2	/* the program begins; number = its size in bytes */
 #define CARREL_NOTE_CODE	3	/* refused to run a file that the manifest does not list */
 #define CARREL_NOTE_EXEC	4	/* refused, or (number 1) ran without protection, another program */
+#define CARREL_NOTE_SEALED	5	/* no key, or a sealed file was not opened; number = CARREL_SEALED_* */
 #define CARREL_DIE_MANIFEST	16	/* the program is not what the manifest says */
 #define CARREL_DIE_IAGO		17	/* the kernel's answer was impossible */
 #define CARREL_DIE_START	18	/* the start block is malformed */
@@ -181,5 +182,13 @@
 #define CARREL_DIE_RANDOM	20
 #define CARREL_DIE_FRAME	21	/* a signal frame that cannot be returned to */
 #define CARREL_DIE_HELD		22	/* a child of vfork was killed while it held a lock of the shim's */
+
+/* Why not. */
+#define CARREL_SEALED_UNMEASURED	1	/* the launch is unmeasured: there are no keys */
+#define CARREL_SEALED_HOST	2	/* the manifest leaves arguments, environment or code to the host */
+#define CARREL_SEALED_FORMAT	3	/* it is no sealed file, cut short, or too large */
+#define CARREL_SEALED_IDENTITY	4	/* it is for another identity */
+#define CARREL_SEALED_PATH	5	/* it is for another path */
+#define CARREL_SEALED_CONTENT	6	/* it is of another machine or launch state, or was changed */
 
 #endif

@@ -83,6 +83,7 @@ _Static_assert(sizeof(struct carrel_manifest) == 64, "manifest header");
 #define CARREL_ENTRY_CODE	2	/* interpreter or library: may be mapped executable */
 #define CARREL_ENTRY_FILE	3	/* data: reads as the hash says, or not at all */
 #define CARREL_ENTRY_OPEN	4	/* a program that may be exec'd without protection; no hash */
+#define CARREL_ENTRY_SEALED	5	/* data: reads as what was sealed for it (sealed.h); no hash */
 
 struct carrel_manifest_entry {
 	carrel_u32 kind;

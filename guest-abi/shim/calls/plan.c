@@ -180,8 +180,9 @@ static int64_t measure_room(const uint64_t arg[CALL_ARGS], int i, int by, struct
 	return measure_part(arg[i], plan->offered, CARREL_W);
 }
 
-/* Is it a path that the call follows, and does that lead to the program? */
-static bool leads_to_self(struct thread *t, const struct call *row, const uint64_t arg[CALL_ARGS],
+/* If it is a path that the call follows, and leads to what the shim shows in its own way: what the
+ * host gets. */
+static const char *stand_in(struct thread *t, const struct call *row, const uint64_t arg[CALL_ARGS],
 			  int i, int64_t size)
 {
 	static const uint32_t stop[] = {
@@ -192,9 +193,9 @@ static bool leads_to_self(struct thread *t, const struct call *row, const uint64
 
 	if (ARG_KIND(a) != KIND_STRING || !ARG_ELEMENT(a) || size <= 0 || size > SELF_PATH_MAX ||
 	    arg[ARG_BY(a)] & stop[ARG_ELEMENT(a)])
-		return false;
-	return copy_try(path, (const void *)arg[i], size) && string_size(path, size) &&
-	       self_is_exe(t, path);
+		return NULL;
+	return copy_try(path, (const void *)arg[i], size) && string_size(path, size) ?
+	       self_stand_in(t, path) : NULL;
 }
 
 /* Measure one argument. */
@@ -203,6 +204,7 @@ static int64_t plan_argument(struct thread *t, const struct call *row,
 {
 	uint16_t a = row->arg[i];
 	uint8_t is = traits_of(a);
+	const char *own;
 	int64_t size;
 
 	/* The kernel knows best what NULL means, unless bytes are wanted there. */
@@ -216,10 +218,11 @@ static int64_t plan_argument(struct thread *t, const struct call *row,
 		return size;
 	if (arg[i] == 0)
 		return 0;
-	if (leads_to_self(t, row, arg, i, size)) {
-		plan->own = program_path();
+	own = stand_in(t, row, arg, i, size);
+	if (own) {
+		plan->own = own;
 		plan->own_at = i;
-		size = strlen(plan->own) + 1;
+		size = strlen(own) + 1;
 	}
 	plan->size[i] = size;
 	plan->channel[i] = (uint8_t *)CARREL_CHANNEL_VA;	/* until it is laid out */

@@ -7,6 +7,7 @@
 #include "files/checked.h"
 #include "files/fds.h"
 #include "base/host.h"
+#include "files/sealed.h"
 #include "files/self.h"
 #include "load/program.h"
 #include "memory/user.h"
@@ -14,7 +15,7 @@
 
 #define FILES		48		/* fewer than there are images: some are for mmap and exec */
 #define FILE_KINDS	(KIND_BIT(CARREL_ENTRY_PROGRAM) | KIND_BIT(CARREL_ENTRY_CODE) | \
-			 KIND_BIT(CARREL_ENTRY_FILE))
+			 KIND_BIT(CARREL_ENTRY_FILE) | KIND_BIT(CARREL_ENTRY_SEALED))
 #define CODE_KINDS	(KIND_BIT(CARREL_ENTRY_PROGRAM) | KIND_BIT(CARREL_ENTRY_CODE))
 
 #define O_ACCMODE	3
@@ -133,6 +134,22 @@ static bool attach(uint64_t fd, struct image *image)
 	return false;
 }
 
+/* What the manifest says is sealed. 0, or why the program may not have it. */
+static int64_t unseal(struct thread *t, uint64_t fd, const struct carrel_manifest_entry *e)
+{
+	struct file_status status;
+	int64_t error = file_status(t, fd, &status);
+	struct image *image;
+
+	if (error || !file_regular(&status))
+		return error ?: -LINUX_EACCES;
+	image = sealed_read(t, fd, status.size, manifest_listed(e).path, &error);
+	if (!image || attach(fd, image))
+		return error;
+	image_drop(t, image);
+	return -LINUX_EMFILE;
+}
+
 /* Read what was opened and hold it against the manifest. 0, or why the program may not have it. */
 static int64_t check(struct thread *t, uint64_t fd, const struct carrel_manifest_entry *e)
 {
@@ -159,12 +176,43 @@ static int64_t check(struct thread *t, uint64_t fd, const struct carrel_manifest
 	return good ? -LINUX_EMFILE : e ? -LINUX_EACCES : 0;
 }
 
+/* True if the path is one that the shim answers for; *error: why the program gets nothing there. */
+static bool show_own(struct thread *t, const char *path, uint64_t fd, int64_t *error)
+{
+	struct image *image = self_image(t, path, error);
+
+	if (!image && !*error)
+		image = sealed_key(t, path, error);
+	if (!image)
+		return *error;
+	if (!attach(fd, image)) {
+		image_drop(t, image);
+		*error = -LINUX_EMFILE;
+	}
+	return true;
+}
+
+/* What the manifest says of the path. 0, or why the program may not have it. */
+static int64_t show_listed(struct thread *t, const char *path, uint64_t flags, uint64_t fd)
+{
+	bool may_be, writes = flags & O_ACCMODE;
+	const struct carrel_manifest_entry *e = find_listed(path, &may_be);
+	int64_t error = 0;
+
+	if (e && e->kind == CARREL_ENTRY_SEALED && !writes)
+		return unseal(t, fd, e);
+	if (e && writes)
+		error = -LINUX_EACCES;
+	else if (e || (may_be && !writes))
+		error = check(t, fd, e);
+	if (error)
+		note(CARREL_NOTE_CODE, e ? e->size : 0);
+	return error;
+}
+
 static int64_t opened(struct thread *t, uint64_t address, uint64_t flags, uint64_t fd)
 {
-	const struct carrel_manifest_entry *e;
 	char path[CARREL_PATH_MAX];
-	bool may_be;
-	struct image *image;
 	int64_t error = 0;
 	uint64_t room;
 
@@ -176,24 +224,12 @@ static int64_t opened(struct thread *t, uint64_t address, uint64_t flags, uint64
 		return fd;
 	if (self_is_exe(t, path))	/* plan.c put this in its place */
 		strcpy(path, program_path());
-	image = self_image(t, path, &error);
-	if (image && !attach(fd, image)) {
-		image_drop(t, image);
-		image = NULL;
-		error = -LINUX_EMFILE;
-	}
-	if (image)
-		return fd;
-	e = find_listed(path, &may_be);
-	if (!error && e && flags & O_ACCMODE)
-		error = -LINUX_EACCES;
-	else if (!error && (e || (may_be && !(flags & O_ACCMODE))))
-		error = check(t, fd, e);
+	if (!show_own(t, path, fd, &error))
+		error = show_listed(t, path, flags, fd);
 	if (!error)
 		return fd;
 	file_close(t, fd);
 	fds_remove(fd);
-	note(CARREL_NOTE_CODE, e ? e->size : 0);
 	return error;
 }
 

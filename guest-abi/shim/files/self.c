@@ -4,6 +4,7 @@
 
 #include "base/host.h"
 #include "memory/memory.h"
+#include "files/sealed.h"
 #include "files/self.h"
 #include "load/program.h"
 #include "time/time.h"
@@ -142,6 +143,12 @@ bool self_is_exe(struct thread *t, const char *path)
 	const char *name = program_path()[0] == '/' ? file_of_self(t, path) : NULL;
 
 	return name && !strcmp(name, "exe");
+}
+
+/* The host has no file of that name, but a descriptor of its must be there. */
+const char *self_stand_in(struct thread *t, const char *path)
+{
+	return self_is_exe(t, path) ? program_path() : strcmp(path, SEALED_KEY) ? NULL : "/dev/null";
 }
 
 struct image *self_image(struct thread *t, const char *path, int64_t *error)

@@ -24,6 +24,9 @@ void self_setup(const struct self_places *places);
 /* Does this path name the running program? Then it is the file program_path() to all who follow it. */
 bool self_is_exe(struct thread *t, const char *path);
 
+/* What the host opens, or is asked about, in place of this path; NULL: the path. */
+const char *self_stand_in(struct thread *t, const char *path);
+
 /* What the file at `path` shows; NULL with *error 0 if it is none of these. */
 struct image *self_image(struct thread *t, const char *path, int64_t *error);
 

@@ -39,7 +39,7 @@ static bool entry_good(const struct carrel_manifest *m, const struct carrel_mani
 {
 	uint64_t strings = sizeof(*m) + m->entries * sizeof(*e), room;
 
-	if (e->kind < CARREL_ENTRY_PROGRAM || e->kind > CARREL_ENTRY_OPEN || e->path < strings ||
+	if (e->kind < CARREL_ENTRY_PROGRAM || e->kind > CARREL_ENTRY_SEALED || e->path < strings ||
 	    e->path >= m->size)
 		return false;
 	room = m->size - e->path;

@@ -18,7 +18,7 @@ HS_DIR := tests/hosted/shim
 # All but what begins a whole process.
 HS_SOURCES := $(filter-out %/start.c %/entry.S,$(SHIM_SOURCES))
 HS_TESTS := $(addprefix $(HS_DIR)/,test.c fake.c test_table.c test_marshal.c test_vm.c \
-	test_memory.c test_time.c test_socket.c test_event.c test_elf.c test_load.c test_file.c \
+	test_memory.c test_time.c test_socket.c test_event.c test_elf.c test_load.c test_file.c test_sealed.c \
 	test_channel.c test_sha256.c test_exec.c test_fork.c make_elf.c elf_check.c windows.S)
 HS_HEADERS := $(SHIM_HEADERS) $(wildcard guest-abi/include/carrel/*.h \
 	$(HS_DIR)/*.h $(HS_DIR)/native/*.h)
@@ -80,7 +80,7 @@ $(HS)/stdio-pie: $(HS_DIR)/programs/stdio.c
 	$(CC) $(HS_PROGRAM_CFLAGS) -fpie -static-pie -o $@ $<
 
 HS_FUZZ_BINS := $(if $(shell command -v $(CLANG)),$(HS)/fuzz-elf $(HS)/fuzz-marshal)
-HS_NATIVE := $(HS)/native-run $(HS_PROGRAMS) $(HS)/stdio-pie $(SHIM_ELF) $(GATE_BINS)
+HS_NATIVE := $(HS)/native-run $(HS_PROGRAMS) $(HS)/stdio-pie $(SHIM_ELF) $(GATE_BINS) $(B)/hvreg
 
 .PHONY: check-hosted-shim fuzz-shim
 check-hosted-shim: $(HS)/unit $(HS)/gate $(HS_FUZZ_BINS) $(HS_NATIVE)

@@ -64,7 +64,7 @@ int main(void)
 {
 	const struct test *const lists[] = {
 		table_tests, marshal_tests, vm_tests, memory_tests, time_tests, elf_tests, load_tests,
-		file_tests, sha256_tests, channel_tests, exec_tests, fork_tests, socket_tests, event_tests,
+		file_tests, sealed_tests, sha256_tests, channel_tests, exec_tests, fork_tests, socket_tests, event_tests,
 	};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -41,7 +41,7 @@ struct test {
 	void (*run)(void);
 };
 extern const struct test table_tests[], marshal_tests[], vm_tests[], memory_tests[], elf_tests[],
-	load_tests[], time_tests[], file_tests[], sha256_tests[], channel_tests[], exec_tests[], fork_tests[], socket_tests[], event_tests[];
+	load_tests[], time_tests[], file_tests[], sealed_tests[], sha256_tests[], channel_tests[], exec_tests[], fork_tests[], socket_tests[], event_tests[];
 
 /* Run one test under this name and count it. Prints a line if it fails or if `loud`. */
 void run_test(const char *name, void (*run)(void), bool loud);
@@ -63,7 +63,7 @@ struct fake {
 	host_fn host;
 	struct ocall last;		/* the last OCALL */
 	unsigned int ocalls;
-	int64_t (*words)(uint64_t number, uint64_t words[4]);	/* PASS, CLAIM, FORK */
+	int64_t (*words)(uint64_t number, uint64_t words[4]);	/* PASS, CLAIM, FORK, keys */
 	int64_t (*thread)(uint64_t index);	/* THREAD */
 	bool requests;			/* it answers those to the module, too */
 	uint64_t noted[2];		/* code and number of the last NOTE */

@@ -42,7 +42,7 @@ static _Noreturn void usage(const char *why)
 	fprintf(stderr, "native-run: %s\nusage: native-run [--lie CALL=VALUE] [--step CALL] [--stride N] "
 		"[--fault-every N] [--starve-every N] [--memory CHUNKS] "
 		"[--break WHAT] [--trace] [--notes] "
-		"[--code|--exec|--file|--open FILE]... [--strict] [--fixed] "
+		"[--code|--exec|--file|--open|--sealed FILE]... [--strict] [--fixed] "
 		"[--keys | --unmeasured] "
 		"[--shim FILE] [--gate FILE] -- PROGRAM [ARGUMENT]...\n", why);
 	exit(125);
@@ -171,7 +171,8 @@ static void add_extra(const char *option, const char *path)
 		usage("too many files");
 	extra[count].kind = !strcmp(option, "--code") ? CARREL_ENTRY_CODE :
 			    !strcmp(option, "--exec") ? CARREL_ENTRY_PROGRAM :
-			    !strcmp(option, "--file") ? CARREL_ENTRY_FILE : CARREL_ENTRY_OPEN;
+			    !strcmp(option, "--file") ? CARREL_ENTRY_FILE :
+			    !strcmp(option, "--sealed") ? CARREL_ENTRY_SEALED : CARREL_ENTRY_OPEN;
 	extra[count++].path = path;
 }
 
@@ -420,7 +421,8 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--unmeasured"))
 			o->keys = VIEW_UNMEASURED;
 		else if ((!strcmp(argv[i], "--code") || !strcmp(argv[i], "--exec") ||
-			  !strcmp(argv[i], "--file") || !strcmp(argv[i], "--open")) && argv[i + 1])
+			  !strcmp(argv[i], "--file") || !strcmp(argv[i], "--open") ||
+			  !strcmp(argv[i], "--sealed")) && argv[i + 1])
 			add_extra(argv[i], argv[i + 1]), i++;
 		else if (!strcmp(argv[i], "--shim") && argv[i + 1])
 			shim = argv[++i];

@@ -304,12 +304,23 @@ static int64_t seal_key(uint64_t kind, uint64_t words[4])
 	return 0;
 }
 
+static int64_t identity(uint64_t words[4])
+{
+	for (unsigned int i = 0; i < 32; i++)
+		((uint8_t *)words)[i] = i + 0xa0;
+	return 0;
+}
+
 static void words_hypercall(struct hypercall *c)
 {
 	uint64_t words[4] = { c->rdi, c->rsi, c->rdx, c->r10 };
 
-	c->rax = c->rax == CARREL_HC_SEAL_KEY ? seal_key(c->rdi, words)
-					      : family_hypercall(c->rax, words);
+	if (c->rax == CARREL_HC_SEAL_KEY)
+		c->rax = seal_key(c->rdi, words);
+	else if (c->rax == CARREL_HC_IDENTITY)
+		c->rax = identity(words);
+	else
+		c->rax = family_hypercall(c->rax, words);
 	c->rdi = words[0];
 	c->rsi = words[1];
 	c->rdx = words[2];
@@ -355,6 +366,7 @@ bool view_hypercall(struct hypercall *c)
 		c->rax = 0;
 		return false;
 	case CARREL_HC_SEAL_KEY:
+	case CARREL_HC_IDENTITY:
 	case CARREL_HC_PASS:
 	case CARREL_HC_CLAIM:
 	case CARREL_HC_FORK:

@@ -37,7 +37,7 @@ _Static_assert(CARREL_TP_UPCALL + sizeof(struct carrel_upcall) <= VIEW_SHIM_RSP 
 extern struct view_thread view_threads[CARREL_SLOTS_MAX];
 
 /* What the run is to do besides running. -1 in a number: nothing. */
-#define VIEW_KEYS	1		/* 0, 1, 2 ..., of kind 1 from 80h on */
+#define VIEW_KEYS	1		/* 0, 1, 2 ..., of kind 1 from 80h on; the identity from A0h */
 #define VIEW_UNMEASURED	2
 struct view_options {
 	long lie_call, lie_value;	/* this call returns this value */
