@@ -30,7 +30,7 @@ _hvreg_find_program()
 			i=$((i + 1))
 			break
 			;;
-		--manifest | --expect | --memory | --require | --exec | --open | --code | --file)
+		--manifest | --expect | --memory | --require | --exec | --open | --code | --file | --env | --sealed | --to | --as | --key)
 			i=$((i + 1))
 			;;
 		-*) ;;
@@ -45,8 +45,8 @@ _hvreg_value()
 	case $1 in
 	--require) mapfile -t COMPREPLY < <(compgen -W dma -- "$cur") ;;
 	--exec | --open) mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
-	--manifest | --code | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	--expect | --memory) ;;		# nothing to guess
+	--manifest | --code | --file | --sealed | --as) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--expect | --memory | --env | --to | --key) ;;		# nothing to guess
 	*) return 1 ;;
 	esac
 }
