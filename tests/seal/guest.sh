@@ -1,11 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# In the guest: guest.sh unmeasured|keyed [SEALED] - what sealing does where there are no keys, and
-# where there are; SEALED is a file that an earlier boot of this machine has made. Lines `ok NAME` and
-# `not ok NAME`; in the end of `keyed`, that file, in base64.
+# In the guest: guest.sh - what sealing does where there are keys, and where there are none: as the
+# launch is. Lines `ok NAME` and `not ok NAME`; `state STATE`; where a platform key can be made,
+# that is asked for: `prepared`; where there is one, `key SHA256` and `public KEY`, which are the same
+# at each boot of this machine. The same script at each of them, since it is measured.
 
-mode=$1
+mode=keyed
+state=$(hvreg status --json | sed 's/.*"launch":"\([a-z]*\)".*/\1/')
+echo "state $state"
+[ "$state" != unmeasured ] || mode=unmeasured
 cd /tmp || exit 1
 secret='what nobody else reads'
 busybox=$(command -v busybox)
@@ -72,6 +76,17 @@ for change in 's/^argument cat/argument hexdump/' 's/^host.*/& arguments environ
 	result "another identity: $change" $?
 done
 
+# A host that says that any process may ask for keys. The shim ends it, by DIE with 10h.
+gives 'a liar, and the host chooses' 137 '' /lying run -- busybox cat /dev/carrel/key
+hvreg log | tail -n 1 >out
+grep -q 'by its shim (10,' out
+result 'the log says that its manifest was no good' $?
+sed 's/^host.*/& code/; /^sealed/d' reader >changed
+gives 'a liar, and the host chooses code' 137 '' /lying run --manifest changed busybox
+gives 'a liar that does not lie' 0 '^FIXED=yes$' /lying run --manifest env busybox
+gives 'nobody may ask' 1 'Permission denied' env NO_KEYS=1 /lying run --manifest key busybox
+noted 'the log says that the host chose' 2
+
 # --- Without keys ------------------------------------------------------------------------------
 
 if [ "$mode" = unmeasured ]; then
@@ -83,15 +98,13 @@ if [ "$mode" = unmeasured ]; then
 	gives 'the key file: unmeasured' 1 'Required key not available' hvreg run --manifest key busybox
 	gives 'the key file, and the host chooses' 1 'Permission denied' hvreg run -- busybox cat /dev/carrel/key
 	noted 'the log says that, too' 2
+	hvreg status --json | grep -q 'there is no platform key' || exit 0
+	hvreg platform init --yes >out 2>err && echo prepared
 	exit 0
 fi
 
 # --- With keys ---------------------------------------------------------------------------------
 
-if [ -n "$2" ]; then
-	cp "$2" sealed
-	gives 'what an earlier boot has sealed' 0 "^$secret\$" hvreg run --manifest reader busybox
-fi
 hvreg seal --manifest reader plain >sealed 2>err
 result 'seal' $?
 ! grep -q "$secret" sealed
@@ -135,5 +148,5 @@ hvreg run --manifest key busybox >key.1 2>err </dev/null && hvreg run --manifest
 result 'the key file, twice' $?
 hvreg run --manifest key2 busybox >key.3 2>err </dev/null && [ -s key.3 ] && ! cmp -s key.1 key.3
 result 'the key of another identity' $?
-cp good sealed
-echo "sealed $(base64 sealed | tr -d '\n')"
+echo "key $(cut -c1-64 key.1)"
+echo "public $public"
