@@ -236,7 +236,8 @@ static const char *unseal(struct platform *platform, u32 state, const struct opt
 		why = "devices could read a key: DMA is not protected";
 	if (!why)
 		why = seal_measure(platform, state);
-	return why ? why : seal_open(platform, options->has_origin ? options->origin : NULL, secret);
+	return why ? why : seal_open(platform, options->has_origin ? options->origin : NULL,
+				     options->has_update_key ? options->update_key : NULL, secret);
 }
 
 static void explain(struct platform *platform, const char *why, u32 error)

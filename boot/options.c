@@ -49,22 +49,23 @@ static int digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool parse_origin(struct options *options, const char *word, size_t length)
+/* `name` and 64 hexadecimal digits. */
+static bool parse_hash(u8 hash[32], u16 *has, const char *name, const char *word, size_t length)
 {
-	size_t head = strlen("origin=");
-	u8 origin[sizeof(options->origin)];
+	size_t head = strlen(name);
+	u8 bytes[32];
 
-	if (length != head + 2 * sizeof(origin) || memcmp(word, "origin=", head))
+	if (length != head + 2 * sizeof(bytes) || memcmp(word, name, head))
 		return false;
-	for (size_t i = 0; i < sizeof(origin); i++) {
+	for (size_t i = 0; i < sizeof(bytes); i++) {
 		int high = digit(word[head + 2 * i]), low = digit(word[head + 2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
-		origin[i] = (u8)(high << 4 | low);
+		bytes[i] = (u8)(high << 4 | low);
 	}
-	memcpy(options->origin, origin, sizeof(origin));
-	options->has_origin = true;
+	memcpy(hash, bytes, sizeof(bytes));
+	*has = true;
 	return true;
 }
 
@@ -78,7 +79,8 @@ static bool set(struct options *options, const char *word, size_t length)
 	}
 	if (length > 6 && !memcmp(word, "tboot=", 6))
 		return true;
-	if (parse_origin(options, word, length))
+	if (parse_hash(options->origin, &options->has_origin, "origin=", word, length) ||
+	    parse_hash(options->update_key, &options->has_update_key, "update-key=", word, length))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strlen(known[i].word) != length || memcmp(known[i].word, word, length))

@@ -16,8 +16,11 @@ struct options {
 	u16 cpuid_hv;		/* cpuid=auto|hv: set CPUID.1:ECX[31] */
 	u16 fallback_bare;	/* fallback=halt|bare: start Linux without us if we cannot run */
 	u16 require_dma;	/* require=dma: refuse to start without an IOMMU */
-	u16 has_origin;		/* origin=64 hexadecimal digits: the policy of the launch that made the */
-	u8 origin[32];		/* platform key, if it was not this one */
+	u16 has_origin;		/* origin=64 hexadecimal digits: the policy of the launch that made the
+				   platform key, if it was not this one */
+	u16 has_update_key;	/* update-key=64 hexadecimal digits: SHA-256 of the public key (X and Y)
+				   that must sign the platform key's updates; with another it is not used */
+	u8 origin[32], update_key[32];
 };
 
 /*

@@ -302,11 +302,24 @@ static const char *make_secret(struct carrel_secret *secret)
 	return why;
 }
 
+/* Who may sign updates may have the key: the host asks for the one that it likes, but what was
+ * measured may name another. */
+static const char *check_update_key(const struct carrel_secret *secret, const u8 *wanted)
+{
+	u8 digest[32];
+
+	if (!wanted)
+		return NULL;
+	hash(digest, "", secret->update_key, sizeof(secret->update_key));
+	return memcmp(digest, wanted, sizeof(digest)) ?
+		"the platform key's update key is not that of the command line" : NULL;
+}
+
 /*
  * A key is there once RECORD is written, which can happen once and comes last: a launch that is
  * cut before leaves it and the request, so that the next one begins again with another secret.
  */
-static const char *make_key(u64 counter, struct carrel_secret *secret)
+static const char *make_key(u64 counter, const u8 *update_key, struct carrel_secret *secret)
 {
 	struct carrel_request request;
 	const char *why;
@@ -317,7 +330,9 @@ static const char *make_key(u64 counter, struct carrel_secret *secret)
 	    request.what != CARREL_REQUEST_INIT)
 		return "there is no platform key yet, and none is asked for: `hvreg platform init`";
 	memcpy(secret->update_key, request.update_key, sizeof(secret->update_key));
-	why = make_secret(secret);
+	why = check_update_key(secret, update_key);
+	if (!why)
+		why = make_secret(secret);
 	if (!why)
 		why = write_blob(secret, own_digest, counter, 0);
 	if (!why)
@@ -362,7 +377,8 @@ static const char *open_key(struct platform *platform, u64 counter, struct carre
 	return why;
 }
 
-const char *seal_open(struct platform *platform, const u8 *origin, struct carrel_secret *secret)
+const char *seal_open(struct platform *platform, const u8 *origin, const u8 *update_key,
+		      struct carrel_secret *secret)
 {
 	bool written;
 	u64 counter;
@@ -371,9 +387,11 @@ const char *seal_open(struct platform *platform, const u8 *origin, struct carrel
 	if (!why)
 		why = read_counter(&counter);
 	if (!why && !written)
-		why = make_key(counter, secret);
+		why = make_key(counter, update_key, secret);
 	if (!why)
 		why = open_key(platform, counter, secret);
+	if (!why)
+		why = check_update_key(secret, update_key);
 	if (why)
 		seal_wipe(secret, sizeof(*secret));
 	return why;

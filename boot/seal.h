@@ -17,9 +17,11 @@ const char *seal_measure(struct platform *platform, u32 state);
 
 /*
  * The key of the launch that was measured; `origin` is the policy of the launch that made it, if
- * that was another one, or NULL. If a key was asked for (CARREL_REQUEST_INIT), it is made.
+ * that was another one, or NULL; `update_key` the SHA-256 of the one that may sign its updates, or
+ * NULL: any. If a key was asked for (CARREL_REQUEST_INIT), it is made.
  */
-const char *seal_open(struct platform *platform, const u8 *origin, struct carrel_secret *secret);
+const char *seal_open(struct platform *platform, const u8 *origin, const u8 *update_key,
+		      struct carrel_secret *secret);
 
 /*
  * From now on no PCR of a launch holds what its policy wants, until the machine starts again:

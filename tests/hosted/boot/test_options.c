@@ -76,28 +76,36 @@ static void test_unknown(void)
 	CHECK(!options.require_dma);
 }
 
-static void test_origin(void)
+static void try_hash(const char *name, const u16 *has, const u8 *hash)
 {
 	static const char digits[] =
 		"00123456789abcdefABCDEF0000000000000000000000000000000000000000f";
 	char line[128];
 
-	snprintf(line, sizeof(line), "origin=%s tboot=0x80000 require=dma", digits);
+	snprintf(line, sizeof(line), "%s%s tboot=0x80000 require=dma", name, digits);
 	parse(line);
-	CHECK(options.has_origin && options.require_dma && !strlen(warnings));
-	CHECK(options.origin[1] == 0x12 && options.origin[8] == 0xFA && options.origin[31] == 0x0F);
-	for (size_t i = strlen("origin="); i < strlen("origin=") + 64; i++) {
-		snprintf(line, sizeof(line), "origin=%s", digits);
+	CHECK(*has && options.require_dma && !strlen(warnings));
+	CHECK(hash[1] == 0x12 && hash[8] == 0xFA && hash[31] == 0x0F);
+	for (size_t i = strlen(name); i < strlen(name) + 64; i++) {
+		snprintf(line, sizeof(line), "%s%s", name, digits);
 		line[i] = i % 2 ? 'g' : '/';
 		parse(line);
-		CHECK(!options.has_origin && strlen(warnings));
+		CHECK(!*has && strlen(warnings));
 	}
-	snprintf(line, sizeof(line), "origin=%s0", digits);
+	snprintf(line, sizeof(line), "%s%s0", name, digits);
 	parse(line);
-	CHECK(!options.has_origin && strlen(warnings));
-	snprintf(line, sizeof(line), "origin=%.62s", digits);
+	CHECK(!*has && strlen(warnings));
+	snprintf(line, sizeof(line), "%s%.62s", name, digits);
 	parse(line);
-	CHECK(!options.has_origin && strlen(warnings));
+	CHECK(!*has && strlen(warnings));
+}
+
+static void test_hashes(void)
+{
+	try_hash("origin=", &options.has_origin, options.origin);
+	CHECK(!options.has_update_key);
+	try_hash("update-key=", &options.has_update_key, options.update_key);
+	CHECK(!options.has_origin);
 	parse("tboot=");
 	CHECK(strlen(warnings));
 }
@@ -107,6 +115,6 @@ const struct test options_tests[] = {
 	{ "options: every one, the last wins", test_all },
 	{ "options: serial ports", test_ports },
 	{ "options: what is unknown is reported", test_unknown },
-	{ "options: the policy of another launch", test_origin },
+	{ "options: the platform key's", test_hashes },
 	{ 0 }
 };

@@ -12,6 +12,7 @@
 #include <boot/seal.h>
 #include <carrel/hypercall.h>
 #include <core/random.h>
+#include <crypto/sha256.h>
 
 #define RECORD_FOR(p)	{ TPMA_NV_POLICYWRITE | TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD | \
 			  TPMA_NV_NO_DA, sizeof(struct carrel_record), true, p }
@@ -105,6 +106,8 @@ static void measure(u32 state, u8 what)
 	}
 }
 
+static const u8 *update_key;	/* of the command line */
+
 static void see(u32 state, const u8 *origin)
 {
 	platform = (struct platform){ 0 };
@@ -113,7 +116,7 @@ static void see(u32 state, const u8 *origin)
 	if (!why)
 		why = seal_measure(&platform, state);
 	if (!why)
-		why = seal_open(&platform, origin, &secret);
+		why = seal_open(&platform, origin, update_key, &secret);
 }
 
 /* NULL: the launch has its key. */
@@ -595,6 +598,34 @@ static void updates(void)
 	each_state(update);
 }
 
+/* Root asks for a key that he could update; the command line, which is measured, names another. */
+static void named_update_key(void)
+{
+	u8 public[CARREL_UPDATE_KEY] = { 7 }, named[32];
+	struct sha256 sha256;
+
+	sha256_init(&sha256);
+	sha256_update(&sha256, public, sizeof(public));
+	sha256_digest(&sha256, named);
+	update_key = named;
+	provision(CARREL_LAUNCH_MEASURED, 1);
+
+	remove_all();
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	init();
+	guest();
+	ask_for_key(8);
+	tpm_relinquish(&tpm);
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	CHECK(says("update key is not that") && !loads);
+	update_key = NULL;			/* the control: without the word it is made */
+	CHECK(!launch(CARREL_LAUNCH_MEASURED, 1, NULL));
+	update_key = named;			/* nor is one that was made before */
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	CHECK(says("update key is not that"));
+	update_key = NULL;
+}
+
 /* A key's origin cannot make one. */
 static void origin_makes_none(void)
 {
@@ -644,6 +675,7 @@ static const struct test tests[] = {
 	{ "seal: no random numbers", no_randomness },
 	{ "seal: updates", updates },
 	{ "seal: an update after another was retired", updates_after_retire },
+	{ "seal: an update key that the command line does not name", named_update_key },
 	{ "seal: an origin cannot make a key", origin_makes_none },
 	{ "seal: for another launch, while the TPM is in use", again_in_use },
 	{ "seal: no TPM", no_tpm },
@@ -657,6 +689,7 @@ int main(int argc, char **argv)
 		if (argc > 1 && !strstr(tests[i].name, argv[1]))
 			continue;
 		why = NULL;
+		update_key = NULL;
 		cut_at = hang_at = 0;
 		if (setjmp(test_jump)) {
 			printf("FAIL %s\n", tests[i].name);
