@@ -4,6 +4,7 @@
  * boot/seal.c; before it PCRs are extended as a launcher would; after it the guest, at locality 0,
  * does what hvreg does, or what an attacker does.
  */
+#define _GNU_SOURCE	/* memmem() */
 #include "test.h"
 
 #include <stdarg.h>
@@ -31,6 +32,8 @@ static const char *why;
 static u32 loads, unseals;	/* of the last launch */
 static u32 commands, cut_at, hang_at;	/* 0: never */
 static bool no_random;
+static enum interface interface = FIFO;
+static bool apart;		/* CRB: commands and responses have each a buffer */
 
 void check(bool good, const char *file, int line, const char *what)
 {
@@ -79,7 +82,12 @@ static u32 execute(u32 locality, const u8 *command, u32 size, u8 *response)
 static void start_machine(void)
 {
 	swtpm_restart();
-	model_reset(FIFO);
+	model_reset(interface);
+	if (apart) {
+		model.apart = true;
+		model.buffer_size = model.response_size = 0x7C0;
+		model.response_at = model.buffer + 0x7C0;
+	}
 	model.execute = execute;
 	commands = loads = unseals = 0;
 }
@@ -653,6 +661,25 @@ static void again_in_use(void)
 	CHECK_EQ(seal_again(&secret, platform.pcr_digest, 1), CARREL_ESTATE);
 }
 
+/* What the guest finds in the buffers that it shares with the hypervisor. */
+static void nothing_in_buffer(void)
+{
+	interface = CRB;
+	for (u32 i = 0; i < 4; i++) {
+		apart = i >= 2;
+		if (i % 2 == 0) {
+			remove_all();
+			launch(CARREL_LAUNCH_STATIC, 1, NULL);
+			init();
+		}
+		CHECK(!launch(CARREL_LAUNCH_STATIC, 1, NULL));
+		CHECK(!memmem(model.memory, sizeof(model.memory), secret.seed, 8));
+		CHECK(!memmem(model.memory, sizeof(model.memory), secret.seed + 24, 8));
+	}
+	interface = FIFO;
+	apart = false;
+}
+
 static void no_tpm(void)
 {
 	swtpm_start();
@@ -678,6 +705,7 @@ static const struct test tests[] = {
 	{ "seal: an update key that the command line does not name", named_update_key },
 	{ "seal: an origin cannot make a key", origin_makes_none },
 	{ "seal: for another launch, while the TPM is in use", again_in_use },
+	{ "seal: no secret in a CRB buffer", nothing_in_buffer },
 	{ "seal: no TPM", no_tpm },
 };
 
@@ -690,6 +718,8 @@ int main(int argc, char **argv)
 			continue;
 		why = NULL;
 		update_key = NULL;
+		interface = FIFO;
+		apart = false;
 		cut_at = hang_at = 0;
 		if (setjmp(test_jump)) {
 			printf("FAIL %s\n", tests[i].name);

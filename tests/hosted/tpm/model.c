@@ -161,7 +161,10 @@ static void crb_start(void)
 	model.got = 6;
 	model.got = command_size();
 	run();
-	memcpy(buffer, model.response, model.buffer_size);
+	if (model.apart)
+		buffer = model.memory + (model.response_at - TPM_BASE);
+	/* what was there stays behind a shorter response */
+	memcpy(buffer, model.response, model.have < model.buffer_size ? model.have : model.buffer_size);
 }
 
 static void crb_write(u32 locality, u32 at, u32 value)
@@ -189,8 +192,10 @@ static void crb_write(u32 locality, u32 at, u32 value)
 
 static bool in_buffer(u64 pa)
 {
+	u32 size = model.apart ? 0xF80 : model.buffer_size;
+
 	return model.interface == CRB && (pa & 0xFFF) >= 0x80 && pa >= model.buffer &&
-		pa < model.buffer + model.buffer_size && pa < TPM_BASE + sizeof(model.memory);
+		pa < model.buffer + size && pa < TPM_BASE + sizeof(model.memory);
 }
 
 static u32 read_register(u64 pa)

@@ -46,6 +46,7 @@ struct model {
 	u32 buffer_size;
 	u64 response_at;		/* what it tells of the response's, if not 0 */
 	u32 response_size;
+	bool apart;			/* and it is there, where a buffer may be */
 	u32 (*execute)(u32 locality, const u8 *command, u32 size, u8 *response);
 	/* What is going on. */
 	u32 active;			/* locality, or NO_LOCALITY */
