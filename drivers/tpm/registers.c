@@ -57,11 +57,13 @@ static const struct tpm_transport *transport_of(u32 id)
 	return NULL;
 }
 
-/* Nothing there reads as all ones, or as zeros; a TPM says within timeout A that its registers
- * mean something (PTP 6.5.2.4, 6.5.3.2). */
+/* Nothing there reads as all ones, or as zeros, for which there is no time to wait: a TPM has at
+ * least one of the two. It says within timeout A that its registers mean something (PTP 6.5.2.4,
+ * 6.5.3.2). */
 static bool is_there(const struct tpm *tpm)
 {
 	return mmio_read8(TPM_BASE) != 0xFF &&
+		(mmio_read8(TPM_BASE) || mmio_read32(TPM_BASE + TPM_INTERFACE_ID)) &&
 		tpm_wait8(tpm, 0, REG_VALID_STS, REG_VALID_STS, TIMEOUT_A);
 }
 
