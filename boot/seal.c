@@ -392,8 +392,10 @@ const char *seal_open(struct platform *platform, const u8 *origin, const u8 *upd
 		why = open_key(platform, counter, secret);
 	if (!why)
 		why = check_update_key(secret, update_key);
-	if (why)
+	if (why) {
 		seal_wipe(secret, sizeof(*secret));
+		memset(platform->fingerprint, 0, sizeof(platform->fingerprint));
+	}
 	return why;
 }
 

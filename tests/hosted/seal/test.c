@@ -141,6 +141,7 @@ static const char *launch(u32 state, u8 what, const u8 *origin)
 		static const struct carrel_secret none;
 
 		CHECK(!memcmp(&secret, &none, sizeof(none)));
+		CHECK(!memcmp(platform.fingerprint, &none, sizeof(platform.fingerprint)));
 	}
 	return why;
 }
