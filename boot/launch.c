@@ -176,9 +176,27 @@ static void look_at_txt(void)
 	dynamic = check != LAUNCH_NO_TXT && check != LAUNCH_NO_SENTER && check != LAUNCH_SEXIT;
 }
 
+/*
+ * The limit of a protected region reads without its low bits, of which there are 21 in all units that
+ * we know of (VT-d, "Protected Low-Memory Limit Register"; 315168 wants the regions in 2 MiB), so that
+ * the last 2 MiB below the end of low memory are protected, but do not seem to be. The hypervisor
+ * would go just there.
+ */
+bool launch_begin(struct e820_map *map)
+{
+	u64 top = 0;
+
+	look_at_txt();
+	for (u32 i = 0; i < map->count; i++)
+		if (map->range[i].type == E820_RAM && map->range[i].base < FOUR_GIB)
+			top = min_u64(map->range[i].base + map->range[i].size, FOUR_GIB);
+	top = ALIGN_DOWN(top, CHUNK_SIZE);
+	return !dynamic || !top ||
+		e820_add(map, top - CHUNK_SIZE, CHUNK_SIZE, E820_RESERVED);
+}
+
 void launch_look(const struct launch_machine *m)
 {
-	look_at_txt();
 	if (!dynamic && tboot_word(&found.tboot, m->info->line) == LAUNCH_NO_WORD)
 		return;
 	for (u32 i = 0; i < ARRAY_SIZE(list) && !problem; i++)
@@ -280,7 +298,6 @@ void launch_end(const struct options *options)
 
 bool launch_bare(void)
 {
-	look_at_txt();
 	seal_find();
 	return seal_cap(dynamic);
 }

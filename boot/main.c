@@ -346,6 +346,8 @@ void boot_main(u32 magic, u64 info_pa, u64 binary, u64 image_begin, u64 image_en
 	must(problem);
 	must(linux_check(&linux_image, phys(info.module[BOOT_KERNEL].base),
 			 info.module[BOOT_KERNEL].end - info.module[BOOT_KERNEL].base));
+	if (!launch_begin(&info.map))
+		give_up("the firmware's memory map has too many entries");
 	missing = choose_back_end();
 	machine.ram_top = ALIGN_UP(e820_ram_end(&info.map), CHUNK_SIZE);
 	if (!missing)

@@ -39,13 +39,13 @@ static void move_modules(void)
 	}
 }
 
-/* The DPR is at the end of the highest range of RAM that has room for it: firmware's tables and code
- * may be above. */
+/* The DPR is near the end of the highest range of RAM that has room for it: firmware's tables and code
+ * may be above; and RAM is, so that Carrel goes where the protected regions end. */
 static void find_places(void)
 {
 	for (u32 i = 0; i < info.ranges; i++) {
 		const struct range *range = &info.range[i];
-		u32 end = (u32)range->end & ~(MIB - 1);
+		u32 end = ((u32)range->end & ~(MIB - 1)) - DPR_SIZE;
 
 		if (range->type != RAM)
 			continue;
@@ -54,8 +54,8 @@ static void find_places(void)
 		if (range->end >= LOW_END)
 			continue;
 		if (range->end > places.low_end)
-			places.low_end = ROUND_UP((u32)range->end, MIB);
-		if (end > places.dpr_end && end > DPR_SIZE && end - DPR_SIZE >= range->base)
+			places.low_end = (u32)range->end & ~(2 * MIB - 1);
+		if (range->end - range->base >= 3 * DPR_SIZE && end > places.dpr_end)
 			places.dpr_end = end;
 	}
 	if (!places.dpr_end)

@@ -89,7 +89,8 @@ static void unit_build(void)
 	put64(UNIT_BASE + UNIT_CAP, CAP);
 	put64(UNIT_BASE + UNIT_ECAP, ECAP);
 	set_unit(UNIT_PMEN, 0x80000001);
-	set_unit(UNIT_PLMLIMIT, places.low_end);
+	/* its low bits read as zeros, and count as ones */
+	set_unit(UNIT_PLMLIMIT, places.low_end - 2 * MIB);
 	put64(UNIT_BASE + UNIT_PHMBASE, four_gib);
 	put64(UNIT_BASE + UNIT_PHMLIMIT, places.ram_end > four_gib ? places.ram_end : four_gib);
 	each_option("unit", set_unit);

@@ -58,7 +58,7 @@ struct places {
 	u32 dpr, dpr_end;		/* protected from DMA: SINIT and the heap */
 	u32 sinit, sinit_size, heap, heap_size;
 	u32 page;			/* tboot's shared page */
-	u32 low_end;			/* of RAM below 4 GiB */
+	u32 low_end;			/* of protected RAM below 4 GiB, in units of 2 MiB */
 	u64 ram_end;
 };
 
