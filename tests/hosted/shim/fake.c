@@ -252,6 +252,8 @@ int64_t hypercall_random(uint64_t out[4])
 
 int64_t hypercall_words(uint64_t number, uint64_t words[4])
 {
+	if (!fake.words && number == CARREL_HC_SEAL_KEY)	/* any path may be opened, the key's too */
+		return CARREL_EFLAG;
 	CHECK(fake.words);
 	return fake.words(number, words);
 }
