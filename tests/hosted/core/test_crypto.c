@@ -119,8 +119,12 @@ static void numbers(void)
 	}
 	memset(signature, 0, sizeof(signature));
 	CHECK(!ecdsa_good(key, digest, signature));
-	/* and with a digest that makes both factors zero */
+	/* and with a digest that makes both factors zero, so that the sum is the point at infinity */
 	memset(digest, 0, sizeof(digest));
+	CHECK(!ecdsa_good(key, digest, signature));
+	memset(signature + 32, 1, 32);
+	CHECK(!ecdsa_good(key, digest, signature));
+	from_hex(digest, order);
 	CHECK(!ecdsa_good(key, digest, signature));
 }
 
