@@ -72,7 +72,7 @@ static void absent(void)
 			CHECK(!strcmp(tpm_probe(&tpm, model_clock), "no TPM"));
 			CHECK_EQ(tpm_request(&tpm, 0), TPM_E_ABSENT);
 			CHECK_EQ(ask(), TPM_E_ABSENT);
-			CHECK(model.now < 2000000);
+			CHECK(model.now < 1000);	/* most machines have none */
 		}
 }
 
