@@ -228,15 +228,14 @@ static void replace_tpm(void)
 
 static void hide_all(bool capped)
 {
-	if (mmio_read8(TPM_BASE) != 0xFF)
-		hide(TPM_BASE + TPM_LOCALITY_SIZE, TPM_END);
+	hide(TPM_BASE + TPM_LOCALITY_SIZE, TPM_END);
 	if (!capped)
 		replace_tpm();
 	if (!dynamic)
 		return;
-	exit_wiped = txt_no_secrets;
 	txt_close_locality1();
 	hide(TXT_PRIVATE, TXT_PRIVATE_END);
+	exit_wiped = txt_no_secrets;	/* behind what can panic with a secret in hand */
 	if (problem)		/* who knows whose these ranges are */
 		return;
 	hide(found.txt.heap.base, found.txt.heap.end);
@@ -286,12 +285,13 @@ void launch_end(const struct options *options)
 		why = "the TPM does not take the end of the launch, and is kept from Linux";
 		error = seal_error();
 	}
-	hide_all(capped);
 	if (!why)
 		platform.state = state;
 	explain(&platform, why, error);
-	platform_boot(&platform, why ? NULL : &secret, why ? NULL : seal_again);
+	platform_boot(&platform, why ? NULL : &secret, why ? NULL : seal_again, seal_forget);
 	seal_wipe(&secret, sizeof(secret));
+	platform_clear_stack();
+	hide_all(capped);
 	log_line("launch state: %s%s%s", names[platform.state], *platform.reason ? ": " : "",
 		 platform.reason);
 }

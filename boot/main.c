@@ -19,6 +19,7 @@
 #include <core/apic.h>
 #include <core/cpu.h>
 #include <core/exit.h>
+#include <core/platform.h>
 #include <core/policy.h>
 #include <core/process.h>
 #include <core/trampoline.h>
@@ -74,6 +75,8 @@ static void __attribute__((noreturn)) give_up(const char *what)
 {
 	log_line("cannot start: %s", what);
 	log_line("halted. Choose another entry of the boot menu.");
+	platform_wipe();	/* a warm reset would leave it to whoever starts then */
+	wbinvd();
 	for (;;)
 		asm volatile("cli; hlt");
 }

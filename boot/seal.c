@@ -133,8 +133,9 @@ bool seal_cap(bool dynamic)
 	u8 digest[32];
 	bool good = true;
 
+	/* one that cannot be used may be no worse for others */
 	if (!tpm.transport)
-		return true;
+		return tpm.none && !dynamic;
 	hash(digest, CAP_TEXT, NULL, 0);
 	if (dynamic)
 		good = !failed(tpm_request(&tpm, 2)) && !failed(tpm_pcr_extend(&tpm, 17, digest)) &&
@@ -232,7 +233,8 @@ static const char *open_slot(u32 slot, u64 counter, struct carrel_secret *secret
 		return "the blob is of another time: its counter's value is not the TPM's";
 	why = unseal(&blob, counter, secret);
 	/* a long response over that with the secret, which a buffer may still show to the guest */
-	tpm_nv_read(&tpm, CARREL_NV_BLOB(slot), TPM_RS_PW, 0, (u8 *)&nv, sizeof(nv));
+	if (failed(tpm_nv_read(&tpm, CARREL_NV_BLOB(slot), TPM_RS_PW, 0, (u8 *)&nv, sizeof(nv))))
+		return "the TPM may still show the key";
 	return why;
 }
 
@@ -302,6 +304,15 @@ static const char *make_secret(struct carrel_secret *secret)
 	return why;
 }
 
+static bool is_zero(const u8 *bytes, size_t size)
+{
+	u8 any = 0;
+
+	while (size-- > 0)
+		any |= *bytes++;
+	return !any;
+}
+
 /* Who may sign updates may have the key: the host asks for the one that it likes, but what was
  * measured may name another. */
 static const char *check_update_key(const struct carrel_secret *secret, const u8 *wanted)
@@ -309,7 +320,8 @@ static const char *check_update_key(const struct carrel_secret *secret, const u8
 	u8 digest[32];
 
 	if (!wanted)
-		return NULL;
+		return is_zero(secret->update_key, sizeof(secret->update_key)) ? NULL :
+			"the platform key's update key is not named on the command line";
 	hash(digest, "", secret->update_key, sizeof(secret->update_key));
 	return memcmp(digest, wanted, sizeof(digest)) ?
 		"the platform key's update key is not that of the command line" : NULL;
@@ -439,4 +451,10 @@ s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 coun
 		return 0;
 	log_line("platform key: %s (%x)", why, last_error);
 	return CARREL_ESTATE;
+}
+
+void seal_forget(void)
+{
+	seal_wipe(tpm.command, sizeof(tpm.command));
+	seal_wipe(tpm.response, sizeof(tpm.response));
 }

@@ -18,7 +18,7 @@ const char *seal_measure(struct platform *platform, u32 state);
 /*
  * The key of the launch that was measured; `origin` is the policy of the launch that made it, if
  * that was another one, or NULL; `update_key` the SHA-256 of the one that may sign its updates, or
- * NULL: any. If a key was asked for (CARREL_REQUEST_INIT), it is made.
+ * NULL: none may. If a key was asked for (CARREL_REQUEST_INIT), it is made.
  */
 const char *seal_open(struct platform *platform, const u8 *origin, const u8 *update_key,
 		      struct carrel_secret *secret);
@@ -35,6 +35,9 @@ u32 seal_error(void);
 
 /* platform_reseal_t */
 s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 counter);
+
+/* The machine ends, perhaps in the midst of seal_again(): what it has of the secret is wiped. */
+void seal_forget(void);
 
 /* In a way that the compiler cannot leave out. */
 static inline void seal_wipe(void *at, size_t size)

@@ -58,13 +58,12 @@ static const struct tpm_transport *transport_of(u32 id)
 }
 
 /* Nothing there reads as all ones, or as zeros, for which there is no time to wait: a TPM has at
- * least one of the two. It says within timeout A that its registers mean something (PTP 6.5.2.4,
- * 6.5.3.2). */
-static bool is_there(const struct tpm *tpm)
+ * least one of the two. */
+static bool is_nothing(void)
 {
-	return mmio_read8(TPM_BASE) != 0xFF &&
-		(mmio_read8(TPM_BASE) || mmio_read32(TPM_BASE + TPM_INTERFACE_ID)) &&
-		tpm_wait8(tpm, 0, REG_VALID_STS, REG_VALID_STS, TIMEOUT_A);
+	u8 access = mmio_read8(TPM_BASE);
+
+	return access == 0xFF || (!access && !mmio_read32(TPM_BASE + TPM_INTERFACE_ID));
 }
 
 const char *tpm_probe(struct tpm *tpm, u64 (*clock)(void))
@@ -73,8 +72,12 @@ const char *tpm_probe(struct tpm *tpm, u64 (*clock)(void))
 	const char *error;
 
 	*tpm = (struct tpm){ .clock = clock ? clock : tsc_clock };
-	if (!is_there(tpm))
+	tpm->none = is_nothing();
+	if (tpm->none)
 		return "no TPM";
+	/* within timeout A its registers mean something: PTP 6.5.2.4, 6.5.3.2 */
+	if (!tpm_wait8(tpm, 0, REG_VALID_STS, REG_VALID_STS, TIMEOUT_A))
+		return "a TPM that does not answer";
 	transport = transport_of(mmio_read32(TPM_BASE + TPM_INTERFACE_ID));
 	if (!transport)
 		return "a TPM with an interface that is not known";

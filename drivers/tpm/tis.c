@@ -24,11 +24,12 @@ static const char *tis_probe(struct tpm *tpm)
 {
 	u32 capability = mmio_read32(tpm_register(tpm, TPM_INTF_CAPABILITY));
 
-	if (INTERFACE_VERSION(capability) != VERSION_TPM2)
+	tpm->none = INTERFACE_VERSION(capability) != VERSION_TPM2;
+	if (tpm->none)
 		return "a TPM 1.2, which is not supported";
 	tpm->localities = TPM_LOCALITIES;
-	/* firmware may have left one active, which nobody uses any more */
-	for (u32 locality = 0; locality < TPM_LOCALITIES; locality++)
+	/* firmware may have left one active, which nobody uses any more; the last is the CPU's own */
+	for (u32 locality = 0; locality < TPM_LOCALITIES - 1; locality++)
 		mmio_store(TPM_BASE + locality * TPM_LOCALITY_SIZE + TPM_ACCESS, 1,
 			   ACCESS_ACTIVE_LOCALITY);
 	return NULL;

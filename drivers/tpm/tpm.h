@@ -54,6 +54,7 @@ struct tpm {
 	const struct tpm_transport *transport;	/* NULL: none */
 	u64 (*clock)(void);		/* in microseconds or slower units */
 	u32 locality, localities;
+	bool none;			/* nothing there, or a TPM 1.2: no policy can be fulfilled */
 	bool held;			/* the locality is ours */
 	bool hung;			/* no command any more until the next tpm_request() */
 	u32 length;			/* of the command; */

@@ -53,13 +53,15 @@ void (*exit_wiped)(void);
 
 void exit_wipe(void)
 {
+	bool wiped;
+
 	apic_stop_others();	/* nobody works on what is wiped */
 	process_wipe();
 	pass_wipe();
-	platform_wipe();
+	wiped = platform_wipe();
 	wipe_control();
 	wbinvd();
-	if (exit_wiped)
+	if (wiped && exit_wiped)
 		exit_wiped();
 }
 

@@ -13,6 +13,7 @@
 
 #include <base/log.h>
 #include <base/phys.h>
+#include <base/x86.h>
 #include <carrel/hypercall.h>
 #include <crypto/ecdsa.h>
 #include <crypto/hmac.h>
@@ -22,6 +23,9 @@
 static struct platform launched = { .reason = "nothing looked at how it was launched" };
 static struct carrel_secret secret;
 static platform_reseal_t seal_for;
+static void (*forget_all)(void);
+#define WIPE_WAIT	(1ULL << 35)	/* of the TSC: some ten seconds */
+
 static u32 sealing;		/* a CPU is at it */
 
 /* What is authenticated under the seed: no other label may be this long and begin alike. */
@@ -33,13 +37,14 @@ struct derivation {
 static_assert(sizeof(struct derivation) == 56, "no padding");
 
 void platform_boot(const struct platform *platform, const struct carrel_secret *key,
-		   platform_reseal_t reseal)
+		   platform_reseal_t reseal, void (*forget)(void))
 {
 	launched = *platform;
 	if (launched.state == CARREL_LAUNCH_UNMEASURED)
 		return;
 	secret = *key;
 	seal_for = reseal;
+	forget_all = forget;
 }
 
 const struct platform *platform_state(void)
@@ -47,17 +52,26 @@ const struct platform *platform_state(void)
 	return &launched;
 }
 
-void platform_wipe(void)
+bool platform_wipe(void)
 {
+	u64 end = rdtsc() + WIPE_WAIT;
+	bool busy;
+
+	do {
+		busy = __atomic_load_n(&sealing, __ATOMIC_ACQUIRE);
+		pause();
+	} while (busy && rdtsc() < end);
 	explicit_bzero(&secret, sizeof(secret));
+	if (forget_all)
+		forget_all();
+	return !busy;
 }
 
 /* --- Derived keys ------------------------------------------------------------------------- */
 
-/* BearSSL leaves what it computed with on the stack, below this function's own frame. */
-static void __attribute__((noinline)) clear_stack(void)
+void __attribute__((noinline)) platform_clear_stack(void)
 {
-	u8 below[4096];
+	u8 below[6144];
 
 	explicit_bzero(below, sizeof(below));
 }
@@ -70,7 +84,7 @@ int platform_seal_key(u32 kind, const u64 identity[4], u8 key[PLATFORM_KEY])
 		return CARREL_ESTATE;
 	memcpy(of.identity, identity, sizeof(of.identity));
 	hmac_sha256(secret.seed, sizeof(secret.seed), &of, sizeof(of), key);
-	clear_stack();
+	platform_clear_stack();
 	return 0;
 }
 
@@ -83,7 +97,7 @@ int platform_public(const u64 identity[4], u8 key[PLATFORM_KEY])
 		return error;
 	x25519_public(private, key);
 	explicit_bzero(private, sizeof(private));
-	clear_stack();
+	platform_clear_stack();
 	return 0;
 }
 
@@ -164,6 +178,7 @@ s64 platform_reseal(u64 frame)
 	if (__atomic_exchange_n(&sealing, 1, __ATOMIC_ACQUIRE))
 		return CARREL_EBUSY;
 	result = seal_for(&secret, request.update.digest, request.update.counter);
+	platform_clear_stack();
 	__atomic_store_n(&sealing, 0, __ATOMIC_RELEASE);
 	return result;
 }

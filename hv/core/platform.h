@@ -32,9 +32,12 @@ struct platform {
 typedef s64 (*platform_reseal_t)(const struct carrel_secret *secret, const u8 digest[32],
 				 u64 counter);
 
-/* Boot, one CPU. `secret` only when the state is not unmeasured; copied. */
+/*
+ * Boot, one CPU. `secret` only when the state is not unmeasured; copied. `forget` wipes what
+ * `reseal` may have left of it when it was cut off.
+ */
 void platform_boot(const struct platform *platform, const struct carrel_secret *secret,
-		   platform_reseal_t reseal);
+		   platform_reseal_t reseal, void (*forget)(void));
 const struct platform *platform_state(void);
 
 /* SEAL_KEY: the key of this kind (CARREL_SEAL_*) and identity. 0, or CARREL_ESTATE: there is none. */
@@ -44,8 +47,13 @@ int platform_public(const u64 identity[4], u8 key[PLATFORM_KEY]);
 /* RESEAL, the number of a frame that may be the host's. See docs/abi.md for the errors. */
 s64 platform_reseal(u64 frame);
 
-/* Wipe the key: before the machine leaves us (panic, shutdown, reset). All other CPUs have
- * stopped. */
-void platform_wipe(void);
+/*
+ * Wipe the key: before the machine leaves us (panic, shutdown, reset). All other CPUs have
+ * stopped, but one that seals, which INIT does not reach before it is done: it is waited for, ten
+ * seconds at most. False: it still has the key.
+ */
+bool platform_wipe(void);
+/* What computed with a key left it on the stack, below this function's own frame. */
+void platform_clear_stack(void);
 
 #endif

@@ -230,7 +230,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 		setvbuf(stdout, NULL, _IONBF, 0);
 		machine_reset();
-		platform_boot(&measured, &secret, NULL);	/* no request gets that far */
+		platform_boot(&measured, &secret, NULL, NULL);	/* no request gets that far */
 	}
 	made = 0;
 	memset(handle, 0, sizeof(handle));

@@ -675,7 +675,7 @@ static void info_launch(void)
 	struct test_cpu *k = &cpus[0];
 	char text[2 * 48 + 1] = "";
 
-	platform_boot(&launched, NULL, NULL);
+	platform_boot(&launched, NULL, NULL, NULL);
 	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH, 0, 0, 0), 0);
 	CHECK(r->rdi == CARREL_LAUNCH_UNMEASURED && r->rsi == CARREL_STATIC_PCRS && r->rdx == 1);
 	for (u64 i = 0; i < 3; i++) {
@@ -689,10 +689,10 @@ static void info_launch(void)
 	CHECK_EQ(strcmp(text, launched.reason), 0);
 	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH_TEXT, 2, 0, 0), CARREL_EARG);
 	launched.policy[0] = 0;
-	platform_boot(&launched, NULL, NULL);
+	platform_boot(&launched, NULL, NULL, NULL);
 	CHECK_EQ(kernel_call(k, CARREL_HC_INFO, CARREL_INFO_LAUNCH, 0, 0, 0), 0);
 	CHECK_EQ(r->rdx, 0);
-	platform_boot(&(struct platform){ 0 }, NULL, NULL);
+	platform_boot(&(struct platform){ 0 }, NULL, NULL, NULL);
 	machine_reset();
 }
 

@@ -251,7 +251,7 @@ static void have_key(bool have)
 	static const struct platform measured = { .state = CARREL_LAUNCH_MEASURED }, not = { 0 };
 	static const struct carrel_secret secret;
 
-	platform_boot(have ? &measured : &not, &secret, no_reseal);
+	platform_boot(have ? &measured : &not, &secret, no_reseal, NULL);
 }
 
 static void legality(void)

@@ -5,6 +5,9 @@
  */
 #include "machine.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <base/phys.h>
 #include <core/platform.h>
 
@@ -33,9 +36,31 @@ static bool again;	/* another CPU asks meanwhile */
 
 #define FRAME	13UL * 512
 
+static bool cut_off;	/* the machine ends meanwhile */
+static u32 sealing, sealed, forgotten, wipe_said;
+
+static void forget(void)
+{
+	CHECK(!cut_off || __atomic_load_n(&sealed, __ATOMIC_SEQ_CST));
+	forgotten++;
+}
+
+static void *end_machine(void *unused)
+{
+	while (!__atomic_load_n(&sealing, __ATOMIC_SEQ_CST))
+		;
+	wipe_said = platform_wipe();
+	return unused;
+}
+
 static s64 reseal(const struct carrel_secret *secret, const u8 digest[32], u64 counter)
 {
 	reseals++;
+	if (cut_off) {
+		__atomic_store_n(&sealing, 1, __ATOMIC_SEQ_CST);
+		usleep(100000);
+		__atomic_store_n(&sealed, 1, __ATOMIC_SEQ_CST);
+	}
 	CHECK(!memcmp(secret, &key_now, sizeof(key_now)));
 	memcpy(resealed_for, digest, sizeof(resealed_for));
 	resealed_counter = counter;
@@ -56,7 +81,8 @@ static void boot(u32 state, bool updatable)
 	}
 	if (updatable)
 		memcpy(key_now.update_key, update_key, sizeof(update_key));
-	platform_boot(&platform, state == CARREL_LAUNCH_UNMEASURED ? NULL : &key_now, reseal);
+	platform_boot(&platform, state == CARREL_LAUNCH_UNMEASURED ? NULL : &key_now, reseal,
+		      forget);
 	reseals = 0;
 	reseal_answer = 0;
 	again = false;
@@ -142,7 +168,8 @@ static void derivation(void)
 	/* another machine's seed */
 	boot(CARREL_LAUNCH_MEASURED, false);
 	key_now.seed[31] ^= 1;
-	platform_boot(&(struct platform){ .state = CARREL_LAUNCH_MEASURED }, &key_now, reseal);
+	platform_boot(&(struct platform){ .state = CARREL_LAUNCH_MEASURED }, &key_now, reseal,
+		      forget);
 	go_in(CARREL_CREATE_SEAL);
 	CHECK_EQ(seal_key(0), 0);
 	CHECK(!gave(&cpus[1], derived[2].key));
@@ -250,6 +277,23 @@ static s64 ask(void)
 	return kernel_call(&cpus[0], CARREL_HC_RESEAL, FRAME, 0, 0, 0);
 }
 
+/* A reset while another CPU seals: it has the key until it is done, so the wipe comes after. */
+static void wiped_while_sealing(void)
+{
+	pthread_t other;
+
+	boot(CARREL_LAUNCH_MEASURED, true);
+	good_update();
+	cut_off = true;
+	sealing = sealed = forgotten = wipe_said = 0;
+	CHECK_EQ(pthread_create(&other, NULL, end_machine, NULL), 0);
+	CHECK_EQ(ask(), 0);
+	pthread_join(other, NULL);
+	CHECK(wipe_said && forgotten == 1);
+	cut_off = false;
+	end();
+}
+
 static void update(void)
 {
 	boot(CARREL_LAUNCH_MEASURED, true);
@@ -343,6 +387,7 @@ const struct test platform_tests[] = {
 	{ "platform: no key without a measured launch or the flag", refusals },
 	{ "platform: the flag is part of the identity", flag_is_measured },
 	{ "platform: a wiped key derives another", wiped },
+	{ "platform: the machine ends while the key is sealed", wiped_while_sealing },
 	{ "platform: an update that is signed", update },
 	{ "platform: a request with any bit changed", every_bit },
 	{ "platform: updates that nobody signed", unsigned_ones },

@@ -114,7 +114,18 @@ static void measure(u32 state, u8 what)
 	}
 }
 
-static const u8 *update_key;	/* of the command line */
+static const u8 *update_key;	/* of the command line: SHA-256 of the public key */
+
+/* What update-key= says of the key whose first byte is `first`. */
+static void name_key(u8 name[32], u8 first)
+{
+	u8 public[CARREL_UPDATE_KEY] = { first };
+	struct sha256 sha256;
+
+	sha256_init(&sha256);
+	sha256_update(&sha256, public, sizeof(public));
+	sha256_digest(&sha256, name);
+}
 
 static void see(u32 state, const u8 *origin)
 {
@@ -610,14 +621,8 @@ static void updates(void)
 /* Root asks for a key that he could update; the command line, which is measured, names another. */
 static void named_update_key(void)
 {
-	u8 public[CARREL_UPDATE_KEY] = { 7 }, named[32];
-	struct sha256 sha256;
-
-	sha256_init(&sha256);
-	sha256_update(&sha256, public, sizeof(public));
-	sha256_digest(&sha256, named);
-	update_key = named;
-	provision(CARREL_LAUNCH_MEASURED, 1);
+	const u8 *seven = update_key;
+	u8 eight[32];
 
 	remove_all();
 	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
@@ -627,12 +632,39 @@ static void named_update_key(void)
 	tpm_relinquish(&tpm);
 	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
 	CHECK(says("update key is not that") && !loads);
-	update_key = NULL;			/* the control: without the word it is made */
+	update_key = NULL;
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	CHECK(says("update key is not named") && !loads);
+	name_key(eight, 8);
+	update_key = eight;			/* the control */
 	CHECK(!launch(CARREL_LAUNCH_MEASURED, 1, NULL));
-	update_key = named;			/* nor is one that was made before */
+	/* nor is one used that was made before */
+	update_key = seven;
 	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
 	CHECK(says("update key is not that"));
 	update_key = NULL;
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	CHECK(says("update key is not named"));
+}
+
+/* A key that nobody can update needs no name, and has none. */
+static void no_update_key(void)
+{
+	const u8 *seven = update_key;
+
+	remove_all();
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	init();
+	guest();
+	ask_for_key(0);
+	tpm_relinquish(&tpm);
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	CHECK(says("update key is not that") && !loads);
+	update_key = NULL;
+	CHECK(!launch(CARREL_LAUNCH_MEASURED, 1, NULL));
+	update_key = seven;
+	launch(CARREL_LAUNCH_MEASURED, 1, NULL);
+	CHECK(says("update key is not that"));
 }
 
 /* A key's origin cannot make one. */
@@ -687,7 +719,16 @@ static void no_tpm(void)
 	model_reset(FIFO);
 	model.all_ones = true;
 	CHECK(seal_find());
-	CHECK(seal_cap(true) && seal_cap(false));
+	CHECK(!seal_cap(true) && seal_cap(false));
+	/* one that this launch cannot use, though Linux might later */
+	model_reset(FIFO);
+	model.interface_id = 2;
+	CHECK(seal_find() && !seal_cap(false));
+	/* a TPM 1.2 has no policies */
+	model_reset(FIFO);
+	model.interface_id = 0xFFFFFFFF;
+	model.capability = 2U << 28;
+	CHECK(seal_find() && seal_cap(false));
 }
 
 static const struct test tests[] = {
@@ -704,6 +745,7 @@ static const struct test tests[] = {
 	{ "seal: updates", updates },
 	{ "seal: an update after another was retired", updates_after_retire },
 	{ "seal: an update key that the command line does not name", named_update_key },
+	{ "seal: no update key", no_update_key },
 	{ "seal: an origin cannot make a key", origin_makes_none },
 	{ "seal: for another launch, while the TPM is in use", again_in_use },
 	{ "seal: no secret in a CRB buffer", nothing_in_buffer },
@@ -713,12 +755,14 @@ static const struct test tests[] = {
 int main(int argc, char **argv)
 {
 	volatile unsigned int passed = 0, failed = 0;
+	static u8 seven[32];
 
 	for (volatile unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
 		if (argc > 1 && !strstr(tests[i].name, argv[1]))
 			continue;
 		why = NULL;
-		update_key = NULL;
+		name_key(seven, 7);
+		update_key = seven;
 		interface = FIFO;
 		apart = false;
 		cut_at = hang_at = 0;
