@@ -82,36 +82,37 @@ def pcrs(description, modules):
     return values
 
 
+def shared(name, size):
+    """Memory that QEMU shares with the rig, as an open file and as bytes. It is in no file system:
+    its disk could keep the rig waiting while Carrel counts reads of the unit."""
+    file = os.fdopen(os.memfd_create(name), "r+b", buffering=0)
+    file.truncate(size)
+    return file, mmap.mmap(file.fileno(), size)
+
+
 class Launch:
     """What stands beside the machine; `peers` is what QEMU inherits."""
 
-    def __init__(self, description, tpm, mem, work, log):
+    def __init__(self, description, tpm, mem, log):
         self._event = dict(description).get("drtm", EVENT).encode()
         self._tpm = tpm
         self._log = open(log, "w", encoding="ascii", errors="replace", buffering=1)
-        self._path = os.path.join(work, "txt.registers")
-        with open(self._path, "wb") as file:
-            file.truncate(WINDOW_SIZE)
-        with open(self._path, "r+b") as file:
-            self._window = mmap.mmap(file.fileno(), WINDOW_SIZE)
         self._mem = mem << 20
-        self._memory_path = os.path.join(work, "memory")
-        with open(self._memory_path, "wb") as file:
-            file.truncate(self._mem)
-        with open(self._memory_path, "r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), self._mem)
+        registers, self._window = shared("txt", WINDOW_SIZE)
+        memory, self._memory = shared("memory", self._mem)
         self._near, far = socket.socketpair()
-        self.peers = [far]
+        self.peers = [far, registers, memory]
         self._ended = False
+        self._unit_states = []  # logged at the end: nobody is kept waiting for a disk
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._obey, daemon=True).start()
 
     def arguments(self):
-        path, memory = (path.replace(",", ",,") for path in (self._path, self._memory_path))
+        registers, memory = (f"/dev/fd/{peer.fileno()}" for peer in self.peers[1:])
         return ["-object", f"memory-backend-file,id=memory,size={self._mem},share=on,"
                 f"mem-path={memory}", "-machine", "memory-backend=memory",
                 "-object", f"memory-backend-file,id=txt,size={WINDOW_SIZE},share=on,"
-                f"mem-path={path}", "-device", f"ivshmem-plain,memdev=txt,addr={HIDDEN}",
+                f"mem-path={registers}", "-device", f"ivshmem-plain,memdev=txt,addr={HIDDEN}",
                 "-chardev", f"socket,id=launch,fd={self.peers[0].fileno()}",
                 "-device", "isa-debugcon,iobase=0xe9,chardev=launch"]
 
@@ -119,6 +120,8 @@ class Launch:
         self._ended = True
         self._near.close()
         self._act()             # on what was written last
+        for state in self._unit_states:
+            self._log.write(f"unit: GSTS {state:08x}\n")
         for space, base in SPACES.items():
             self._log.write(f"at the end, {space}: STS {self._get(base + STS):x}, "
                             f"E2STS {self._get(base + E2STS):x}\n")
@@ -174,7 +177,7 @@ class Launch:
         now = command & GSTS_KEPT | (command | status) & SRTP
         if now != status:
             struct.pack_into("<I", self._window, UNIT + GSTS, now)
-            self._log.write(f"unit: GSTS {now:08x}\n")
+            self._unit_states.append(now)
         if self._get32(UNIT + FSTS):            # its bits are cleared by writing ones
             struct.pack_into("<I", self._window, UNIT + FSTS, 0)
         queue, head, tail = (self._get(UNIT + register) for register in (IQA, IQH, IQT))
