@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <bearssl_hash.h>
 #include "fail.h"
 #include "platform.h"
 #include "text.h"
@@ -172,6 +173,21 @@ static void check_prepared(struct tpm *tpm, const struct told *told)
 		     "the TPM does not hold what was written");
 }
 
+/* The launch obeys an update key only if what was measured names it: root could ask for his own. */
+static void tell_name(const uint8_t update_key[CARREL_UPDATE_KEY])
+{
+	char hex[HEX_IDENTITY];
+	uint8_t sha256[32];
+	br_sha256_context context;
+
+	br_sha256_init(&context);
+	br_sha256_update(&context, update_key, CARREL_UPDATE_KEY);
+	br_sha256_out(&context, sha256);
+	text_hex(hex, sha256);
+	printf("Carrel's command line must name the update key, at this launch and the next:\n"
+	       "  update-key=%s\n", hex);
+}
+
 int platform_init(char **argv)
 {
 	uint8_t update_key[CARREL_UPDATE_KEY] = { 0 };
@@ -198,6 +214,8 @@ int platform_init(char **argv)
 	printf("prepared for a %s launch with PCRs as they were at this one\n"
 	       "start the machine again by the same boot entry: it makes the key then\n",
 	       state_name(state_of_pcrs(told.pcrs)));
+	if (options.update_key)
+		tell_name(update_key);
 	return text_done();
 }
 
