@@ -6,11 +6,13 @@
  * handlers are forgotten, a waiting parent of vfork goes on), and the carrier is
  * given what handover.c sealed.
  *
- * What can fail is tried before that. The program's hash is compared by who loads it;
- * here a file is hashed only if no entry of the manifest has its name.
+ * What can fail is tried before that. A program's hash is compared by who loads it;
+ * here one is hashed only if no program of the manifest has its name. A script is always
+ * hashed, and what is followed of it are the bytes that were. Its interpreter reads it once
+ * more, from files/checked.c: by a name that the manifest lists, so it gets the same.
  *
  * The kernel resolves paths, so it may lead a name that the manifest does not list to
- * any program that it lists. It cannot exchange programs that are listed by the
+ * any program or script that it lists. It cannot exchange files that are listed by the
  * name that is asked for, nor make one of them run without protection.
  */
 #include <string.h>
@@ -46,6 +48,9 @@
 #define HEADERS_SIZE	4096		/* of a program that are looked at; program headers lie there */
 #define FIRST_MAX	512
 #define NAME_MAX	64
+#define PROGRAM_KIND	KIND_BIT(CARREL_ENTRY_PROGRAM)
+#define SCRIPT_KINDS	(PROGRAM_KIND | KIND_BIT(CARREL_ENTRY_FILE))
+#define ANY_KIND	(~0U)
 
 struct exec {
 	struct thread *t;
@@ -112,6 +117,11 @@ static char *skip_blanks(char *s)
 	return s;
 }
 
+static bool is_script(const char *head, uint64_t size)
+{
+	return size > 2 && head[0] == '#' && head[1] == '!';
+}
+
 /*
  * The first line of a script, in place: interpreter, and the rest as its one
  * argument, or NULL. Only what surely is whole counts, as Linux has it: a line that
@@ -161,9 +171,17 @@ static int64_t enter_script(struct exec *x, char head[HEAD_SIZE + 1], uint64_t s
 
 /* --- What the manifest says ------------------------------------------------------------- */
 
-/* The entry of one of `kinds` that has this file's hash, or NULL. */
+static uint64_t head_size(uint64_t size)
+{
+	return size < HEAD_SIZE ? size : HEAD_SIZE;
+}
+
+/*
+ * The entry of one of `kinds` that has this file's hash, or NULL. The head is of the bytes that
+ * were hashed, for the kernel may answer the next read with others.
+ */
 static const struct carrel_manifest_entry *find_file(struct thread *t, uint32_t kinds, uint64_t fd,
-						     uint64_t size)
+						     uint64_t size, char head[HEAD_SIZE + 1])
 {
 	const struct carrel_manifest_entry *e;
 	int64_t error;
@@ -174,20 +192,40 @@ static const struct carrel_manifest_entry *find_file(struct thread *t, uint32_t 
 		return NULL;
 	image_hash(image, sha256);
 	e = manifest_find_hash(kinds, sha256, size);
+	memcpy(head, image->bytes, head_size(size));
 	image_drop(t, image);
 	return e;
 }
 
-/* A script is read by its interpreter once more: only as a FILE does it stay what it is here. */
-static bool script_allowed(const struct exec *x, uint64_t fd, uint64_t size)
+static bool same_file(const struct carrel_manifest_entry *a, const struct carrel_manifest_entry *b)
 {
-	uint32_t kinds = KIND_BIT(CARREL_ENTRY_PROGRAM) | KIND_BIT(CARREL_ENTRY_FILE);
-	const struct carrel_manifest_entry *named = manifest_find(kinds, x->path), *e;
+	return a->size == b->size && !memcmp(a->sha256, b->sha256, sizeof(a->sha256));
+}
 
-	if (host_code() && !named)
-		return true;
-	e = find_file(x->t, kinds, fd, size);
-	return e && (!named || (e->size == named->size && !memcmp(e->sha256, named->sha256, 32)));
+/*
+ * Is this file a script that the manifest lists? Its head then. By a name that is not listed its
+ * interpreter would read what the host likes: the path becomes the one of the manifest.
+ */
+static bool script_listed(struct exec *x, uint64_t fd, uint64_t size, char head[HEAD_SIZE + 1])
+{
+	const struct carrel_manifest_entry *named = manifest_find(ANY_KIND, x->path);
+	const struct carrel_manifest_entry *e = find_file(x->t, SCRIPT_KINDS, fd, size, head);
+
+	if (!e || !is_script(head, size))
+		return false;
+	if (named)
+		return same_file(e, named);
+	strcpy(x->path, manifest_listed(e).path);
+	return true;
+}
+
+/* A script, says the head that the host gave, which is followed only where it chooses the code. */
+static int64_t look_at_script(struct exec *x, uint64_t fd, uint64_t size,
+			      char head[HEAD_SIZE + 1], uint64_t n)
+{
+	if (host_code() && !manifest_find(ANY_KIND, x->path))
+		return enter_script(x, head, n);
+	return script_listed(x, fd, size, head) ? enter_script(x, head, head_size(size)) : refuse();
 }
 
 /* Replace the path by what the kernel says it leads to, if it says something that can be. */
@@ -211,22 +249,26 @@ static void resolve(struct exec *x, uint64_t fd)
 	x->path[n] = '\0';
 }
 
-/* A program: which one the successor is to load. */
+/*
+ * A program, says the host: which one the successor is to load. A name that is listed as something
+ * else, as a script that the host denies, leads to a program only if that is the same file.
+ */
 static int64_t choose(struct exec *x, uint64_t fd, uint64_t size)
 {
-	uint32_t kind = KIND_BIT(CARREL_ENTRY_PROGRAM);
-	const struct carrel_manifest_entry *e = manifest_find(kind, x->path);
+	const struct carrel_manifest_entry *e = manifest_find(PROGRAM_KIND, x->path);
+	const struct carrel_manifest_entry *other = e ? NULL : manifest_find(ANY_KIND, x->path);
+	char head[HEAD_SIZE + 1];
 
-	if (!e) {
+	if (!e && !other) {
 		resolve(x, fd);
-		e = manifest_find(kind, x->path);
+		e = manifest_find(PROGRAM_KIND, x->path);
 	}
 	if (e)
 		return e->size == size ? 0 : refuse();
 	if (host_code())
 		return 0;
-	e = find_file(x->t, kind, fd, size);
-	if (!e)
+	e = find_file(x->t, PROGRAM_KIND, fd, size, head);
+	if (!e || (other && !same_file(e, other)))
 		return refuse();
 	strcpy(x->path, manifest_listed(e).path);
 	return 0;
@@ -355,9 +397,9 @@ static int64_t look_at(struct exec *x, uint64_t fd, bool *script)
 	n = file_read(t, fd, 0, head, HEAD_SIZE);
 	if (n < 0)
 		return n;
-	*script = n > 2 && head[0] == '#' && head[1] == '!';
+	*script = is_script(head, n);
 	if (*script)
-		return script_allowed(x, fd, status.size) ? enter_script(x, head, n) : refuse();
+		return look_at_script(x, fd, status.size, head, n);
 	n = check_program(t, fd, status.size);
 	return n ?: choose(x, fd, status.size);
 }
@@ -499,6 +541,15 @@ static int64_t get_path(char *path, uint64_t address)
 	return n == CARREL_PATH_MAX ? -LINUX_ENAMETOOLONG : -LINUX_EFAULT;
 }
 
+/*
+ * To ENOEXEC shells and execvp answer by reading the file as commands. The host, which can have
+ * us find that of any file, must not choose those: they would come from a file that is not listed.
+ */
+static int64_t no_commands(int64_t error)
+{
+	return error == -LINUX_ENOEXEC && !host_code() ? refuse() : error;
+}
+
 static int64_t exec(struct thread *t, uint32_t dirfd, uint64_t address, uint32_t flags,
 		    uint64_t argv, uint64_t envp)
 {
@@ -517,7 +568,7 @@ static int64_t exec(struct thread *t, uint32_t dirfd, uint64_t address, uint32_t
 	}
 	if (self_is_exe(t, path))
 		strcpy(path, program_path());
-	return exec_path(t, dirfd, path, flags & AT_NOFOLLOW, argv, envp);
+	return no_commands(exec_path(t, dirfd, path, flags & AT_NOFOLLOW, argv, envp));
 }
 
 EMULATED(call_execve)

@@ -3,7 +3,9 @@
 #include "guest-abi/shim/emulate.h"
 #include "guest-abi/shim/processes/handover.h"
 #include "guest-abi/shim/base/host.h"
+#include "guest-abi/shim/memory/memory.h"
 #include "guest-abi/shim/processes/seal.h"
+#include "make_elf.h"
 #include "test.h"
 
 #define FILE_FD		9
@@ -217,6 +219,229 @@ static void lies(void)
 	CHECK_DIES(CARREL_DIE_IAGO, handover_seal(t, &h));
 }
 
+/* --- What may run, where the kernel answers each question as it likes ----------------------- */
+
+#define TOOL		"/usr/bin/tool"
+#define PYTHON		"/usr/bin/python3"
+#define GENUINE		"#!" PYTHON " -I\nprint('genuine!')\n"
+#define EVIL		"#!" PYTHON " -cCODE\n#ing('genui')\n"	/* of the same size */
+#define PLAIN		"of no kind that runs, but it is as long."
+#define PROGRAM_FD	20
+#define ASKED_FD	21
+_Static_assert(sizeof(EVIL) == sizeof(GENUINE) && sizeof(PLAIN) == sizeof(GENUINE), "sizes");
+
+static struct made program;
+static const void *usual, *other;	/* what a reading of the file gives: the other at bits */
+static uint64_t usual_size, others, asked_reads, opens;
+static int64_t open_answer, exec_answer;
+static const char *link_text;
+
+static int64_t read_answer(const struct ocall *c)
+{
+	bool asked = c->arg[0] == ASKED_FD, lies;
+	const uint8_t *from;
+	uint64_t size, n;
+
+	asked_reads += asked && !c->arg[3];
+	lies = others >> ((asked_reads - 1) & 63) & 1;
+	from = !asked ? program.bytes : lies ? other : usual;
+	size = !asked || from == program.bytes ? program.size : usual_size;
+	n = c->arg[3] < size ? size - c->arg[3] : 0;
+
+	CHECK(in_channel(c->arg[1], c->arg[2]));
+	n = n < c->arg[2] ? n : c->arg[2];
+	memcpy((void *)c->arg[1], from + c->arg[3], n);
+	return n;
+}
+
+static int64_t lookup(const struct ocall *c, uint64_t *flags)
+{
+	uint64_t stat[18] = { 1, 2, 1, 0100755 };
+
+	switch (c->number) {
+	case SYS_openat:
+		opens++;
+		return strcmp((char *)c->arg[1], PYTHON) ? open_answer : PROGRAM_FD;
+	case SYS_fstat:
+		stat[6] = c->arg[0] == PROGRAM_FD || usual == program.bytes ? program.size : usual_size;
+		memcpy((void *)c->arg[1], stat, sizeof(stat));
+		return 0;
+	case SYS_pread64:
+		return read_answer(c);
+	case SYS_readlink:
+		return strlen(strcpy((char *)c->arg[1], link_text));
+	case SYS_execve:
+		return exec_answer;
+	case SYS_faccessat2:
+	case SYS_geteuid:
+	case SYS_fcntl:
+	case SYS_close:
+		return 0;
+	default:
+		return host(c, flags);
+	}
+}
+
+/* The program asks for `path`, and the manifest has a script and its interpreter. */
+static struct thread *ask(const void *gives)
+{
+	struct handover h;
+	struct thread *t = begin(&h);
+
+	fake.host = lookup;
+	fake.memory = true;
+	memory_setup(&(struct memory_layout){ .brk_start = 0x188000000000, .map_high = 0x7eff00000000 });
+	make_elf(&program);
+	fake_list(CARREL_ENTRY_PROGRAM, PYTHON, program.bytes, program.size);
+	fake_list(CARREL_ENTRY_FILE, TOOL, (uint8_t *)GENUINE, sizeof(GENUINE) - 1);
+	usual = other = gives;
+	usual_size = sizeof(GENUINE) - 1;
+	others = asked_reads = opens = 0;
+	open_answer = ASKED_FD;
+	exec_answer = -LINUX_EAGAIN;
+	link_text = PYTHON;
+	return t;
+}
+
+static int64_t run(struct thread *t, const char *path)
+{
+	const uint64_t arg[6] = {
+		(uint64_t)text(path), array(text("gone"), text("arg"), NULL), array(NULL, NULL, NULL),
+	};
+
+	return call_execve(t, arg);
+}
+
+/* The successor was given these strings, and no others. */
+static void check_handed(const char *strings, size_t size)
+{
+	struct carrel_exec *e = (struct carrel_exec *)file;
+	struct carrel_start *start = (struct carrel_start *)(file + sizeof(*e) + e->manifest_size);
+	struct seal seal;
+
+	CHECK_EQ(passes, 1);
+	CHECK_EQ(start->size, sizeof(*start) + size);
+	seal_begin(&seal, passed, start);
+	seal_decrypt(&seal, start + 1, size);
+	CHECK(seal_good(&seal, start->tag));
+	CHECK(!memcmp(start + 1, strings, size));
+}
+
+static const char genuine[] = PYTHON "\0" PYTHON "\0-I\0" TOOL "\0arg";
+
+static void listed_script(void)
+{
+	struct thread *t = ask(GENUINE);
+
+	CHECK_EQ(run(t, TOOL), -LINUX_EAGAIN);
+	check_handed(genuine, sizeof(genuine));
+	CHECK_EQ(opens, 2);
+}
+
+/* Whichever reads are answered with another line: it is not followed. */
+static void another_line(void)
+{
+	for (unsigned int lies = 0; lies < 16; lies++) {
+		struct thread *t = ask(GENUINE);
+		int64_t error;
+
+		other = EVIL;
+		others = lies;
+		error = run(t, TOOL);
+		CHECK(error == -LINUX_EAGAIN || error == -LINUX_EACCES);
+		if (error == -LINUX_EAGAIN)
+			check_handed(genuine, sizeof(genuine));
+		else
+			CHECK_EQ(passes, 0);
+		CHECK(error == -LINUX_EACCES || !(lies & 2));
+	}
+}
+
+/* By a name that is not listed, its interpreter must not ask the kernel for it. */
+static void unlisted_names(void)
+{
+	static const char *const names[] = { "/usr/local/bin/tool", "tool", "./tool", "/proc/self/fd/5" };
+	static const char chosen[] = PYTHON "\0" PYTHON "\0-cCODE\0/x\0arg";
+	struct thread *t;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		t = ask(GENUINE);
+		CHECK_EQ(run(t, names[i]), -LINUX_EAGAIN);
+		check_handed(genuine, sizeof(genuine));
+	}
+	t = ask(GENUINE);
+	CHECK_EQ(call_execveat(t, (uint64_t[6]){ 5, (uint64_t)text(""),
+						 array(text("gone"), text("arg"), NULL), 0, 0x1000 }),
+		 -LINUX_EAGAIN);
+	check_handed(genuine, sizeof(genuine));
+	t = ask(EVIL);
+	CHECK_EQ(run(t, names[0]), -LINUX_EACCES);
+	/* the name of another file of the manifest */
+	t = ask(GENUINE);
+	fake_list(CARREL_ENTRY_FILE, "/usr/bin/other", (uint8_t *)EVIL, sizeof(EVIL) - 1);
+	CHECK_EQ(run(t, "/usr/bin/other"), -LINUX_EACCES);
+	CHECK_EQ(passes, 0);
+	/* where the host chooses, the name is what was asked for */
+	t = ask(EVIL);
+	fake_manifest()->host_chosen |= CARREL_HOST_CODE;
+	CHECK_EQ(run(t, "/x"), -LINUX_EAGAIN);
+	check_handed(chosen, sizeof(chosen));
+}
+
+/* One interprets the other: of both the line that was hashed, and a name that is listed. */
+static void interpreted_interpreter(void)
+{
+	static const char wanted[] = PYTHON "\0" PYTHON "\0-I\0" TOOL "\0-x\0/usr/bin/outer\0arg";
+	static const char outer[] = "#!" TOOL " -x\nas long as genuine..\n";
+	struct thread *t = ask(outer);
+
+	usual_size = sizeof(GENUINE) - 1;
+	CHECK_EQ(sizeof(outer), sizeof(GENUINE));
+	fake_list(CARREL_ENTRY_FILE, "/usr/bin/outer", (uint8_t *)outer, sizeof(outer) - 1);
+	other = GENUINE;		/* from the third read on it is the inner one */
+	others = ~3UL;
+	CHECK_EQ(run(t, "outer"), -LINUX_EAGAIN);
+	check_handed(wanted, sizeof(wanted));
+}
+
+/* The kernel denies that it is a script, and says what its name leads to. */
+static void denied_script(void)
+{
+	struct thread *t = ask(program.bytes);
+
+	CHECK_EQ(run(t, TOOL), -LINUX_EACCES);
+	CHECK_EQ(passes, 0);
+	/* nor is a program one */
+	t = ask(GENUINE);
+	fake_list(CARREL_ENTRY_PROGRAM, "/bin/listed", (uint8_t *)PLAIN, sizeof(PLAIN) - 1);
+	other = PLAIN;
+	others = ~1UL;
+	CHECK_EQ(run(t, "/bin/listed"), -LINUX_EACCES);
+	CHECK_EQ(passes, 0);
+}
+
+/* ENOEXEC would have execvp and shells read the file as commands. */
+static void no_commands(void)
+{
+	struct thread *t = ask(PLAIN);
+
+	CHECK_EQ(run(t, "/usr/local/bin/tool"), -LINUX_EACCES);
+	CHECK_EQ(fake.noted[0], CARREL_NOTE_EXEC);
+	t = ask(GENUINE);
+	open_answer = -LINUX_ENOEXEC;
+	CHECK_EQ(run(t, TOOL), -LINUX_EACCES);
+	t = ask(GENUINE);
+	exec_answer = -LINUX_ENOEXEC;
+	CHECK_EQ(run(t, TOOL), -LINUX_EACCES);
+	t = ask(GENUINE);
+	exec_answer = -LINUX_ENOEXEC;
+	fake_list(CARREL_ENTRY_OPEN, "/usr/bin/less", NULL, 0);
+	CHECK_EQ(run(t, "/usr/bin/less"), -LINUX_EACCES);
+	t = ask(PLAIN);
+	fake_manifest()->host_chosen |= CARREL_HOST_CODE;
+	CHECK_EQ(run(t, "/x"), -LINUX_ENOEXEC);
+}
+
 const struct test exec_tests[] = {
 	{ "exec: what is handed over, whole and sealed", sealed },
 	{ "exec: long strings", long_strings },
@@ -224,5 +449,11 @@ const struct test exec_tests[] = {
 	{ "exec: strings that are not there, or too long", bad_strings },
 	{ "exec: strings that change meanwhile", changed_strings },
 	{ "exec: a host that lies about the file", lies },
+	{ "exec: a script that is listed", listed_script },
+	{ "exec: a script that is not read twice", another_line },
+	{ "exec: a script by a name that is not listed", unlisted_names },
+	{ "exec: a script that interprets a script", interpreted_interpreter },
+	{ "exec: a script that the kernel denies", denied_script },
+	{ "exec: no commands from the kernel", no_commands },
 	{ NULL, NULL },
 };
