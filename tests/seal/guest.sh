@@ -66,6 +66,19 @@ gives 'the fixed environment' 0 '^FIXED=yes$' env LD_PRELOAD=/evil.so LD_AUDIT=/
 result 'and nothing of the host' $?
 gives 'other arguments are refused' 125 'argument 1 is not' hvreg run --manifest env busybox cat /etc/passwd
 
+# A script under a name that is not listed: its interpreter would read there what the host likes.
+interpreter=$(sed -n 's/^program [^ ]* [^ ]* //p' shell | head -n 1)
+mkdir -p bin
+printf '#!%s sh\necho "I am $0"\n' "$interpreter" >tool
+cp tool bin/tool
+chmod +x tool bin/tool
+manifest script --exec busybox --file /tmp/tool busybox sh -c 'PATH=/tmp/bin exec tool'
+gives 'a script is read by its listed name' 0 '^I am /tmp/tool$' hvreg run --manifest script busybox
+printf '#!%s sh\necho "evil $0"\n' "$interpreter" >bin/tool
+gives 'another script by that name is refused' 126 'Permission denied' hvreg run --manifest script busybox
+echo 'echo evil' >bin/tool
+gives 'commands by that name are refused' 126 'Permission denied' hvreg run --manifest script busybox
+
 # What a host can do that does not care what hvreg refuses: every word of a manifest is in the identity.
 identity=$(hvreg measure --manifest reader)
 for change in 's/^argument cat/argument hexdump/' 's/^host.*/& arguments environment/; /^argument/d; /^sealed/d' \
