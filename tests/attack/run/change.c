@@ -536,6 +536,45 @@ static void data(void)
 	short_read();
 }
 
+/* --- 36: a script that is executed by a name that is not listed ------------------------------- */
+
+#define TOOL		"/tmp/tool"
+#define UNLISTED_TOOL	"/tmp/unlisted/tool"
+
+/* The shim reads it as it is, and its interpreter with other commands. */
+static void script(void)
+{
+	const char name[] = "__x64_sys_read", commands[] = "echo CHOSEN\n####";
+	char *const plain[] = { "busybox", "sh", "-c", "exec " UNLISTED_TOOL, NULL };
+	char *const guarded[] = { "hvreg", "run", "--manifest", MANIFEST, "--", "busybox", NULL };
+
+	command("mkdir -p /tmp/unlisted && hvreg manifest --memory 64 busybox | "
+		"sed -n 's/^program [^ ]* [^ ]* \\(.*\\)/#!\\1 sh/p' >" TOOL " && echo 'echo genuine' >>" TOOL
+		" && chmod +x " TOOL " && cp " TOOL " " UNLISTED_TOOL
+		" && hvreg manifest --fix --exec busybox --file " TOOL " busybox sh -c 'exec " UNLISTED_TOOL "' >" MANIFEST);
+	for (enum protection p = PLAIN; p <= PROTECTED; p++) {
+		bool is_plain = p == PLAIN;
+		struct start start = { .argv = is_plain ? plain : guarded };
+		struct attack a = { .op = ATTACK_LIE, .buffer = (uintptr_t)name, .size = sizeof(name) };
+		struct trusting t;
+
+		trusting_launch(&t, &start);
+		a.in[0] = (uint64_t)t.pid;
+		a.in[1] = LIE_AFTER | LIE_INODE;
+		a.in[2] = inode(UNLISTED_TOOL);
+		a.in[4] = 1;
+		memcpy(&a.in[5], commands, 2 * sizeof(a.in[5]));
+		module_do(&a);
+		trusting_go(&t);
+		finish(&t);
+		a.op = ATTACK_LIE_END;
+		module_do(&a);
+		judge(is_plain == !!strstr(t.text, "CHOSEN") && (is_plain || strstr(t.text, "genuine")),
+		      is_plain ? "control-36-script" : "attack-36-script", "a script whose interpreter "
+		      "reads other commands than were looked at (%llu reads): %.40s", a.out[0], t.text);
+	}
+}
+
 const struct test change_tests[] = {
 	{ "attack-34", rewritten },
 	{ "attack-34-read", two_files },
@@ -544,5 +583,6 @@ const struct test change_tests[] = {
 	{ "attack-31-late", late_preload },
 	{ "attack-35", libraries },
 	{ "attack-36", data },
+	{ "attack-36-script", script },
 	{ 0 },
 };
