@@ -6,10 +6,13 @@
 #include <core/cpu.h>
 #include <core/pci.h>
 #include <drivers/pci/pci.h>
+#include <drivers/tpm/tpm.h>
 
 #define FOUR_GIB	0x100000000UL
 #define HOST_VIEW_MAX	BIT(46)		/* main.c, physical_limit() */
 #define GUARDED_MAX	256U
+#define TXT_BASE	0xFED20000UL	/* both spaces, up to the TPM (315168, appendix B) */
+#define TPM_END		(TPM_BASE + TPM_LOCALITIES * TPM_LOCALITY_SIZE)
 static_assert(ACPI_ECAM_MAX <= PCI_WINDOWS_MAX, "each has room");
 
 /* Functions whose configuration the guest must not change. */
@@ -49,6 +52,7 @@ u64 devices_pages(const struct acpi_info *acpi, const struct dma_ops *driver, u3
 
 	if (!driver || acpi->dma.broken)
 		return pages;
+	pages += 4;	/* close_own(): the same for TPM and TXT */
 	for (u32 i = 0; i < acpi->dma.unit_count; i++)	/* hidden registers: tables of levels 2 and 1 */
 		pages += 4 + (acpi->dma.unit[i].size >> CHUNK_SHIFT);
 	return pages + dma_pages(driver, &acpi->dma, ranges + acpi->dma.range_count, top);
@@ -121,13 +125,16 @@ static int open_memory(const struct dma_platform *dma, const struct e820_map *ma
 	return error;
 }
 
-/* Whatever the firmware's ranges say: the hypervisor's. */
+/* Whatever the firmware's ranges say: the hypervisor's, and the registers of TPM and TXT, which
+ * take what a device writes for the word of the CPU. */
 static int close_own(const struct dma_platform *dma, const struct placement *place)
 {
 	int error = dma_close(place->hv_base, place->hv_size);
 
 	if (!error)
 		error = dma_close(place->trampoline, PAGE_SIZE);
+	if (!error)
+		error = dma_close(TXT_BASE, TPM_END - TXT_BASE);
 	for (u32 i = 0; i < dma->unit_count && !error; i++)
 		error = dma_close(dma->unit[i].registers, dma->unit[i].size);
 	return error;

@@ -101,24 +101,51 @@ static const char *check_modules(const struct launch_machine *m)
 		"tboot: there are more modules than kernel and initrd";
 }
 
-/* Which units there are, only SINIT's copy of the DMAR tells (315168, "VT-d DMAR table"); the
- * firmware's, which the driver goes by, has to name the same ones. */
+/* Byte for byte, and what was read of it earlier: a device may have written to it in between. */
+static bool same_dmar(const struct acpi_info *acpi)
+{
+	const struct dma_platform *own = &acpi->dma;
+	struct bytes dmar = found.heap.dmar;
+
+	if (own->kind != DMA_VTD || own->broken || !acpi->iommu_table_count ||
+	    acpi->iommu_size != dmar.size ||
+	    memcmp(phys(acpi->iommu_table[0]), dmar.at, dmar.size) ||
+	    own->unit_count != sinit.unit_count || own->range_count != sinit.range_count)
+		return false;
+	for (u32 i = 0; i < sinit.unit_count; i++)
+		if (own->unit[i].registers != sinit.unit[i].registers)
+			return false;
+	return !memcmp(own->range, sinit.range, sinit.range_count * sizeof(sinit.range[0]));
+}
+
+/* A range for devices, which will be open to them, over what the launch has left. */
+static bool opens_launch(const struct dma_range *range)
+{
+	const struct launch_range left[] = { found.txt.heap, found.txt.sinit, found.tboot.range };
+
+	for (u32 i = 0; i < ARRAY_SIZE(left); i++)
+		if (range->base < left[i].end && left[i].base < range->end)
+			return true;
+	return false;
+}
+
+/* Units, their devices, and what devices may reach, only SINIT's copy of the DMAR tells (315168,
+ * "VT-d DMAR table"): the firmware's, which the driver goes by, nobody has measured. */
 static const char *check_units(const struct launch_machine *m)
 {
-	const struct dma_platform *own = &m->acpi->dma;
-
 	if (dmar_parse(&sinit, found.heap.dmar))
 		return launch_reason(LAUNCH_DMAR_DAMAGED);
-	if (own->kind != DMA_VTD || own->unit_count != sinit.unit_count)
+	if (!same_dmar(m->acpi))
 		return "DMA: the firmware's DMAR is not the one that SINIT has checked";
 	for (u32 i = 0; i < sinit.unit_count; i++) {
 		u64 base = sinit.unit[i].registers, end = base + sinit.unit[i].size;
 
-		if (base != own->unit[i].registers)
-			return "DMA: the firmware's DMAR is not the one that SINIT has checked";
 		if (end > reach() || e820_has_ram(&m->info->map, base, end))
 			return "DMA: the registers of a remapping unit are not where one can be";
 	}
+	for (u32 i = 0; i < sinit.range_count; i++)
+		if (opens_launch(&sinit.range[i]))
+			return "DMA: the DMAR opens heap, SINIT or tboot to devices";
 	return NULL;
 }
 

@@ -31,6 +31,7 @@ struct acpi_info {
 	struct dma_platform dma;
 	u32 iommu_table_count;		/* what acpi_hide_iommu() hides */
 	u64 iommu_table[ACPI_IOMMU_TABLES_MAX];
+	u32 iommu_size;			/* of each: they are copies */
 };
 
 /*

@@ -68,6 +68,7 @@ static const char *add_table(struct acpi_info *info, enum dma_kind kind, u64 pa,
 	if (info->iommu_table_count == ACPI_IOMMU_TABLES_MAX)
 		return "there are more than four copies of the DMAR or IVRS";
 	info->iommu_table[info->iommu_table_count++] = pa;
+	info->iommu_size = (u32)table.size;
 	if (info->iommu_table_count > 1)
 		return NULL;
 	return kind == DMA_VTD ? dmar_parse(dma, table) : ivrs_parse(info, table);

@@ -9,10 +9,12 @@
 
 #define PAGES	0x10000U		/* of the remembered map: 256 MiB, and the rest is one bit */
 #define UNIT	0xFED90000UL
+#define TXT	0xFED20000UL
+#define TPM_END	0xFED45000UL
 
 struct machine machine;
 
-static bool open_pages[PAGES], started, opened_high;
+static bool open_pages[PAGES], started, opened_high, opened_launch[(TPM_END - TXT) / PAGE_SIZE];
 static unsigned int windows, written_back;
 static bool hypervisor;
 static u32 grown;			/* registers of units, as the driver finds them */
@@ -38,6 +40,8 @@ static int set_pages(u64 base, u64 size, bool value)
 			open_pages[pa / PAGE_SIZE] = value;
 		else if (pa >= UNIT && pa < UNIT + grown)
 			opened_high = value;
+		else if (pa >= TXT && pa < TPM_END)
+			opened_launch[(pa - TXT) / PAGE_SIZE] = value;
 	}
 	return 0;
 }
@@ -106,6 +110,7 @@ static const struct placement place = {
 static void reset(void)
 {
 	memset(open_pages, 0, sizeof(open_pages));
+	memset(opened_launch, 0, sizeof(opened_launch));
 	memset(&acpi, 0, sizeof(acpi));
 	started = opened_high = hypervisor = false;
 	windows = written_back = 0;
@@ -146,6 +151,8 @@ static void test_greedy_ranges(void)
 	CHECK(is_open(0x9F000) && is_open(0x9000000));
 	CHECK(!is_open(0x8000) && !is_open(0x7C00000) && !is_open(0x7FFF000));
 	CHECK(!opened_high);
+	for (u32 i = 0; i < ARRAY_SIZE(opened_launch); i++)
+		CHECK(!opened_launch[i]);
 }
 
 static void test_registers(void)
@@ -176,7 +183,7 @@ static void test_unprotected(void)
 	failure = "it lacks something";
 	CHECK_ERROR(devices_guard_memory(&acpi, &driver, &map, &place), "it lacks something");
 	CHECK(!started);
-	CHECK_EQ(devices_pages(&acpi, &driver, 4, machine.ram_top), 100 + 4 + 4 + 2);
+	CHECK_EQ(devices_pages(&acpi, &driver, 4, machine.ram_top), 100 + 4 + 4 + 4 + 2);
 	CHECK_EQ(devices_pages(&acpi, NULL, 4, machine.ram_top), 2);
 }
 

@@ -14,6 +14,7 @@
 #define MDR_SIZE	24U
 #define DMAR_MAX	4096U
 #define DMAR_STRUCTURES	48U
+#define RMRR_SIZE	24U
 
 /* From a section's size word on. */
 #define OSSINIT_PMR_LOW		(8 + 32)
@@ -28,8 +29,8 @@ static bool is_table(u32 at, const char *name)
 	return same((void *)at, name, 4);
 }
 
-/* The address of the firmware's DMAR table, or 0. */
-static u32 find_dmar(void)
+/* Where the firmware's root table names the DMAR, or 0. */
+static u32 find_entry(void)
 {
 	u32 root = info.rsdp ? get32(info.rsdp + 16) : 0, size;
 
@@ -38,25 +39,55 @@ static u32 find_dmar(void)
 	size = get32(root + 4);
 	for (u32 at = root + 36; at + 4 <= root + size; at += 4)
 		if (is_table(get32(at), "DMAR"))
-			return get32(at);
+			return at;
 	return 0;
+}
+
+static void set_sum(u32 table)
+{
+	u32 size = get32(table + 4);
+	u8 sum = 0;
+
+	*(u8 *)(table + 9) = 0;
+	for (u32 i = 0; i < size; i++)
+		sum += ((u8 *)table)[i];
+	*(u8 *)(table + 9) = (u8)-sum;
+}
+
+/* The firmware's DMAR goes on where there is room, with memory at `base` reserved for DMA. */
+static void add_rmrr(u32 entry, u32 base)
+{
+	static u8 longer[DMAR_MAX + RMRR_SIZE] __attribute__((aligned(16)));
+	u32 size = get32(get32(entry) + 4), table = (u32)longer, rmrr = table + size;
+
+	copy(longer, (void *)get32(entry), size);
+	put32(table + 4, size + RMRR_SIZE);
+	put32(rmrr, 1 | RMRR_SIZE << 16);
+	put64(rmrr + 8, base);
+	put64(rmrr + 16, base + PAGE_SIZE - 1);
+	set_sum(table);
+	put32(entry, table);
+	set_sum(info.rsdp ? get32(info.rsdp + 16) : 0);
+}
+
+/* The firmware's DMAR has another enumeration ID in the first scope of its first structure. */
+static void change_scope(u32 dmar)
+{
+	*(u8 *)(dmar + DMAR_STRUCTURES + 16 + 4) ^= 1;
+	set_sum(dmar);
 }
 
 /* The first unit that a DMAR names is the rig's, which has protected memory regions (registers.c). */
 static void name_unit(u32 dmar)
 {
 	u32 size = get32(dmar + 4), at = dmar + DMAR_STRUCTURES;
-	u8 sum = 0;
 
 	while (at + 16 <= dmar + size && get32(at) & 0xFFFF)
 		at += get32(at) >> 16;
 	if (at + 16 > dmar + size)
 		fail("the DMAR table names no unit");
 	put64(at + 8, UNIT_BASE);
-	*(u8 *)(dmar + 9) = 0;
-	for (u32 i = 0; i < size; i++)
-		sum += ((u8 *)dmar)[i];
-	*(u8 *)(dmar + 9) = (u8)-sum;
+	set_sum(dmar);
 }
 
 /* Memory that SINIT has found good: all of it, or none that the modules lie in. */
@@ -81,7 +112,7 @@ static u32 build_mdrs(u32 at)
 
 static void build_sinitmle(void)
 {
-	u32 dmar = find_dmar(), size = dmar ? get32(dmar + 4) : 0;
+	u32 entry = find_entry(), dmar = entry ? get32(entry) : 0, size = dmar ? get32(dmar + 4) : 0;
 	u32 extended = sinitmle + SINITMLE_HEAD, mdrs = extended + EXTENDED_SIZE;
 	u32 count = build_mdrs(mdrs), table = mdrs + count * MDR_SIZE;
 
@@ -97,6 +128,10 @@ static void build_sinitmle(void)
 	copy((void *)table, (void *)dmar, size);
 	if (dmar && option("unit", 1))
 		name_unit(table);
+	if (dmar && option("scope", 0))
+		change_scope(dmar);
+	if (dmar && option("rmrr", 0))
+		add_rmrr(entry, (u32)option("rmrr", 0));
 	put32(sinitmle + SINITMLE_DMAR, size);
 	put32(sinitmle + SINITMLE_DMAR + 4, table - sinitmle);
 	put64(sinitmle, table + size - sinitmle);
