@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <base/bytes.h>
 #include <base/log.h>
 #include <carrel/hypercall.h>
 #include <core/random.h>
@@ -304,15 +305,6 @@ static const char *make_secret(struct carrel_secret *secret)
 	return why;
 }
 
-static bool is_zero(const u8 *bytes, size_t size)
-{
-	u8 any = 0;
-
-	while (size-- > 0)
-		any |= *bytes++;
-	return !any;
-}
-
 /* Who may sign updates may have the key: the host asks for the one that it likes, but what was
  * measured may name another. */
 static const char *check_update_key(const struct carrel_secret *secret, const u8 *wanted)
@@ -320,7 +312,7 @@ static const char *check_update_key(const struct carrel_secret *secret, const u8
 	u8 digest[32];
 
 	if (!wanted)
-		return is_zero(secret->update_key, sizeof(secret->update_key)) ? NULL :
+		return bytes_zero(secret->update_key, sizeof(secret->update_key)) ? NULL :
 			"the platform key's update key is not named on the command line";
 	hash(digest, "", secret->update_key, sizeof(secret->update_key));
 	return memcmp(digest, wanted, sizeof(digest)) ?

@@ -35,6 +35,15 @@ typedef u16 unaligned_u16 __attribute__((aligned(1), may_alias));
 typedef u32 unaligned_u32 __attribute__((aligned(1), may_alias));
 typedef u64 unaligned_u64 __attribute__((aligned(1), may_alias));
 
+static inline bool bytes_zero(const u8 *at, size_t size)
+{
+	u8 any = 0;
+
+	while (size-- > 0)
+		any |= *at++;
+	return !any;
+}
+
 /* Little-endian numbers at any alignment. The caller checked the length. */
 static inline u16 get16(const u8 *at) { return *(const unaligned_u16 *)at; }
 static inline u32 get32(const u8 *at) { return *(const unaligned_u32 *)at; }

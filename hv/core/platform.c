@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <base/bytes.h>
 #include <base/log.h>
 #include <base/phys.h>
 #include <base/x86.h>
@@ -118,15 +119,6 @@ static int read_request(u64 frame, struct carrel_reseal *request)
 	return error;
 }
 
-static bool is_zero(const u8 *bytes, size_t size)
-{
-	u8 any = 0;
-
-	while (size-- > 0)
-		any |= *bytes++;
-	return !any;
-}
-
 /* Is it a request to this machine's key, of this state? */
 static bool is_for_us(const struct carrel_reseal *request)
 {
@@ -151,7 +143,7 @@ static bool is_signed(const struct carrel_reseal *request)
 	struct sha256 hash;
 	u8 digest[SHA256_SIZE];
 
-	if (is_zero(secret.update_key, sizeof(secret.update_key)))
+	if (bytes_zero(secret.update_key, sizeof(secret.update_key)))
 		return false;
 	sha256_init(&hash);
 	sha256_update(&hash, update, sizeof(*update));

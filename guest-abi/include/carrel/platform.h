@@ -4,7 +4,7 @@
  * hypervisor finds it at the next launch: docs/measured-launch.md tells the protocol. Whatever is
  * written here is public; all of it may have been written by an attacker.
  *
- * Leaf header: C, kernel, user and hypervisor include it. Numbers are little-endian.
+ * Leaf header: C; hvreg and the hypervisor include it. Numbers are little-endian.
  */
 #ifndef CARREL_PLATFORM_H
 #define CARREL_PLATFORM_H
