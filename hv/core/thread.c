@@ -18,6 +18,7 @@
 
 #define RFLAGS_START	(RFLAGS_FIXED | RFLAGS_IF)
 #define LIMBO_WAIT	(SPACE_WAIT + 1)	/* a fault's frame is one that CPUs owe a flush for */
+#define FORK_WAIT	(SPACE_WAIT + 2)	/* another thread forks */
 #define VECTOR_BP	3
 #define VECTOR_OF	4
 #define VECTOR_MC	18
@@ -417,12 +418,23 @@ static int fill_pages(struct cpu *cpu, struct process *process, const struct vt_
 	return result;
 }
 
+/*
+ * A child is to have what each thread of its parent wrote until some moment and nothing after it, as
+ * Linux has it (there a fork holds the lock that faults take): threads change lists without locks
+ * that the child shares. A page that the fork has come by is written to by an older translation, so
+ * that the child has that too, or not before the fork is whole.
+ */
+static bool is_forking(const struct process *process, const struct thread *thread)
+{
+	return process->making && process->making_thread != thread->index;
+}
+
 static int fill_fault(struct cpu *cpu, struct process *process, const struct vt_exit *exit)
 {
 	int result;
 
 	lock_take(&process->lock);
-	result = fill_pages(cpu, process, exit);
+	result = is_forking(process, cpu->thread) ? FORK_WAIT : fill_pages(cpu, process, exit);
 	if (result == CARREL_ENOMEM && process_reclaim(process))
 		result = fill_pages(cpu, process, exit);
 	/* what waits for flushes may be enough */
@@ -464,6 +476,10 @@ static void page_fault(struct cpu *cpu, const struct vt_exit *exit)
 	case SPACE_WAIT:
 		/* the carrier interrupts the process's CPUs, the instruction is retried */
 		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_KICK, 0);
+		return;
+	case FORK_WAIT:
+		/* the carrier sleeps a moment, the instruction is retried */
+		cross_out(cpu, THREAD_PREEMPTED, CARREL_GATE_WAIT, 0);
 		return;
 	case LIMBO_WAIT:
 		/* the carrier has all CPUs flush, the instruction is retried */

@@ -69,6 +69,7 @@
 #define CARREL_GATE_RESTORER	0x480	/* its sa_restorer */
 #define CARREL_GATE_FLUSH	0x4c0	/* ask the module for FLUSH on every CPU, then RESUME */
 #define CARREL_GATE_KICK	0x5c0	/* ask it to interrupt this process's CPUs, then RESUME */
+#define CARREL_GATE_WAIT	0x600	/* sleep a moment, then RESUME */
 
 /*
  * Requests to the module: msync(CARREL_BASE + request * 4096, (argument + 1) * 4096,

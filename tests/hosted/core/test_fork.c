@@ -569,6 +569,47 @@ static void writer(void)
 	give_back();
 }
 
+/* What a thread would write while another forks, it writes when the fork is whole, or undone: a child
+ * with a later write of a thread's has all earlier ones. */
+static void one_moment(void)
+{
+	static const u64 at[] = { DATA, ZERO + 20 * PAGE_SIZE, MANY + 1400 * PAGE_SIZE };
+
+	start_big(8);
+	CHECK_EQ(thread_create(object(&parent), 1), 0);
+	for (unsigned int turn = 0; turn < 2; turn++) {
+		CHECK_EQ(fork_step(one), CARREL_MORE);
+		if (turn)
+			back(two, &parent, 1);
+		else
+			CHECK_EQ(enter_thread(two, &parent, 1), 0);
+		for (unsigned int i = 0; i < 3; i++) {
+			exit_exception(two, 14, 7, at[i]);
+			CHECK(!inside(two) && two->host.rip == CARREL_GATE_VA + CARREL_GATE_WAIT);
+			back(two, &parent, 1);
+		}
+		put(one, DATA, 50);		/* the one that forks waits for nobody */
+		leave(two);
+		if (turn)
+			fork_to(one, &child);
+		else
+			while (fork_abort(one, 0))
+				;
+		back(two, &parent, 1);
+		for (unsigned int i = 0; i < 3; i++)
+			put(two, at[i], 60);
+		leave(two);
+	}
+	CHECK_EQ(adopt(&child), 0);
+	CHECK_EQ(enter(two, &child), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQ(get(two, at[i]), 60);		/* of the turn before */
+	check_machine();
+	CHECK_EQ(destroy(&child), 0);
+	CHECK_EQ(destroy(&parent), 0);
+	give_back();
+}
+
 /* One CPU reads an entry, another's copy takes the frame away, the first looks for it: once more. */
 static void overtaken(void)
 {
@@ -755,6 +796,7 @@ const struct test fork_tests[] = {
 	{ "fork: children that nobody adopts", many_children },
 	{ "fork: a thread writes meanwhile, on a CPU that does not flush", writer },
 	{ "fork: threads that are out are not waited for", others_out },
+	{ "fork: the child is of one moment", one_moment },
 	{ "fork: a walk that a copy overtook is made again", overtaken },
 	{ "fork: a thread reads what another writes to first", reader },
 	{ "fork: frames out of limbo", from_limbo },

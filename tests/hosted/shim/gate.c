@@ -192,6 +192,9 @@ static void asks_for_flush(void)
 	stub(CARREL_GATE_KICK, NULL);
 	names_thread(&seen[0], CARREL_HC_RESUME);
 	CHECK(seen[0].r8 == 0 && seen[0].r9 == 0);
+	stub(CARREL_GATE_WAIT, NULL);
+	names_thread(&seen[0], CARREL_HC_RESUME);
+	CHECK(seen[0].r8 == 0 && seen[0].r9 == 0);
 }
 
 /* The slot of another thread. */

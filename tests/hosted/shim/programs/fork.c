@@ -119,6 +119,86 @@ static void among_threads(void)
 	printf("children of a process with threads: %d\n", good);
 }
 
+/*
+ * A child has what each thread wrote until some moment, and nothing after it: glibc's own lists, and
+ * all that is changed without locks, are whole in it only so. The order of writes is first.a,
+ * last.a, last.b, first.b; and a page that nobody had touched before the count that tells of it.
+ */
+#define PAGE	4096
+#define SPAN	256	/* pages */
+
+struct ends {
+	volatile long a, b;
+};
+
+/* The ends of the address space, which no fork comes by at the same time. */
+static struct ends low __attribute__((aligned(PAGE)));
+static volatile int low_count __attribute__((aligned(PAGE)));
+static char *new;		/* of SPAN pages; the next holds the other ends */
+
+static void *write_in_order(void *unused)
+{
+	struct ends *first = &low, *last = (struct ends *)(new + SPAN * PAGE);
+
+	for (long n = 1; !enough; n++) {
+		first->a = n;
+		last->a = n;
+		last->b = n;
+		first->b = n;
+	}
+	return unused;
+}
+
+static void *touch_in_order(void *unused)
+{
+	volatile int *high_count = (int *)(new + (SPAN + 1) * PAGE);
+
+	while (!enough) {
+		for (int i = 0; i < SPAN; i++) {
+			new[i * PAGE] = 1;
+			low_count = *high_count = i + 1;
+		}
+		low_count = *high_count = 0;
+		madvise(new, SPAN * PAGE, MADV_DONTNEED);
+	}
+	return unused;
+}
+
+static int is_in_order(void)
+{
+	struct ends *first = &low, *last = (struct ends *)(new + SPAN * PAGE);
+	int counts[] = { low_count, *(int *)(new + (SPAN + 1) * PAGE) };
+	int good = first->a >= last->a && last->a >= last->b && last->b >= first->b &&
+		first->b >= first->a - 1;
+
+	for (int i = 0; i < counts[0] || i < counts[1]; i++)
+		good &= new[i * PAGE] == 1;
+	return good;
+}
+
+static void moments(void)
+{
+	int good = 0, status;
+	pthread_t threads[2];
+
+	new = mmap(NULL, (SPAN + 2) * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	enough = 0;
+	pthread_create(&threads[0], NULL, write_in_order, NULL);
+	pthread_create(&threads[1], NULL, touch_in_order, NULL);
+	for (int i = 0; i < 40; i++) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(!is_in_order());
+		good += waitpid(child, &status, 0) == child && !status;
+	}
+	enough = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	munmap(new, (SPAN + 2) * PAGE);
+	printf("children that are of one moment: %d\n", good);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -127,5 +207,6 @@ int main(void)
 	memory();
 	spawn();
 	among_threads();
+	moments();
 	return 0;
 }
