@@ -389,7 +389,7 @@ static void run(u64 seed)
 static void families(void)
 {
 	forks = waits = breaks = undone = gone = 0;
-	for (u64 seed = 1; seed <= 4 && !test_failed; seed++)
+	for (u64 seed = 1; seed <= 8 && !test_failed; seed++)
 		run(seed);
 	printf("     %u forks, %u undone, %u ended, %u faults, %u waited for flushes\n", forks, undone,
 	       gone, breaks, waits);

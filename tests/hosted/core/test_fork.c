@@ -588,17 +588,18 @@ static void one_moment(void)
 			CHECK(!inside(two) && two->host.rip == CARREL_GATE_VA + CARREL_GATE_WAIT);
 			back(two, &parent, 1);
 		}
-		put(one, DATA, 50);		/* the one that forks waits for nobody */
 		leave(two);
+		put(one, DATA, 50);		/* the one that forks waits for nobody */
 		if (turn)
 			fork_to(one, &child);
 		else
-			while (fork_abort(one, 0))
-				;
+			abort_all(0);
+		leave(one);
 		back(two, &parent, 1);
 		for (unsigned int i = 0; i < 3; i++)
-			put(two, at[i], 60);
+			put(two, at[i], 60 + turn);
 		leave(two);
+		back(one, &parent, 0);
 	}
 	CHECK_EQ(adopt(&child), 0);
 	CHECK_EQ(enter(two, &child), 0);
