@@ -54,13 +54,17 @@ static void set_sum(u32 table)
 	*(u8 *)(table + 9) = (u8)-sum;
 }
 
-/* The firmware's DMAR goes on where there is room, with memory at `base` reserved for DMA. */
+/* The firmware's DMAR goes on where there is room, with memory at `base` reserved for DMA: at the end of
+ * the DPR, which nobody hides from Linux. */
 static void add_rmrr(u32 entry, u32 base)
 {
-	static u8 longer[DMAR_MAX + RMRR_SIZE] __attribute__((aligned(16)));
-	u32 size = get32(get32(entry) + 4), table = (u32)longer, rmrr = table + size;
+	u32 size = get32(get32(entry) + 4), table = places.dpr_end - 2 * PAGE_SIZE, rmrr = table + size;
 
-	copy(longer, (void *)get32(entry), size);
+	if (get32(entry) == table)
+		fail("there is room for one RMRR");
+	if (size > DMAR_MAX)
+		fail("the DMAR table is too long");
+	copy((void *)table, (void *)get32(entry), size);
 	put32(table + 4, size + RMRR_SIZE);
 	put32(rmrr, 1 | RMRR_SIZE << 16);
 	put64(rmrr + 8, base);
@@ -112,10 +116,13 @@ static u32 build_mdrs(u32 at)
 
 static void build_sinitmle(void)
 {
-	u32 entry = find_entry(), dmar = entry ? get32(entry) : 0, size = dmar ? get32(dmar + 4) : 0;
-	u32 extended = sinitmle + SINITMLE_HEAD, mdrs = extended + EXTENDED_SIZE;
-	u32 count = build_mdrs(mdrs), table = mdrs + count * MDR_SIZE;
+	u32 entry = find_entry(), dmar, size, extended = sinitmle + SINITMLE_HEAD;
+	u32 mdrs = extended + EXTENDED_SIZE, count = build_mdrs(mdrs), table = mdrs + count * MDR_SIZE;
 
+	if (entry && option("opens", 0))
+		add_rmrr(entry, (u32)option("opens", 0));	/* before SINIT copies it */
+	dmar = entry ? get32(entry) : 0;
+	size = dmar ? get32(dmar + 4) : 0;
 	if (size > DMAR_MAX)
 		fail("the DMAR table is too long");
 	if (dmar && option("unit", 1) && option("dmar", 1))

@@ -7,9 +7,9 @@
 
 /* Every name that a description may have: see description.md. */
 static const char *const names[] = {
-	"event", "extend", "unit", "dmar", "rmrr", "scope", "others", "modules", "extra", "flip", "late", "tboot", "tboots",
-	"copied", "plain", "mdr", "reg", "page", "bios", "osmle", "ossinit", "sinitmle",
-	"bios.size", "osmle.size", "ossinit.size", "sinitmle.size",
+	"event", "extend", "unit", "dmar", "rmrr", "opens", "scope", "others", "modules", "extra",
+	"flip", "late", "tboot", "tboots", "copied", "plain", "mdr", "reg", "page", "bios", "osmle",
+	"ossinit", "sinitmle", "bios.size", "osmle.size", "ossinit.size", "sinitmle.size",
 };
 
 void say(const char *text)
