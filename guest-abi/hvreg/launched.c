@@ -2,86 +2,76 @@
 #include <stdio.h>
 #include <string.h>
 #include <carrel/hypercall.h>
-#include <carrel/platform.h>
 #include "device.h"
 #include "fail.h"
 #include "launched.h"
+#include "platform.h"
 
-#define PCRS	24
-
-/* Empty, if there is none. */
-static void read_hash(int device, uint64_t index, char hex[HEX_IDENTITY])
+static void get(int device, uint64_t what, uint64_t index, uint64_t value[6])
 {
-	static const uint64_t none[4];
-	uint64_t value[6];
-
-	hex[0] = '\0';
-	if (device_info(device, CARREL_INFO_LAUNCH_HASH, index, 0, value) &&
-	    memcmp(value, none, sizeof(none)))
-		text_hex(hex, value);
-}
-
-void launched_read(int device, struct launched *launched)
-{
-	uint64_t value[6];
-	unsigned int i;
-
-	if (!device_info(device, CARREL_INFO_LAUNCH, 0, 0, value))
+	if (!device_info(device, what, index, 0, value))
 		fail(EXIT_OWN, "install hvreg, carrel.ko and carrel.elf of one build",
 		     "the hypervisor does not tell about its launch");
-	*launched = (struct launched){ .state = value[0], .pcrs = value[1] };
-	read_hash(device, CARREL_HASH_PCRS, launched->digest);
-	read_hash(device, CARREL_HASH_POLICY, launched->policy);
-	read_hash(device, CARREL_HASH_KEY, launched->fingerprint);
-	for (i = 0; i < LAUNCHED_REASON_PARTS; i++) {
+}
+
+static void get_hash(int device, uint64_t which, uint8_t hash[32])
+{
+	uint64_t value[6];
+
+	get(device, CARREL_INFO_LAUNCH_HASH, which, value);
+	memcpy(hash, value, 32);
+}
+
+static void get_reason(int device, char *reason)
+{
+	uint64_t value[TEXT_REGISTERS];
+	unsigned int i;
+
+	for (i = 0; i < TOLD_REASON_PARTS; i++) {
 		if (!device_info(device, CARREL_INFO_LAUNCH_TEXT, i, 0, value))
 			return;
-		text_of_registers(launched->reason + i * sizeof(value), value, TEXT_REGISTERS);
+		text_of_registers(reason + i * sizeof(value), value, TEXT_REGISTERS);
 	}
 }
 
-static const char *state_text(uint64_t state)
+void launched_read(int device, struct told *told)
 {
-	static const char *const texts[] = {
-		[CARREL_LAUNCH_UNMEASURED] = "unmeasured",
-		[CARREL_LAUNCH_STATIC] = "static",
-		[CARREL_LAUNCH_MEASURED] = "measured",
-	};
+	uint64_t value[6];
 
-	return state < sizeof(texts) / sizeof(*texts) ? texts[state] : "unknown";
+	get(device, CARREL_INFO_LAUNCH, 0, value);
+	*told = (struct told){ .running = true, .state = value[0], .pcrs = value[1],
+			       .checked = value[2] == 1 };
+	get_hash(device, CARREL_HASH_PCRS, told->digest);
+	get_hash(device, CARREL_HASH_POLICY, told->policy);
+	get_hash(device, CARREL_HASH_KEY, told->fingerprint);
+	get_reason(device, told->reason);
 }
 
-void launched_print(const struct launched *launched)
+void launched_print(const struct told *told)
 {
-	unsigned int i;
+	char hex[HEX_IDENTITY], pcrs[96];
 
-	printf("launch     %s%s%s\n", state_text(launched->state), *launched->reason ? ": " : "",
-	       launched->reason);
-	if (*launched->digest) {
-		printf("  PCRs    ");
-		for (i = 0; i < PCRS; i++)
-			if (launched->pcrs >> i & 1)
-				printf(" %u", i);
-		printf(": SHA-256 %s\n", launched->digest);
+	printf("launch     %s%s%s\n", state_name(told->state), *told->reason ? ": " : "",
+	       told->reason);
+	if (!is_zero(told->digest, sizeof(told->digest))) {
+		text_hex(hex, told->digest);
+		pcrs_text(told->pcrs, pcrs);
+		printf("  PCRs     %s: SHA-256 %s\n", pcrs, hex);
 	}
-	if (*launched->fingerprint)
-		printf("  key      %s\n", launched->fingerprint);
+	if (!is_zero(told->fingerprint, sizeof(told->fingerprint))) {
+		text_hex(hex, told->fingerprint);
+		printf("  key      %s\n", hex);
+	}
 }
 
-void launched_print_json(struct json *json, const struct launched *launched)
+void launched_print_json(struct json *json, const struct told *told)
 {
-	unsigned int i;
-
-	json_string(json, "launch", state_text(launched->state));
+	json_string(json, "launch", state_name(told->state));
 	json_object(json, "launch_detail");
-	json_string(json, "reason", launched->reason);
-	json_list(json, "pcrs");
-	for (i = 0; i < PCRS; i++)
-		if (launched->pcrs >> i & 1)
-			json_number(json, NULL, i);
-	json_list_end(json);
-	json_string(json, "pcr_digest", launched->digest);
-	json_string(json, "policy", launched->policy);
-	json_string(json, "fingerprint", launched->fingerprint);
+	json_string(json, "reason", told->reason);
+	json_pcrs(json, told->pcrs);
+	json_hash(json, "pcr_digest", told->digest);
+	json_hash(json, "policy", told->policy);
+	json_hash(json, "fingerprint", told->fingerprint);
 	json_object_end(json);
 }

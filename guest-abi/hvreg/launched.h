@@ -3,23 +3,28 @@
 #ifndef HVREG_LAUNCHED_H
 #define HVREG_LAUNCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "json.h"
 #include "text.h"
 
-#define LAUNCHED_REASON_PARTS	3
+#define TOLD_REASON_PARTS	3
 
-struct launched {
-	uint64_t state;		/* CARREL_LAUNCH_* */
-	uint64_t pcrs;		/* by bits */
-	char digest[HEX_IDENTITY], policy[HEX_IDENTITY], fingerprint[HEX_IDENTITY];	/* or empty */
-	char reason[LAUNCHED_REASON_PARTS * TEXT_REGISTERS * 8 + 1];	/* why not better; or empty */
+struct told {
+	bool running;		/* there is one; else the rest is zeros */
+	uint32_t state;		/* CARREL_LAUNCH_* */
+	uint32_t pcrs;		/* that count, by bits */
+	bool checked;		/* the launch's checks passed: a key can be made */
+	uint8_t digest[32];	/* SHA-256 of their values; zeros: they were not read */
+	uint8_t policy[32];	/* that RECORD must have */
+	uint8_t fingerprint[32];	/* of the key; zeros: it has none */
+	char reason[TOLD_REASON_PARTS * TEXT_REGISTERS * 8 + 1];	/* why it is not better; may be empty */
 };
 
-void launched_read(int device, struct launched *launched);
+void launched_read(int device, struct told *told);
 
 /* For hvreg status: lines; and as members of the open object. */
-void launched_print(const struct launched *launched);
-void launched_print_json(struct json *json, const struct launched *launched);
+void launched_print(const struct told *told);
+void launched_print_json(struct json *json, const struct told *told);
 
 #endif

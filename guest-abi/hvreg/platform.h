@@ -11,22 +11,10 @@
 #include <stdint.h>
 #include <carrel/platform.h>
 #include <drivers/tpm/tpm.h>
+#include "launched.h"
 #include "options.h"
 
 /* --- The running hypervisor: platform_told.c ------------------------------------------------- */
-
-#define TOLD_REASON_PARTS	3
-
-struct told {
-	bool running;		/* there is one; else the rest is zeros */
-	uint32_t state;		/* CARREL_LAUNCH_* */
-	uint32_t pcrs;		/* that count, by bits */
-	bool checked;		/* the launch's checks passed: a key can be made */
-	uint8_t digest[32];	/* SHA-256 of their values */
-	uint8_t policy[32];	/* that RECORD must have */
-	uint8_t fingerprint[32];	/* of the key; zeros: it has none */
-	char reason[TOLD_REASON_PARTS * 48 + 1];	/* why it is not better; may be empty */
-};
 
 /* If nothing is there, fails only if it is `needed`. */
 void told_read(struct told *told, bool needed);
@@ -108,6 +96,10 @@ void nv_write(struct tpm *tpm, enum nv which, const void *bytes);
 void nv_increment(struct tpm *tpm);
 
 /* --- Small things ---------------------------------------------------------------------------- */
+
+/* 32 bytes in hexadecimal; zeros: empty. PCRs as a list of numbers. */
+void json_hash(struct json *json, const char *name, const uint8_t hash[32]);
+void json_pcrs(struct json *json, uint32_t pcrs);
 
 /* "measured", "static" or "unmeasured". */
 const char *state_name(uint32_t state);

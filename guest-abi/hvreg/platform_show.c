@@ -143,7 +143,7 @@ static void print(const struct shown *shown)
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-static void json_hash(struct json *json, const char *name, const uint8_t hash[32])
+void json_hash(struct json *json, const char *name, const uint8_t hash[32])
 {
 	char hex[HEX_IDENTITY];
 
@@ -151,20 +151,25 @@ static void json_hash(struct json *json, const char *name, const uint8_t hash[32
 	json_string(json, name, is_zero(hash, 32) ? "" : hex);
 }
 
-static void print_told_json(struct json *json, const struct told *told)
+void json_pcrs(struct json *json, uint32_t pcrs)
 {
 	unsigned int i;
 
+	json_list(json, "pcrs");
+	for (i = 0; i < TPM_PCRS; i++)
+		if (pcrs >> i & 1)
+			json_number(json, NULL, i);
+	json_list_end(json);
+}
+
+static void print_told_json(struct json *json, const struct told *told)
+{
 	json_object(json, "launch");
 	json_bool(json, "running", told->running);
 	json_string(json, "state", state_name(told->state));
 	json_string(json, "reason", told->reason);
 	json_bool(json, "checked", told->checked);
-	json_list(json, "pcrs");
-	for (i = 0; i < TPM_PCRS; i++)
-		if (told->pcrs >> i & 1)
-			json_number(json, NULL, i);
-	json_list_end(json);
+	json_pcrs(json, told->pcrs);
 	json_hash(json, "digest", told->digest);
 	json_hash(json, "policy", told->policy);
 	json_hash(json, "fingerprint", told->fingerprint);

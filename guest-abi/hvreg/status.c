@@ -36,7 +36,7 @@ struct status {
 	uint64_t version[6], memory[6], refused[6], platform[6];	/* INFO, in its order */
 	char version_text[9], backend[9];
 	uint32_t online, known;
-	struct launched launched;
+	struct told launched;
 	struct dma dma;
 	struct counters counters;
 };
