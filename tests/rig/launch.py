@@ -21,6 +21,7 @@ STAGE = os.path.join(paths.BUILD, "tests", "launch", "stage.elf")
 WINDOW_SIZE = 0x20000
 SPACES = {"private": 0, "public": 0x10000}
 DONE = 0x1F000          # stage/registers.c
+ENDED = 0x1F008         # nobody's but ours
 # A function without a function 0: firmware and Linux do not find it, and so leave its BAR alone.
 HIDDEN = "1e.7"
 UNIT = 0x1E000          # stage/registers.c
@@ -102,10 +103,9 @@ class Launch:
         memory, self._memory = shared("memory", self._mem)
         self._near, far = socket.socketpair()
         self.peers = [far, registers, memory]
-        self._ended = False
         self._unit_states = []  # logged at the end: nobody is kept waiting for a disk
+        self._chipset = self._fork()
         threading.Thread(target=self._listen, daemon=True).start()
-        threading.Thread(target=self._obey, daemon=True).start()
 
     def arguments(self):
         registers, memory = (f"/dev/fd/{peer.fileno()}" for peer in self.peers[1:])
@@ -117,11 +117,10 @@ class Launch:
                 "-device", "isa-debugcon,iobase=0xe9,chardev=launch"]
 
     def close(self):
-        self._ended = True
+        self._put(ENDED, 1)
+        os.waitpid(self._chipset, 0)
         self._near.close()
         self._act()             # on what was written last
-        for state in self._unit_states:
-            self._log.write(f"unit: GSTS {state:08x}\n")
         for space, base in SPACES.items():
             self._log.write(f"at the end, {space}: STS {self._get(base + STS):x}, "
                             f"E2STS {self._get(base + E2STS):x}\n")
@@ -148,17 +147,35 @@ class Launch:
     def _put(self, offset, value):
         struct.pack_into("<Q", self._window, offset, value)
 
-    def _obey(self):
-        """Acts on the commands of both spaces; a write of 0 is not seen. Carrel waits for the unit
-        by a number of reads: on a busy host this thread must not wait for its turn as long."""
+    def _fork(self):
+        """A process that acts on registers; its number. Carrel waits for the unit by a number of reads,
+        some ten milliseconds: a thread waits longer for Python's lock if the host takes the CPU away
+        from the one that holds it."""
+        rig = os.getpid()
+        child = os.fork()
+        if child:
+            return child
+        try:
+            # others see the end of a connection only when nobody has its other end
+            os.closerange(3, self._log.fileno())
+            os.closerange(self._log.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            self._obey(rig)
+        finally:
+            os._exit(0)
+
+    def _obey(self, rig):
+        """Acts on the commands of both spaces; a write of 0 is not seen."""
         try:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         except PermissionError:
             pass
-        while not self._ended:
+        while not self._get(ENDED) and os.getppid() == rig:
             self._obey_unit()
             self._act()
             time.sleep(POLL_SECONDS)
+        for state in self._unit_states:
+            self._log.write(f"unit: GSTS {state:08x}\n")
+        self._log.flush()
 
     def _act(self):
         for space, base in SPACES.items():
