@@ -15,6 +15,7 @@
 #include <boot/seal.h>
 #include <core/cpu.h>
 #include <core/exit.h>
+#include <core/withhold.h>
 #include <drivers/acpi/iommu.h>
 #include <drivers/tpm/tpm.h>
 #include <mm/dma.h>
@@ -241,23 +242,13 @@ static void hide(u64 base, u64 end)
 	view_changed(&machine.host_view);
 }
 
-/* A TPM that did not take the cap could still fulfil a policy of locality 0. Linux has a driver for
- * it, which is to find a TPM that says nothing, rather than to die of an access. */
-static void replace_tpm(void)
-{
-	void *nothing = pool_take(PAGE_SIZE);
-
-	hide(TPM_BASE, TPM_BASE + TPM_LOCALITY_SIZE);
-	if (table_map(&machine.host_view.table, TPM_BASE, phys_address(nothing), PAGE_SIZE,
-		      TABLE_R | TABLE_W, MEMORY_WB))
-		panic("no memory to hide the launch from Linux");
-}
-
 static void hide_all(bool capped)
 {
 	hide(TPM_BASE + TPM_LOCALITY_SIZE, TPM_END);
-	if (!capped)
-		replace_tpm();
+	/* A TPM that did not take the cap could still fulfil a policy of locality 0. Linux has a
+	 * driver for it, which is to find one that says nothing, rather than to die of an access. */
+	withhold_boot(TPM_BASE, phys_address(pool_take(PAGE_SIZE)));
+	withhold_end(capped);
 	if (!dynamic)
 		return;
 	txt_close_locality1();

@@ -7,6 +7,7 @@
 #include <base/log.h>
 #include <carrel/hypercall.h>
 #include <core/random.h>
+#include <core/withhold.h>
 #include <crypto/sha256.h>
 #include <drivers/tpm/tpm.h>
 
@@ -24,10 +25,9 @@ static const struct kind {
 	u32 pcrs;
 	u32 needed;		/* of them: as they come out of a reset, Carrel was not measured */
 	u8 locality;
-	u8 again;		/* locality of seal_again(): none that the guest has */
 } kinds[] = {
-	[CARREL_LAUNCH_STATIC] = { CARREL_STATIC_PCRS, BIT(8) | BIT(9), 0, 1 },
-	[CARREL_LAUNCH_MEASURED] = { CARREL_MEASURED_PCRS, CARREL_MEASURED_PCRS, 2, 2 },
+	[CARREL_LAUNCH_STATIC] = { CARREL_STATIC_PCRS, BIT(8) | BIT(9), 0 },
+	[CARREL_LAUNCH_MEASURED] = { CARREL_MEASURED_PCRS, CARREL_MEASURED_PCRS, 2 },
 };
 
 static struct tpm tpm;
@@ -35,6 +35,7 @@ static u32 last_error;
 static const struct kind *kind;		/* of this launch */
 static u8 own_digest[32];
 static u32 opened;			/* the slot that the key came from */
+static bool exposed;			/* a CRB's buffer may still hold the secret */
 
 static const char no_blob[] = "there is no blob";
 
@@ -107,6 +108,7 @@ const char *seal_measure(struct platform *platform, u32 state)
 	u8 value[32];
 
 	kind = &kinds[state];
+	exposed = false;
 	platform->pcrs = kind->pcrs;
 	if (failed(tpm_request(&tpm, kind->locality)))
 		return "the TPM does not grant the launch's locality";
@@ -145,7 +147,7 @@ bool seal_cap(bool dynamic)
 	 * policy asks for */
 	good &= !failed(tpm_request(&tpm, 0)) && !failed(tpm_pcr_extend(&tpm, 8, digest));
 	tpm_relinquish(&tpm);
-	return good;
+	return good && !exposed;
 }
 
 /* --- The blob ------------------------------------------------------------------------------- */
@@ -154,9 +156,7 @@ bool seal_cap(bool dynamic)
 static const char *write_blob(const struct carrel_secret *secret, const u8 digest[32],
 			      u64 counter, u32 slot)
 {
-	struct carrel_nv_blob nv = {
-		.magic = CARREL_PLATFORM_MAGIC, .version = CARREL_PLATFORM_VERSION, .counter = counter,
-	};
+	struct carrel_nv_blob nv = { 0 };
 	struct tpm_blob blob;
 	u32 parent, error;
 	u8 policy[32];
@@ -165,18 +165,23 @@ static const char *write_blob(const struct carrel_secret *secret, const u8 diges
 		return "the TPM does not compute the blob's policy";
 	if (failed(tpm_create_storage_key(&tpm, TPM_RH_OWNER, &parent)))
 		return "the TPM does not make its storage key";
+	exposed = true;
 	error = tpm_create(&tpm, parent, policy, (const u8 *)secret, sizeof(*secret), &blob);
 	tpm_flush(&tpm, parent);
-	if (failed(error) || blob.private_size + blob.public_size > sizeof(nv.bytes))
+	if (!failed(error) && blob.private_size + blob.public_size <= sizeof(nv.bytes)) {
+		nv = (struct carrel_nv_blob){
+			CARREL_PLATFORM_MAGIC, CARREL_PLATFORM_VERSION, counter,
+			blob.private_size, blob.public_size, { 0 },
+		};
+		memcpy(nv.bytes, blob.private, blob.private_size);
+		memcpy(nv.bytes + blob.private_size, blob.public, blob.public_size);
+	}
+	/* also if there is no blob: it goes over the shorter command with the secret */
+	error = tpm_nv_write(&tpm, CARREL_NV_BLOB(slot), TPM_RS_PW, 0, (u8 *)&nv, sizeof(nv));
+	exposed = error >= TPM_E_ABSENT;	/* else the TPM had it, and answered */
+	if (!nv.private_size)
 		return "the TPM does not seal";
-	nv.private_size = blob.private_size;
-	nv.public_size = blob.public_size;
-	memcpy(nv.bytes, blob.private, blob.private_size);
-	memcpy(nv.bytes + blob.private_size, blob.public, blob.public_size);
-	/* over the command with the secret, if it was in a buffer that other localities see */
-	if (failed(tpm_nv_write(&tpm, CARREL_NV_BLOB(slot), TPM_RS_PW, 0, (u8 *)&nv, sizeof(nv))))
-		return "the TPM does not store the blob";
-	return NULL;
+	return failed(error) ? "the TPM does not store the blob" : NULL;
 }
 
 /* The only place that sends a sealed blob to the TPM. */
@@ -193,6 +198,7 @@ static const char *unseal(const struct tpm_blob *blob, u64 counter, struct carre
 	why = "the TPM does not open the blob for this launch";
 	if (failed(begin_policy(false, NULL, &counter, &session)))
 		goto flush_object;
+	exposed = true;
 	if (!failed(tpm_unseal(&tpm, object, session, (u8 *)secret, sizeof(*secret), &size)) &&
 	    size == sizeof(*secret))
 		why = NULL;
@@ -235,7 +241,8 @@ static const char *open_slot(u32 slot, u64 counter, struct carrel_secret *secret
 	why = unseal(&blob, counter, secret);
 	/* a long response over that with the secret, which a buffer may still show to the guest */
 	if (failed(tpm_nv_read(&tpm, CARREL_NV_BLOB(slot), TPM_RS_PW, 0, (u8 *)&nv, sizeof(nv))))
-		return "the TPM may still show the key";
+		return "the TPM may still show the key, and is kept from Linux";
+	exposed = false;
 	return why;
 }
 
@@ -419,19 +426,13 @@ static u32 slot_to_write(u64 now)
 	return opens[0] == opens[1] ? 1 - opened : opens[0];
 }
 
-/*
- * At a locality that is hidden from the guest, whose own driver may be at work on other CPUs: a
- * TPM ignores accesses of localities that are not active (PTP 6.5.1), so no byte of ours can end
- * up in a command of the guest's. A CRB buffer would show it the secret.
- */
-s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 counter)
+/* With the TPM for ourselves; but if the guest has it, it may be in the midst of a command. */
+static s64 seal_alone(const struct carrel_secret *secret, const u8 digest[32], u64 counter)
 {
 	const char *why;
 	u64 now;
 
-	if (!kind || strcmp(tpm_transport_name(&tpm), "FIFO"))
-		return CARREL_ESTATE;
-	if (failed(tpm_request(&tpm, kind->again)))
+	if (tpm_in_use(&tpm) || failed(tpm_request(&tpm, kind->locality)))
 		return CARREL_EBUSY;
 	why = read_counter(&now);
 	if (!why && counter != now && counter != now + 1)
@@ -443,6 +444,27 @@ s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 coun
 		return 0;
 	log_line("platform key: %s (%x)", why, last_error);
 	return CARREL_ESTATE;
+}
+
+/*
+ * The guest's own driver may be at work on other CPUs, at locality 0, in whose page the buffer of a CRB
+ * lies: it would show the secret, and take another policy for it. (A TPM ignores accesses of
+ * localities that are not active, PTP 6.5.1, but a static launch has the guest's.)
+ */
+s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 counter)
+{
+	s64 result;
+
+	if (!kind)
+		return CARREL_ESTATE;
+	if (tpm_in_use(&tpm))	/* before anybody is interrupted for it */
+		return CARREL_EBUSY;
+	result = withhold_begin();
+	if (result)
+		return result;
+	result = seal_alone(secret, digest, counter);
+	withhold_end(!exposed);
+	return result;
 }
 
 void seal_forget(void)

@@ -20,6 +20,7 @@
 #define TPM_CRB_CTRL_RSP_ADDR	0x68	/* 64 bits */
 #define TPM_CRB_DATA_BUFFER	0x80
 
+#define LOC_STATE_LOC_ASSIGNED	0x02
 #define LOC_STATE_REG_VALID_STS	0x80
 #define LOC_CTRL_REQUEST_ACCESS	0x01
 #define LOC_CTRL_RELINQUISH	0x02
@@ -39,6 +40,13 @@ static const char *crb_probe(struct tpm *tpm)
 	return NULL;
 }
 
+static bool crb_in_use(void)
+{
+	return mmio_read32(TPM_BASE + TPM_LOC_STATE) & LOC_STATE_LOC_ASSIGNED;
+}
+
+/* A command that still runs is of somebody who has given the locality up since: its response would
+ * be taken for one of ours. */
 static u32 crb_request(struct tpm *tpm)
 {
 	u32 valid = LOC_STATE_REG_VALID_STS;
@@ -46,8 +54,8 @@ static u32 crb_request(struct tpm *tpm)
 	if (!tpm_wait32(tpm, TPM_LOC_STATE, valid, valid, TIMEOUT_A))
 		return TPM_E_TIMEOUT;
 	mmio_write32(tpm_register(tpm, TPM_LOC_CTRL), LOC_CTRL_REQUEST_ACCESS);
-	return tpm_wait32(tpm, TPM_LOC_STS, LOC_STS_GRANTED, LOC_STS_GRANTED, TIMEOUT_A) ?
-		0 : TPM_E_LOCALITY;
+	return tpm_wait32(tpm, TPM_LOC_STS, LOC_STS_GRANTED, LOC_STS_GRANTED, TIMEOUT_A) &&
+		!mmio_read32(tpm_register(tpm, TPM_CRB_CTRL_START)) ? 0 : TPM_E_LOCALITY;
 }
 
 static void crb_relinquish(struct tpm *tpm)
@@ -158,6 +166,7 @@ const struct tpm_transport tpm_crb = {
 	.probe = crb_probe,
 	.request = crb_request,
 	.relinquish = crb_relinquish,
+	.in_use = crb_in_use,
 	.send = crb_send,
 	.receive = crb_receive,
 };

@@ -35,6 +35,11 @@ static const char *tis_probe(struct tpm *tpm)
 	return NULL;
 }
 
+static bool tis_in_use(void)
+{
+	return mmio_read8(TPM_BASE + TPM_ACCESS) & ACCESS_ACTIVE_LOCALITY;
+}
+
 static u32 tis_request(struct tpm *tpm)
 {
 	u8 both = ACCESS_REG_VALID_STS | ACCESS_ACTIVE_LOCALITY;
@@ -156,6 +161,7 @@ const struct tpm_transport tpm_tis = {
 	.probe = tis_probe,
 	.request = tis_request,
 	.relinquish = tis_relinquish,
+	.in_use = tis_in_use,
 	.send = tis_send,
 	.receive = tis_receive,
 };

@@ -71,6 +71,8 @@ const char *tpm_transport_name(const struct tpm *tpm);
  * each, at once, after one that did not end in time: a TPM that hangs holds nobody up for long. */
 u32 tpm_request(struct tpm *tpm, u32 locality);
 void tpm_relinquish(struct tpm *tpm);
+/* Somebody has it at locality 0, perhaps in the midst of a command. */
+bool tpm_in_use(const struct tpm *tpm);
 
 u32 tpm_get_random(struct tpm *tpm, u8 *to, u32 size);
 u32 tpm_pcr_read(struct tpm *tpm, u32 pcr, u8 digest[TPM_DIGEST_SIZE]);

@@ -14,6 +14,11 @@ const char *tpm_transport_name(const struct tpm *tpm)
 	return tpm->transport ? tpm->transport->name : "none";
 }
 
+bool tpm_in_use(const struct tpm *tpm)
+{
+	return tpm->transport && tpm->transport->in_use();
+}
+
 u32 tpm_request(struct tpm *tpm, u32 locality)
 {
 	u32 error;

@@ -17,6 +17,7 @@ struct tpm_transport {
 	/* 0 or TPM_E_*. The locality is tpm->locality. */
 	u32 (*request)(struct tpm *tpm);
 	void (*relinquish)(struct tpm *tpm);
+	bool (*in_use)(void);
 	/* A whole command, which then runs. */
 	u32 (*send)(struct tpm *tpm, const u8 *command, u32 size);
 	/* Its response, at most `max` bytes, *size of them. The TPM is idle again in any case. */

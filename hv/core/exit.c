@@ -15,6 +15,7 @@
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
+#include "withhold.h"
 
 #define PORT_RESET_CONTROL	0xCF9
 #define PORT_KBC_COMMAND	0x64
@@ -100,7 +101,7 @@ static void refuse_memory(struct cpu *cpu, const struct vt_exit *exit)
 
 static void host_fault(struct cpu *cpu, const struct vt_exit *exit)
 {
-	if (apic_fault(cpu, exit) || pci_fault(cpu, exit))
+	if (apic_fault(cpu, exit) || pci_fault(cpu, exit) || withhold_fault(cpu, exit))
 		return;
 	refuse_memory(cpu, exit);
 }

@@ -13,6 +13,7 @@
 #include <boot/seal.h>
 #include <carrel/hypercall.h>
 #include <core/random.h>
+#include <core/withhold.h>
 #include <crypto/sha256.h>
 
 #define RECORD_FOR(p)	{ TPMA_NV_POLICYWRITE | TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD | \
@@ -31,6 +32,11 @@ static struct carrel_secret secret;
 static const char *why;
 static u32 loads, unseals;	/* of the last launch */
 static u32 commands, cut_at, hang_at;	/* 0: never */
+static u32 refuse, refuse_nth;	/* a command of this code, the n-th from now: the TPM refuses it */
+static s64 hide_answer;
+static bool resealing, hidden, kept;	/* the page of locality 0: is not the guest's; never again */
+static bool taken;			/* the guest takes the TPM in the last moment */
+static bool shown_create;		/* the secret stood in the buffer while that was so */
 static bool no_random;
 static enum interface interface = FIFO;
 static bool apart;		/* CRB: commands and responses have each a buffer */
@@ -63,7 +69,29 @@ int random_get(u8 bytes[RANDOM_SIZE])
 	return no_random ? CARREL_ERANDOM : 0;
 }
 
-/* Power fails before a command, or the TPM does not answer any more. */
+s64 withhold_begin(void)
+{
+	CHECK(!hidden && !kept);
+	hidden = !hide_answer;
+	if (taken)
+		model.active = 0;
+	return hide_answer;
+}
+
+void withhold_end(bool back)
+{
+	CHECK(hidden);
+	hidden = false;
+	kept = !back;
+}
+
+static bool in_buffers(void)
+{
+	return memmem(model.memory, sizeof(model.memory), secret.seed, 8) ||
+		memmem(model.memory, sizeof(model.memory), secret.seed + 24, 8);
+}
+
+/* Power fails before a command, or the TPM refuses it, or does not answer any more. */
 static u32 execute(u32 locality, const u8 *command, u32 size, u8 *response)
 {
 	u32 code = (u32)command[8] << 8 | command[9], length;
@@ -73,8 +101,17 @@ static u32 execute(u32 locality, const u8 *command, u32 size, u8 *response)
 		longjmp(cut_jump, 1);
 	loads += code == 0x157;
 	unseals += code == 0x15E;
+	CHECK(!resealing || hidden);
+	shown_create |= code == 0x153 && in_buffers();
+	if (code == refuse && refuse_nth && !--refuse_nth) {
+		memcpy(response, "\x80\x01\0\0\0\x0A\0\0\x01\x01", 10);	/* TPM_RC_FAILURE */
+		return 10;
+	}
 	length = swtpm_execute(locality, command, size, response);
-	return hang_at && commands >= hang_at ? 0 : length;
+	if (!hang_at || commands < hang_at)
+		return length;
+	model.busy = interface == CRB;
+	return 0;
 }
 
 /* --- A machine -------------------------------------------------------------------------------- */
@@ -90,6 +127,7 @@ static void start_machine(void)
 	}
 	model.execute = execute;
 	commands = loads = unseals = 0;
+	hidden = kept = taken = resealing = shown_create = false;
 }
 
 static void extend(u32 locality, u32 pcr, u8 what)
@@ -561,6 +599,17 @@ static u64 now(void)
 	return counter;
 }
 
+static s64 reseal(const u8 digest[32], u64 counter)
+{
+	s64 result;
+
+	resealing = true;
+	result = seal_again(&secret, digest, counter);
+	resealing = false;
+	CHECK(!hidden);
+	return result;
+}
+
 /* From launch 1 to launch 2, whose command line names the first; then the old blob's end. */
 static void update(u32 state)
 {
@@ -573,10 +622,11 @@ static void update(u32 state)
 	provision(state, 1);
 	first = secret;
 	memcpy(origin, platform.policy, 32);
-	CHECK_EQ(seal_again(&secret, next, now() - 1), CARREL_ESTATE);
-	CHECK_EQ(seal_again(&secret, next, now() + 2), CARREL_ESTATE);
-	CHECK_EQ(seal_again(&secret, next, now()), 0);
+	CHECK_EQ(reseal(next, now() - 1), CARREL_ESTATE);
+	CHECK_EQ(reseal(next, now() + 2), CARREL_ESTATE);
+	CHECK_EQ(reseal(next, now()), 0);
 	CHECK_EQ(model.active, NO_LOCALITY);
+	CHECK(!kept && !in_buffers() && shown_create == (interface == CRB));
 
 	launch(state, 2, NULL);
 	CHECK(says("of another launch") && !loads);	/* without its word */
@@ -585,7 +635,7 @@ static void update(u32 state)
 	CHECK(!launch(state, 1, NULL));		/* the old one still does */
 
 	CHECK(!launch(state, 2, origin));
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest, now() + 1), 0);
+	CHECK_EQ(reseal(platform.pcr_digest, now() + 1), 0);
 	CHECK(!launch(state, 2, origin));	/* cut before the counter went on */
 	guest();
 	CHECK_EQ(tpm_nv_increment(&tpm, CARREL_NV_COUNTER, TPM_RS_PW), 0);
@@ -600,11 +650,11 @@ static void update_after_retire(u32 state)
 {
 	remove_all();
 	provision(state, 1);
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest, now() + 1), 0);
+	CHECK_EQ(reseal(platform.pcr_digest, now() + 1), 0);
 	guest();
 	CHECK_EQ(tpm_nv_increment(&tpm, CARREL_NV_COUNTER, TPM_RS_PW), 0);
 	tpm_relinquish(&tpm);
-	CHECK_EQ(seal_again(&secret, (const u8[32]){ 1 }, now()), 0);
+	CHECK_EQ(reseal((const u8[32]){ 1 }, now()), 0);
 	CHECK(!launch(state, 1, NULL));
 }
 
@@ -616,6 +666,10 @@ static void updates_after_retire(void)
 static void updates(void)
 {
 	each_state(update);
+	interface = CRB;
+	each_state(update);
+	apart = true;
+	update(CARREL_LAUNCH_STATIC);
 }
 
 /* Root asks for a key that he could update; the command line, which is measured, names another. */
@@ -680,18 +734,104 @@ static void origin_makes_none(void)
 	CHECK(says("never made") && !loads);
 }
 
-/* The guest's driver is at work, or has the TPM's command in a buffer that it can see. */
+/* The guest's driver is at work: nothing is sent, and the guest has its page back. */
 static void again_in_use(void)
 {
-	provision(CARREL_LAUNCH_MEASURED, 1);
-	model.active = 3;	/* as if it would not be given up */
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest, 1), CARREL_EBUSY);
-	CHECK_EQ(model.active, 3);
-	start_machine();
-	model.interface = CRB;
-	model.interface_id = 0x101;
-	CHECK(!seal_find());
-	CHECK_EQ(seal_again(&secret, platform.pcr_digest, 1), CARREL_ESTATE);
+	for (u32 i = 0; i < 8; i++) {
+		s64 expected = i == 6 ? CARREL_PENDING : CARREL_EBUSY;
+
+		interface = i < 2 ? FIFO : CRB;
+		if (i % 2 == 0)
+			provision(CARREL_LAUNCH_STATIC, 1);
+		else	/* two localities have nothing to do with each other but who is active */
+			provision(CARREL_LAUNCH_MEASURED, 1);
+		commands = 0;
+		switch (i) {
+		case 0: case 1: case 2: case 3:
+			model.active = i % 2 ? 0 : 3;
+			break;
+		case 4: case 5:
+			taken = true;
+			break;
+		case 6:
+			hide_answer = CARREL_PENDING;
+			break;
+		case 7:		/* has given it up, but its command still runs */
+			model.busy = true;
+			break;
+		}
+		CHECK_EQ(reseal(platform.pcr_digest, 1), expected);
+		CHECK(!commands && !kept && !model.strays);
+		CHECK_EQ(model.active, i < 4 ? (i % 2 ? 0 : 3) : i < 6 ? 0 : NO_LOCALITY);
+		hide_answer = 0;
+		model.busy = taken = false;
+		model.active = NO_LOCALITY;
+		CHECK_EQ(reseal(platform.pcr_digest, now()), 0);
+	}
+}
+
+/* What happens to each command of a reseal: the guest has its page again only when nothing of the
+ * secret is in it; and it has it again when the TPM is well. */
+static void spoilt_reseal(void)
+{
+	u32 total, exposures = 0;
+
+	interface = CRB;
+	provision(CARREL_LAUNCH_STATIC, 1);
+	commands = 0;
+	CHECK_EQ(reseal(platform.pcr_digest, now()), 0);
+	total = commands;
+	CHECK(total > 10);
+	for (u32 at = 1; at <= total; at++) {
+		u64 counter;
+
+		CHECK(!launch(CARREL_LAUNCH_STATIC, 1, NULL));
+		counter = now();
+		commands = 0;
+		hang_at = at;
+		resealing = true;
+		CHECK(seal_again(&secret, platform.pcr_digest, counter) != 0 || at == total);
+		hang_at = 0;
+		model.busy = false;
+		CHECK(!hidden && (kept || !in_buffers()));
+		CHECK(!kept || shown_create);
+		exposures += in_buffers();
+	}
+	CHECK(exposures);
+	for (u32 i = 0; i < 2; i++) {	/* Create, NV_Write */
+		CHECK(!launch(CARREL_LAUNCH_STATIC, 1, NULL));
+		refuse = i ? 0x137 : 0x153;
+		refuse_nth = 1;
+		CHECK_EQ(reseal(platform.pcr_digest, now()), CARREL_ESTATE);
+		CHECK(shown_create && !kept && !in_buffers());
+		refuse = 0;
+		CHECK_EQ(reseal(platform.pcr_digest, now()), 0);
+	}
+	CHECK(!launch(CARREL_LAUNCH_STATIC, 1, NULL));
+}
+
+/* The TPM takes the cap, but may still show the key: it is not to be the guest's. */
+static void spoilt_launch(void)
+{
+	interface = CRB;
+	apart = true;
+	provision(CARREL_LAUNCH_STATIC, 1);
+	for (u32 nth = 0; nth < 20; nth++) {
+		bool exposed;
+
+		start_machine();
+		measure(CARREL_LAUNCH_STATIC, 1);
+		refuse = 0x14E;
+		refuse_nth = nth;
+		see(CARREL_LAUNCH_STATIC, NULL);
+		exposed = nth && !refuse_nth && says("may still show the key");
+		refuse = 0;
+		CHECK(seal_cap(false) == !exposed);
+		CHECK(!nth || refuse_nth || why);
+		if (exposed)
+			return;
+	}
+	CHECK(!"no launch was exposed");
 }
 
 /* What the guest finds in the buffers that it shares with the hypervisor. */
@@ -706,8 +846,7 @@ static void nothing_in_buffer(void)
 			init();
 		}
 		CHECK(!launch(CARREL_LAUNCH_STATIC, 1, NULL));
-		CHECK(!memmem(model.memory, sizeof(model.memory), secret.seed, 8));
-		CHECK(!memmem(model.memory, sizeof(model.memory), secret.seed + 24, 8));
+		CHECK(!in_buffers());
 	}
 	interface = FIFO;
 	apart = false;
@@ -748,6 +887,8 @@ static const struct test tests[] = {
 	{ "seal: no update key", no_update_key },
 	{ "seal: an origin cannot make a key", origin_makes_none },
 	{ "seal: for another launch, while the TPM is in use", again_in_use },
+	{ "seal: a reseal that something happens to", spoilt_reseal },
+	{ "seal: a launch that leaves the key in a CRB buffer", spoilt_launch },
 	{ "seal: no secret in a CRB buffer", nothing_in_buffer },
 	{ "seal: no TPM", no_tpm },
 };
@@ -765,7 +906,8 @@ int main(int argc, char **argv)
 		update_key = seven;
 		interface = FIFO;
 		apart = false;
-		cut_at = hang_at = 0;
+		cut_at = hang_at = refuse = 0;
+		hide_answer = 0;
 		if (setjmp(test_jump)) {
 			printf("FAIL %s\n", tests[i].name);
 			failed++;

@@ -121,7 +121,8 @@ static u32 crb_read(u32 locality, u32 at)
 
 	switch (at) {
 	case 0x00:
-		return model.hang == REG_VALID ? 0 : 0x80;
+		return (model.hang == REG_VALID ? 0 : 0x80) |
+			(model.active == NO_LOCALITY ? 0 : 2 | model.active << 2);
 	case 0x0C:
 		return model.active == locality;
 	case 0x30:
