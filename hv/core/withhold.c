@@ -7,8 +7,6 @@
 #include <carrel/hypercall.h>
 #include <mm/frame.h>
 
-#include "owner.h"
-
 #define RIGHTS		(TABLE_R | TABLE_W | TABLE_X)
 #define LEAVE_WAIT	(1ULL << 30)	/* of the TSC: some hundred milliseconds */
 
@@ -60,10 +58,8 @@ s64 withhold_begin(void)
 	s64 result = CARREL_PENDING;
 
 	lock_take(&frame_lock);
-	if (state == SHOWN) {
+	if (state == SHOWN)
 		leave();
-		owner_flush(this_cpu());
-	}
 	if (state == GONE) {
 		result = CARREL_ESTATE;
 	} else if (flush_paid(&machine.host_view.entered, owed)) {

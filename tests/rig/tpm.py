@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import paths
 
@@ -45,6 +46,7 @@ FAULTS = {
     "sizes": lambda answer: answer[:10] + b"\xFF" * (len(answer) - 10),
     "zeros": lambda answer: answer[:10] + bytes(len(answer) - 10),
     "error": lambda answer: bytes.fromhex("80010000000a00000101"),
+    "slow": lambda answer: time.sleep(1) or answer,
     "retry": lambda answer: bytes.fromhex("80010000000a00000922"),
 }
 

@@ -12,7 +12,7 @@ CT := $(B)/tests/core
 CLANG ?= clang
 FUZZ_SECONDS ?= 5
 
-CT_CORE := owner family process fork destroy thread hypercall info pass platform random fixed leaves
+CT_CORE := owner family process fork destroy thread hypercall info pass platform withhold random fixed leaves
 CT_MM := cache check dma flush frame guest_format scrub share space table view
 # The machine that the tests are in.
 CT_MACHINE := machine backend surroundings devices module trace invariants

@@ -10,6 +10,7 @@
 
 #include <base/phys.h>
 #include <core/platform.h>
+#include <core/withhold.h>
 
 static const u8 update_key[CARREL_UPDATE_KEY] = {	/* RFC 6979, A.2.5 */
 	0x60, 0xfe, 0xd4, 0xba, 0x25, 0x5a, 0x9d, 0x31, 0xc9, 0x61, 0xeb, 0x74, 0xc6, 0x35, 0x6d, 0x68,
@@ -381,6 +382,86 @@ static void frames(void)
 	end();
 }
 
+/* --- The TPM's page ------------------------------------------------------------------------- */
+
+#define ZEROS	(3 * MIB)
+
+static u64 leads_to(u64 pa)
+{
+	struct table_walk walk = table_walk(&machine.host_view.table, pa);
+
+	return walk.present ? walk.pa : 0;
+}
+
+static bool retried(u64 pa)
+{
+	struct vt_exit exit = { .reason = VT_NESTED_FAULT, .address = pa };
+
+	return withhold_fault(&cpus[2].cpu, &exit);
+}
+
+static void begin(s64 want)
+{
+	CHECK_EQ(withhold_begin(), want);
+	CHECK_EQ(leads_to(HOLE_BASE), 0);
+	CHECK_EQ(leads_to(HOLE_BASE - PAGE_SIZE), HOLE_BASE - PAGE_SIZE);
+	CHECK_EQ(leads_to(HOLE_BASE + PAGE_SIZE), HOLE_BASE + PAGE_SIZE);
+	CHECK(retried(HOLE_BASE) && retried(HOLE_BASE + 0xFFF));	/* again, until it is back */
+	CHECK_EQ(leads_to(HOLE_BASE), 0);
+}
+
+/* It is ours only when all CPUs have flushed; who touches it executes again, and is not refused. */
+static void withheld(void)
+{
+	withhold_boot(HOLE_BASE, ZEROS);
+	CHECK_EQ(leads_to(HOLE_BASE), 0);
+	withhold_end(true);
+	for (unsigned int i = 0; i < 3; i++) {
+		CHECK_EQ(leads_to(HOLE_BASE), HOLE_BASE);
+		CHECK(retried(HOLE_BASE));	/* it came back while that CPU was on its way */
+		CHECK(!retried(HOLE_BASE - 1) && !retried(HOLE_BASE + PAGE_SIZE));
+		begin(CARREL_PENDING);
+		for (unsigned int c = 0; c < CPUS; c++) {
+			begin(CARREL_PENDING);
+			CHECK_EQ(kernel_call(&cpus[c], CARREL_HC_FLUSH, 0, 0, 0, 0), 0);
+		}
+		begin(0);
+		withhold_end(true);
+	}
+	CHECK_EQ(log_lines, 0);
+	begin(CARREL_PENDING);
+	flush_all_cpus();
+	begin(0);
+	withhold_end(false);
+	CHECK_EQ(leads_to(HOLE_BASE), ZEROS);
+	CHECK_EQ(withhold_begin(), CARREL_ESTATE);
+	CHECK_EQ(leads_to(HOLE_BASE), ZEROS);
+	CHECK_EQ(log_lines, 1);
+}
+
+/* Who asked never comes back: a CPU that waits for the page has it in the end. */
+static void withheld_for_nobody(void)
+{
+	u64 start;
+
+	withhold_boot(HOLE_BASE, ZEROS);
+	withhold_end(true);
+	begin(CARREL_PENDING);
+	flush_all_cpus();
+	for (start = __builtin_ia32_rdtsc(); __builtin_ia32_rdtsc() - start < 5ULL << 28; )
+		;
+	CHECK(retried(HOLE_BASE));
+	CHECK_EQ(leads_to(HOLE_BASE), HOLE_BASE);
+	begin(CARREL_PENDING);	/* what was paid does not count for another time */
+	flush_all_cpus();
+	begin(0);
+	for (start = __builtin_ia32_rdtsc(); __builtin_ia32_rdtsc() - start < 5ULL << 28; )
+		;
+	CHECK(retried(HOLE_BASE));
+	CHECK_EQ(leads_to(HOLE_BASE), 0);	/* ours, for as long as it takes */
+	withhold_end(true);
+}
+
 const struct test platform_tests[] = {
 	{ "platform: keys by state, kind, identity and seed", derivation },
 	{ "platform: public keys", public_keys },
@@ -392,5 +473,7 @@ const struct test platform_tests[] = {
 	{ "platform: a request with any bit changed", every_bit },
 	{ "platform: updates that nobody signed", unsigned_ones },
 	{ "platform: frames that are not the host's", frames },
+	{ "platform: the TPM's page is the host's, or nobody else's", withheld },
+	{ "platform: a page taken for nobody", withheld_for_nobody },
 	{ 0 },
 };
