@@ -10,6 +10,7 @@
 #include <core/withhold.h>
 #include <crypto/sha256.h>
 #include <drivers/tpm/tpm.h>
+#include <mm/dma.h>
 
 #define TPM_RC_NO_INDEX	0x18B	/* TPM_RC_HANDLE, of the first handle: Part 2, 6.6.3 */
 #define CAP_TEXT	"carrel cap"
@@ -455,10 +456,13 @@ s64 seal_again(const struct carrel_secret *secret, const u8 digest[32], u64 coun
 {
 	s64 result;
 
-	if (!kind)
+	if (!kind || dma_state() != DMA_PROTECTED)	/* a device could see, or change, a command */
 		return CARREL_ESTATE;
-	if (tpm_in_use(&tpm))	/* before anybody is interrupted for it */
+	/* before anybody is interrupted for it; and who has it needs the page to give it up */
+	if (tpm_in_use(&tpm)) {
+		withhold_cancel();
 		return CARREL_EBUSY;
+	}
 	result = withhold_begin();
 	if (result)
 		return result;

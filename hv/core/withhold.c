@@ -8,7 +8,7 @@
 #include <mm/frame.h>
 
 #define RIGHTS		(TABLE_R | TABLE_W | TABLE_X)
-#define LEAVE_WAIT	(1ULL << 30)	/* of the TSC: some hundred milliseconds */
+#define LEAVE_WAIT	(1LL << 30)	/* of the TSC: some hundred milliseconds */
 
 /* By frame_lock, as the host view. */
 static enum { SHOWN, LEAVING, OURS, GONE } state;
@@ -70,6 +70,14 @@ s64 withhold_begin(void)
 	return result;
 }
 
+void withhold_cancel(void)
+{
+	lock_take(&frame_lock);
+	if (state == LEAVING)
+		give_back();
+	lock_release(&frame_lock);
+}
+
 void withhold_end(bool back)
 {
 	lock_take(&frame_lock);
@@ -85,7 +93,7 @@ bool withhold_fault(struct cpu *cpu, const struct vt_exit *exit)
 	if (ALIGN_DOWN(exit->address, PAGE_SIZE) != page)
 		return false;
 	lock_take(&frame_lock);
-	if (state == LEAVING && rdtsc() - since > LEAVE_WAIT)
+	if (state == LEAVING && (s64)(rdtsc() - since) > LEAVE_WAIT)	/* another CPU's TSC may lag */
 		give_back();
 	lock_release(&frame_lock);
 	if (exit->delivering)

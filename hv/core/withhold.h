@@ -26,6 +26,9 @@ void withhold_boot(u64 pa, u64 zeros);
  */
 s64 withhold_begin(void);
 
+/* Nothing comes of it: what withhold_begin() answered PENDING to. */
+void withhold_cancel(void);
+
 /* It is the host's again, or (`back` false) never. */
 void withhold_end(bool back);
 

@@ -14,7 +14,7 @@
 #ifndef CARREL_HYPERCALL_H
 #define CARREL_HYPERCALL_H
 
-#define CARREL_ABI_VERSION	4
+#define CARREL_ABI_VERSION	5
 
 /* CPUID 40000000h: EAX = highest leaf, EBX ECX EDX = signature. */
 #define CARREL_CPUID_BASE	0x40000000

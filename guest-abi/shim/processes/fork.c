@@ -249,7 +249,9 @@ static bool holds_any(const struct carrier *c)
 
 /*
  * The child has ended, or execed, says the kernel; if it execed, so have threads that it made
- * ended. Whatever it says, none of them runs any more when they are revoked.
+ * ended. Whatever it says, none of them runs any more when they are revoked. Had one of them begun
+ * to fork, faults of ours wait for that fork for ever: up to die() nothing here writes to
+ * memory that a fork shares.
  */
 static void end_carrier(struct thread *t, struct carrier *c)
 {

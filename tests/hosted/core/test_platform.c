@@ -460,6 +460,15 @@ static void withheld_for_nobody(void)
 	CHECK(retried(HOLE_BASE));
 	CHECK_EQ(leads_to(HOLE_BASE), 0);	/* ours, for as long as it takes */
 	withhold_end(true);
+	begin(CARREL_PENDING);
+	withhold_cancel();
+	CHECK_EQ(leads_to(HOLE_BASE), HOLE_BASE);
+	begin(CARREL_PENDING);
+	flush_all_cpus();
+	begin(0);
+	withhold_cancel();			/* what is ours ends otherwise */
+	CHECK_EQ(leads_to(HOLE_BASE), 0);
+	withhold_end(true);
 }
 
 const struct test platform_tests[] = {

@@ -14,6 +14,7 @@
 #include <carrel/hypercall.h>
 #include <core/random.h>
 #include <core/withhold.h>
+#include <mm/dma.h>
 #include <crypto/sha256.h>
 
 #define RECORD_FOR(p)	{ TPMA_NV_POLICYWRITE | TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD | \
@@ -35,6 +36,7 @@ static u32 commands, cut_at, hang_at;	/* 0: never */
 static u32 refuse, refuse_nth;	/* a command of this code, the n-th from now: the TPM refuses it */
 static s64 hide_answer;
 static bool resealing, hidden, kept;	/* the page of locality 0: is not the guest's; never again */
+static bool cancelled, dma_lost;
 static bool taken;			/* the guest takes the TPM in the last moment */
 static bool shown_create;		/* the secret stood in the buffer while that was so */
 static bool no_random;
@@ -76,6 +78,17 @@ s64 withhold_begin(void)
 	if (taken)
 		model.active = 0;
 	return hide_answer;
+}
+
+void withhold_cancel(void)
+{
+	CHECK(!hidden && !kept);
+	cancelled = true;
+}
+
+enum dma_state dma_state(void)
+{
+	return dma_lost ? DMA_LOST : DMA_PROTECTED;
 }
 
 void withhold_end(bool back)
@@ -737,8 +750,8 @@ static void origin_makes_none(void)
 /* The guest's driver is at work: nothing is sent, and the guest has its page back. */
 static void again_in_use(void)
 {
-	for (u32 i = 0; i < 8; i++) {
-		s64 expected = i == 6 ? CARREL_PENDING : CARREL_EBUSY;
+	for (u32 i = 0; i < 9; i++) {
+		s64 expected = i == 6 ? CARREL_PENDING : i == 8 ? CARREL_ESTATE : CARREL_EBUSY;
 
 		interface = i < 2 ? FIFO : CRB;
 		if (i % 2 == 0)
@@ -759,12 +772,16 @@ static void again_in_use(void)
 		case 7:		/* has given it up, but its command still runs */
 			model.busy = true;
 			break;
+		case 8:
+			dma_lost = true;
+			break;
 		}
+		cancelled = false;
 		CHECK_EQ(reseal(platform.pcr_digest, 1), expected);
-		CHECK(!commands && !kept && !model.strays);
+		CHECK(!commands && !kept && !model.strays && cancelled == (i > 0 && i < 4));
 		CHECK_EQ(model.active, i < 4 ? (i % 2 ? 0 : 3) : i < 6 ? 0 : NO_LOCALITY);
 		hide_answer = 0;
-		model.busy = taken = false;
+		model.busy = taken = dma_lost = false;
 		model.active = NO_LOCALITY;
 		CHECK_EQ(reseal(platform.pcr_digest, now()), 0);
 	}
