@@ -372,7 +372,7 @@ static void rest_is_all(const struct call *row, const uint64_t arg[CALL_ARGS],
 {
 	for (unsigned int i = 1; i < plan->count; i++)
 		if (ARG_KIND(row->arg[i]) == KIND_FIX_REST && plan->channel[i] &&
-		    (i == 1 || !(arg[1] & TIMER_ABSTIME)))
+		    plan->channel[i - 1] && (i == 1 || !(arg[1] & TIMER_ABSTIME)))
 			user_put(arg[i], plan->channel[i - 1], plan->size[i]);
 }
 
