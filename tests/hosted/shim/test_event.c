@@ -384,6 +384,9 @@ static void kept_from_sleeping(void)
 		f = kept_from(t, CLOCK_NANOSLEEP, 0, 1, (uint64_t)time, (uint64_t)rest, flags[i]);
 		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
 		CHECK_EQ(rest[0], 1);
+		/* what has no time has no rest either, not what lies at address 0 */
+		kept_from(t, NANOSLEEP, 0, (uint64_t)rest, 0, 0, flags[i]);
+		CHECK_EQ(rest[0], 1);
 		f = kept_from(t, PAUSE, 0, 0, 0, 0, flags[i]);
 		CHECK(f->context.rip == AFTER && (int64_t)f->context.rax == -LINUX_EINTR);
 		f = kept_from(t, EPOLL_WAIT, 5, (uint64_t)program_block(16, CARREL_R | CARREL_W), 1, -1,
